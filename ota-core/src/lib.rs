@@ -1,3 +1,14 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+
+pub mod chip;
+pub mod error;
+pub mod flash;
+pub mod image;
+pub mod partition;
+
+pub use chip::Chip;
+pub use error::EspErr;
+pub use flash::Region;
+pub use partition::{Partition, Slot};
