@@ -183,7 +183,7 @@ mod tests {
     /// The reference's rule, counted out.
     fn naive(from: u32, slot: u32, slots: u32) -> u32 {
         let base = (slot + 1) % slots;
-        (0..)
+        (0..=from)
             .map(|i| base + i * slots)
             .find(|&s| s >= from)
             .unwrap()
