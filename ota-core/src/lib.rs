@@ -3,9 +3,11 @@
 #![doc = include_str!("../README.md")]
 
 pub mod chip;
+pub mod efuse;
 pub mod error;
 pub mod flash;
 pub mod image;
+pub mod otadata;
 pub mod partition;
 
 mod wire;
