@@ -10,7 +10,9 @@ pub mod image;
 pub mod otadata;
 pub mod partition;
 
+mod wire;
+
 pub use chip::Chip;
 pub use error::EspErr;
 pub use flash::Region;
-pub use partition::{Partition, Slot};
+pub use partition::{Partition, PartitionTable, Slot};

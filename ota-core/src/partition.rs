@@ -6,9 +6,13 @@
 //!
 //! Source of all numbers: ESP-IDF `esp_flash_partitions.h` and `esp_partition.h`.
 
+pub mod emit;
 pub mod row;
+pub mod table;
 
+pub use emit::{EmitError, emit_table};
 pub use row::{Partition, RowError};
+pub use table::{PartitionTable, TableError};
 
 use core::fmt;
 
@@ -140,6 +144,19 @@ impl Label {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.split(|&b| b == 0).next().unwrap_or(&[])
+    }
+}
+
+impl Label {
+    /// The label that `gen_esp32part.py` makes of a name: what is past 16 bytes is cut off,
+    /// without a word and, for a name that is not ASCII, perhaps inside a character.
+    #[must_use]
+    pub fn truncated(name: &str) -> Self {
+        let mut label = [0; 16];
+        for (byte, value) in label.iter_mut().zip(name.bytes()) {
+            *byte = value;
+        }
+        Self(label)
     }
 }
 

@@ -1,15 +1,21 @@
-//! One row of the table: 32 bytes that name a partition.
+//! One row of the table: 32 bytes that name a partition, or carry the MD5 of the rows before.
 
 use core::fmt;
 
 use super::{Label, ROW_LEN, Slot, SubType, Type};
 use crate::error::EspErr;
 use crate::flash::Region;
+use crate::wire;
 
 /// The two bytes a partition's row starts with (`0x50AA`, little-endian).
 pub const MAGIC: [u8; 2] = [0xAA, 0x50];
 /// The two bytes the MD5 row starts with.
 pub const MD5_MAGIC: [u8; 2] = [0xEB, 0xEB];
+
+/// The two bytes that say what a row is.
+pub(super) fn magic(row: &[u8; ROW_LEN]) -> [u8; 2] {
+    wire::bytes::<{ field::MAGIC }, 2, ROW_LEN>(row)
+}
 
 /// Flag bit 0: the partition is encrypted when flash encryption is on.
 pub const FLAG_ENCRYPTED: u32 = 1 << 0;
@@ -35,53 +41,49 @@ pub struct Partition {
     pub flags: u32,
 }
 
+/// Where the fields of a row are.
+mod field {
+    pub(super) const MAGIC: usize = 0;
+    pub(super) const KIND: usize = 2;
+    pub(super) const SUBTYPE: usize = 3;
+    pub(super) const OFFSET: usize = 4;
+    pub(super) const SIZE: usize = 8;
+    pub(super) const LABEL: usize = 12;
+    pub(super) const FLAGS: usize = 28;
+}
+
 impl Partition {
     /// Reads a row.
     pub fn parse(row: &[u8; ROW_LEN]) -> Result<Self, RowError> {
-        let [
-            m0,
-            m1,
-            kind,
-            subtype,
-            o0,
-            o1,
-            o2,
-            o3,
-            s0,
-            s1,
-            s2,
-            s3,
-            rest @ ..,
-        ] = *row;
-        let [label @ .., f0, f1, f2, f3] = rest;
-        if [m0, m1] != MAGIC {
-            return Err(RowError { magic: [m0, m1] });
+        match magic(row) {
+            MAGIC => Ok(Self::parse_any(row)),
+            magic => Err(RowError { magic }),
         }
-        Ok(Self {
-            kind: Type(kind),
-            subtype: SubType(subtype),
-            offset: u32::from_le_bytes([o0, o1, o2, o3]),
-            size: u32::from_le_bytes([s0, s1, s2, s3]),
-            label: Label(label),
-            flags: u32::from_le_bytes([f0, f1, f2, f3]),
-        })
+    }
+
+    /// Reads a row as the bootloader does once the table is checked: whatever its magic.
+    pub(super) fn parse_any(row: &[u8; ROW_LEN]) -> Self {
+        Self {
+            kind: Type(wire::u8_at::<{ field::KIND }, ROW_LEN>(row)),
+            subtype: SubType(wire::u8_at::<{ field::SUBTYPE }, ROW_LEN>(row)),
+            offset: wire::u32_at::<{ field::OFFSET }, ROW_LEN>(row),
+            size: wire::u32_at::<{ field::SIZE }, ROW_LEN>(row),
+            label: Label(wire::bytes::<{ field::LABEL }, 16, ROW_LEN>(row)),
+            flags: wire::u32_at::<{ field::FLAGS }, ROW_LEN>(row),
+        }
     }
 
     /// Writes the row: the inverse of [`Partition::parse`].
     #[must_use]
     pub fn emit(&self) -> [u8; ROW_LEN] {
         let mut row = [0; ROW_LEN];
-        let fields: [&[u8]; 6] = [
-            &[MAGIC[0], MAGIC[1], self.kind.0, self.subtype.0],
-            &self.offset.to_le_bytes(),
-            &self.size.to_le_bytes(),
-            &self.label.0,
-            &self.flags.to_le_bytes(),
-            &[],
-        ];
-        for (byte, value) in row.iter_mut().zip(fields.into_iter().flatten()) {
-            *byte = *value;
-        }
+        wire::put::<{ field::MAGIC }, 2, ROW_LEN>(&mut row, MAGIC);
+        wire::put::<{ field::KIND }, 1, ROW_LEN>(&mut row, [self.kind.0]);
+        wire::put::<{ field::SUBTYPE }, 1, ROW_LEN>(&mut row, [self.subtype.0]);
+        wire::put::<{ field::OFFSET }, 4, ROW_LEN>(&mut row, self.offset.to_le_bytes());
+        wire::put::<{ field::SIZE }, 4, ROW_LEN>(&mut row, self.size.to_le_bytes());
+        wire::put::<{ field::LABEL }, 16, ROW_LEN>(&mut row, self.label.0);
+        wire::put::<{ field::FLAGS }, 4, ROW_LEN>(&mut row, self.flags.to_le_bytes());
         row
     }
 
