@@ -1,3 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod conform;
+pub mod input;
+pub mod memory_flash;
 pub mod partition_csv;
