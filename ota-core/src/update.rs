@@ -193,7 +193,7 @@ impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
 
 impl<F: ReadNorFlash, V, S, const HANDLES: usize> Ota<'_, F, V, S, HANDLES> {
     /// otadata and its entries; `None` without otadata.
-    fn read_otadata(&mut self) -> Result<Option<(Partition, [Entry; 2])>, OtaError<F::Error>> {
+    fn read_otadata(&mut self) -> Result<Option<Otadata>, OtaError<F::Error>> {
         let Some(partition) = self.otadata() else {
             return Ok(None);
         };
@@ -217,6 +217,9 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         }
     }
 }
+
+/// The otadata partition and its two entries.
+type Otadata = (Partition, [Entry; 2]);
 
 /// The app partition that holds the flash address `address`, the first if several do.
 ///

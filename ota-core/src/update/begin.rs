@@ -104,7 +104,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// Erases nothing, checks nothing that was written, and leaves otadata alone. `erase` matters
     /// only in that [`ImageSize::Sequential`] erases sectors as the writes come to them, and then
     /// `offset` should be the start of a sector: in a sector that holds more than the bytes before
-    /// `offset`, the next writes are ANDed with what is there, which shows only at the
+    /// `offset`, the next writes only clear bits of what is there, which shows only at the
     /// [`end`](Self::end). Keeping `offset` across a reset is the caller's affair.
     ///
     /// # Errors

@@ -162,11 +162,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         })
     }
 
-    fn put_state(
-        &mut self,
-        active: &Active,
-        state: OtaState,
-    ) -> Result<(), OtaError<F::Error>> {
+    fn put_state(&mut self, active: &Active, state: OtaState) -> Result<(), OtaError<F::Error>> {
         let entry = Entry {
             state,
             ..active.entry

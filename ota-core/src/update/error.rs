@@ -227,10 +227,9 @@ impl<E: NorFlashError> OtaError<E> {
             Self::RunningUnconfirmed => EspErr::OTA_ROLLBACK_INVALID_STATE,
             Self::AlreadyInProgress => EspErr::OTA_ALREADY_IN_PROGRESS,
             Self::NoFreeHandle => EspErr::NO_MEM,
-            Self::AlreadyWritten { .. }
-            | Self::Sequential
-            | Self::Tail(_)
-            | Self::TailRange(_) => EspErr::INVALID_STATE,
+            Self::AlreadyWritten { .. } | Self::Sequential | Self::Tail(_) | Self::TailRange(_) => {
+                EspErr::INVALID_STATE
+            }
             Self::Magic { .. } | Self::Image(_) | Self::Table(_) => EspErr::OTA_VALIDATE_FAILED,
             Self::NoDescriptorKind | Self::NoState => EspErr::NOT_SUPPORTED,
             Self::NoActiveEntry | Self::Inactive(_) => EspErr::FAIL,

@@ -34,8 +34,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         entries
             .iter()
             .find(|entry| {
-                otadata::slot_of(entry.seq, slots) == Some(u32::from(wanted))
-                    && entry.crc_matches()
+                otadata::slot_of(entry.seq, slots) == Some(u32::from(wanted)) && entry.crc_matches()
             })
             .map(|entry| entry.state)
             .ok_or(OtaError::StateUnknown)

@@ -65,7 +65,11 @@ pub(super) fn erase<F: NorFlash>(
     len: u32,
 ) -> Result<(), OtaError<F::Error>> {
     writable(partition)?;
-    let start = locate(partition, offset, usize::try_from(len).unwrap_or(usize::MAX))?;
+    let start = locate(
+        partition,
+        offset,
+        usize::try_from(len).unwrap_or(usize::MAX),
+    )?;
     if !len.is_multiple_of(SECTOR) {
         return Err(RangeError::LengthInSectors { len }.into());
     }

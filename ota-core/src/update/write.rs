@@ -162,10 +162,7 @@ fn write_blocks<F: NorFlash>(
 }
 
 /// Programs the block that waits, padded with `FF` if it is incomplete.
-pub(super) fn flush<F: NorFlash>(
-    flash: &mut F,
-    open: &mut Open,
-) -> Result<(), OtaError<F::Error>> {
+pub(super) fn flush<F: NorFlash>(flash: &mut F, open: &mut Open) -> Result<(), OtaError<F::Error>> {
     let block = open.partial.bytes;
     program(flash, open, &block)?;
     open.partial = Partial::EMPTY;
