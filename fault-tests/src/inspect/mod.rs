@@ -24,6 +24,7 @@ use dump_flash::DumpFlash;
 pub use boot::{BootView, Refusal};
 pub use entry::{EntryView, Intended, Likeness, WrongBytes};
 pub use layout::{BootloaderView, ChipSource, PartitionView, TableView};
+pub(crate) use slot::version;
 pub use slot::{ImageView, SlotView};
 
 /// How to look at a dump.

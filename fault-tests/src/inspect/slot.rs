@@ -87,7 +87,7 @@ fn look_at(
 }
 
 /// Project and version; an image can say anything here, so only what prints is kept.
-fn version(desc: &AppDesc) -> String {
+pub(crate) fn version(desc: &AppDesc) -> String {
     format!("{} {}", text(&desc.project_name), text(&desc.version))
 }
 

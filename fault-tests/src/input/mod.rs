@@ -3,9 +3,22 @@
 //! Every error says which file, where in it, what was found and what was expected. The command line
 //! answers all of them with exit status 2.
 
+mod firmware;
+mod table;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use embedded_storage::nor_flash::NorFlashErrorKind;
+use ota_core::Slot;
+use ota_core::image::Refusal;
+use ota_core::partition::TableError;
+
+use crate::partition_csv::Refused;
+
+pub use firmware::{Firmware, Kind, firmware};
+pub use table::{TableFile, partition_table};
 
 /// A file that cannot be used.
 #[derive(Debug)]
@@ -63,6 +76,102 @@ pub enum Problem {
         /// What is possible.
         expected: &'static str,
     },
+    /// An image shorter than its header.
+    #[error(
+        "expected an application image, which begins with a header of 24 bytes; the file ends here"
+    )]
+    NoHeader,
+    /// A file that is no image.
+    #[error("expected an application image, which begins with e9, found {found:02x}{looks_like}")]
+    NotAnImage {
+        /// Its first byte.
+        found: u8,
+        /// What it is instead.
+        looks_like: Kind,
+    },
+    /// An image for a chip that is not in `ota_core::chip`.
+    #[error("the image is for the chip with id {id}, which is none of {}", Chips)]
+    UnknownChip {
+        /// The id.
+        id: u16,
+    },
+    /// An image for another chip than the rest.
+    #[error("the image is for {found}, expected {expected} as {} is", because.display())]
+    OtherChip {
+        /// The chip it is for.
+        found: &'static str,
+        /// The chip it should be for.
+        expected: &'static str,
+        /// The file that says so.
+        because: PathBuf,
+    },
+    /// An image that does not fit.
+    #[error("the image is {length} bytes long, the partition {partition} only {size:#x}")]
+    TooLong {
+        /// Its length in bytes.
+        length: u64,
+        /// The partition's label.
+        partition: String,
+        /// The partition's size in bytes.
+        size: u32,
+    },
+    /// A file beyond the addresses of any flash.
+    #[error("no image is that long")]
+    NoImageIsThatLong,
+    /// An image whose end is missing.
+    #[error("the image is truncated: it needs at least {needed} bytes, the file ends here")]
+    Truncated {
+        /// The length that it needs at least.
+        needed: u64,
+    },
+    /// A damaged image.
+    #[error("the image does not verify: {0}")]
+    Image(Refusal<NorFlashErrorKind>),
+    /// A partition table in CSV that the tool refuses.
+    #[error("{0}")]
+    Csv(#[from] Refused),
+    /// A binary partition table that the bootloader refuses.
+    #[error("the bootloader refuses this partition table: {0}")]
+    Table(#[from] TableError),
+    /// A table that cannot be updated.
+    #[error(
+        "expected the slots ota_0 and ota_1 to update between, found {}",
+        list(found)
+    )]
+    TooFewSlots {
+        /// The slots of the table.
+        found: Vec<Slot>,
+    },
+    /// A table without otadata.
+    #[error("expected a partition of type data, subtype ota (otadata), found none")]
+    NoOtadata,
+    /// otadata with room for one entry.
+    #[error("expected otadata of 0x2000 bytes, found {size:#x}")]
+    OtadataTooSmall {
+        /// Its size in bytes.
+        size: u32,
+    },
+}
+
+fn list(slots: &[Slot]) -> String {
+    if slots.is_empty() {
+        return "no slot at all".into();
+    }
+    let names: Vec<String> = slots.iter().map(ToString::to_string).collect();
+    format!("only {}", names.join(", "))
+}
+
+/// The chips that are known, with their ids.
+struct Chips;
+
+impl fmt::Display for Chips {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, chip) in ota_core::chip::CHIPS.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{} ({})", chip.name, chip.id)?;
+        }
+        Ok(())
+    }
 }
 
 /// The text of an error in a line that was read alone: its own line number, always 1, would mislead.
