@@ -91,6 +91,12 @@ impl<O: Observer, G> Flash<O, G> {
         &self.state
     }
 
+    /// A copy of its contents, made so that deriving states from it is quick.
+    pub fn snapshot(&mut self) -> State {
+        self.state.seal();
+        self.state.clone()
+    }
+
     /// Its contents, to be set as a programmer's tool would.
     pub fn state_mut(&mut self) -> &mut State {
         &mut self.state
@@ -114,6 +120,11 @@ impl<O: Observer, G> Flash<O, G> {
     /// What it did.
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// Forgets the trace so far, keeping its memory.
+    pub fn clear_trace(&mut self) {
+        self.trace.clear();
     }
 
     /// What it did, in numbers. Cuts and power-ons do not reset them.
@@ -209,6 +220,7 @@ impl<O: Observer, G> Flash<O, G> {
             // Only an operation that the chip accepts is announced, or cut.
             self.state.check_program(addr, data).map_err(broken)?;
             let op = watched.insert(Op::program(addr, data));
+            self.state.seal();
             self.observer.before(&self.state, op);
             if self.cut_is_due() {
                 return self.fire(op, duration);
@@ -229,6 +241,7 @@ impl<O: Observer, G> Flash<O, G> {
         let duration = self.profile.erase_time(len);
         let op = Op::erase(addr, len);
         if O::OPS {
+            self.state.seal();
             self.observer.before(&self.state, &op);
         }
         if self.cut_is_due() {

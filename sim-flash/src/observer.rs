@@ -10,7 +10,8 @@ pub trait Observer {
     /// Whether `before` and `after` are wanted. An [`Op`] owns its data; a flash that nobody watches makes none.
     const OPS: bool = true;
 
-    /// An operation is about to start; `state` is what it starts from. Cloning it is cheap.
+    /// An operation is about to start; `state` is what it starts from. Cloning it is cheap, and it is
+    /// [sealed](State::seal).
     fn before(&mut self, state: &State, op: &Op) {
         let _ = (state, op);
     }

@@ -85,16 +85,20 @@ fn offset(addr: u32, at: usize) -> u32 {
     addr.wrapping_add(at as u32)
 }
 
-/// One cached hash per page, filled in when asked for, through a shared reference.
+/// Where the hash of the whole leaf is cached, behind those of its pages.
+const TOTAL: usize = PAGES;
+
+/// One cached hash per page and one for all, filled in when asked for, through a shared reference.
 ///
 /// Cells change only through `&mut`, so every thread that fills in a page while the leaf is shared writes the same
 /// value: plain relaxed halves published by a release of the page's bit are enough.
 struct PageHashes {
     known: AtomicU32,
-    halves: [[AtomicU64; 2]; PAGES],
+    halves: [[AtomicU64; 2]; PAGES + 1],
 }
 
-const ALL: u32 = (1 << PAGES) - 1;
+const ALL_PAGES: u32 = (1 << PAGES) - 1;
+const ALL: u32 = (1 << (PAGES + 1)) - 1;
 
 impl PageHashes {
     fn erased() -> Self {
@@ -111,7 +115,7 @@ impl PageHashes {
         }
         let first = at / PAGE;
         let last = (at + len - 1) / PAGE;
-        let mask = (ALL << first) & (ALL >> (PAGES - 1 - last));
+        let mask = (ALL_PAGES << first) & (ALL_PAGES >> (PAGES - 1 - last)) | 1 << TOTAL;
         *self.known.get_mut() &= !mask;
     }
 
