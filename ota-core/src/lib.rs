@@ -1,3 +1,18 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+
+pub mod chip;
+pub mod efuse;
+pub mod error;
+pub mod flash;
+pub mod image;
+pub mod otadata;
+pub mod partition;
+
+mod wire;
+
+pub use chip::Chip;
+pub use error::EspErr;
+pub use flash::Region;
+pub use partition::{Partition, PartitionTable, Slot};
