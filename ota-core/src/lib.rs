@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod boot;
 pub mod chip;
 pub mod efuse;
 pub mod error;
@@ -10,6 +11,7 @@ pub mod image;
 pub mod otadata;
 pub mod partition;
 
+mod commit;
 mod wire;
 
 pub use chip::Chip;

@@ -1,0 +1,1 @@
+//! Boots on a RAM flash.
