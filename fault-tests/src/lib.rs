@@ -2,7 +2,10 @@
 
 pub mod case;
 pub mod chip;
+pub mod conform;
 pub mod explore;
+pub mod input;
+mod memory_flash;
 pub mod partition_csv;
 pub mod property;
 pub mod subject;

@@ -7,6 +7,12 @@ use core::fmt;
 /// The smallest erase unit of every flash that ESP-IDF supports, in bytes.
 pub const SECTOR: u32 = 4096;
 
+/// What the `READ_SIZE` of a flash must divide, in bytes.
+///
+/// The records of the formats lie at multiples of it. A flash with another `READ_SIZE` is refused
+/// when the program is compiled.
+pub const READ_ALIGN: usize = 32;
+
 /// A span of flash by its absolute address.
 ///
 /// Any two numbers are a `Region`: a damaged partition table can name one that ends past 4 GiB,

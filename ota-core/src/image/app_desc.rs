@@ -8,7 +8,7 @@ use core::fmt;
 use embedded_storage::nor_flash::ReadNorFlash;
 
 use crate::error::EspErr;
-use crate::flash::Region;
+use crate::flash::{READ_ALIGN, Region};
 use crate::wire;
 
 /// Length of the descriptor.
@@ -19,19 +19,19 @@ pub const OFFSET: u32 = 32;
 pub const MAGIC: u32 = 0xABCD_5432;
 
 /// Where the fields of a descriptor are. The bytes between them are reserved.
-mod field {
-    pub(super) const MAGIC: usize = 0;
-    pub(super) const SECURE_VERSION: usize = 4;
-    pub(super) const VERSION: usize = 16;
-    pub(super) const PROJECT_NAME: usize = 48;
-    pub(super) const TIME: usize = 80;
-    pub(super) const DATE: usize = 96;
-    pub(super) const IDF_VER: usize = 112;
-    pub(super) const APP_ELF_SHA256: usize = 144;
-    pub(super) const MIN_EFUSE_BLK_REV: usize = 176;
-    pub(super) const MAX_EFUSE_BLK_REV: usize = 178;
-    pub(super) const MMU_PAGE_SIZE: usize = 180;
-    pub(super) const SPI_FLASH_MODE: usize = 181;
+pub(super) mod field {
+    pub(in crate::image) const MAGIC: usize = 0;
+    pub(in crate::image) const SECURE_VERSION: usize = 4;
+    pub(in crate::image) const VERSION: usize = 16;
+    pub(in crate::image) const PROJECT_NAME: usize = 48;
+    pub(in crate::image) const TIME: usize = 80;
+    pub(in crate::image) const DATE: usize = 96;
+    pub(in crate::image) const IDF_VER: usize = 112;
+    pub(in crate::image) const APP_ELF_SHA256: usize = 144;
+    pub(in crate::image) const MIN_EFUSE_BLK_REV: usize = 176;
+    pub(in crate::image) const MAX_EFUSE_BLK_REV: usize = 178;
+    pub(in crate::image) const MMU_PAGE_SIZE: usize = 180;
+    pub(in crate::image) const SPI_FLASH_MODE: usize = 181;
 }
 
 /// The application descriptor.
@@ -194,9 +194,9 @@ pub fn read_app_desc<F: ReadNorFlash>(
 ) -> Result<AppDesc, DescError<F::Error>> {
     const {
         assert!(
-            OFFSET as usize % F::READ_SIZE == 0,
+            READ_ALIGN.is_multiple_of(F::READ_SIZE),
             "READ_SIZE must divide 32"
-        )
+        );
     };
     let mut record = [0; LEN];
     let end = u64::from(OFFSET) + LEN as u64;
