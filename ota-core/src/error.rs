@@ -94,3 +94,30 @@ impl fmt::Display for EspErr {
 }
 
 impl core::error::Error for EspErr {}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::EspErr;
+    use std::string::ToString;
+
+    #[test]
+    fn a_value_is_printed_with_the_references_name() {
+        let printed = [
+            EspErr::OK,
+            EspErr::FAIL,
+            EspErr::OTA_VALIDATE_FAILED,
+            EspErr(0x7777),
+        ];
+        assert_eq!(
+            printed.map(|e| e.to_string()),
+            [
+                "ESP_OK (0)",
+                "ESP_FAIL (-1)",
+                "ESP_ERR_OTA_VALIDATE_FAILED (0x1503)",
+                "0x7777"
+            ]
+        );
+    }
+}

@@ -221,3 +221,45 @@ impl TryFrom<&str> for Label {
         Ok(Self(label))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn a_label_of_sixteen_bytes_has_no_nul() {
+        let label = Label::try_from("sixteen_bytes_16").unwrap();
+        assert_eq!(label.as_bytes().len(), 16);
+        assert_eq!(
+            Label::try_from("seventeen_bytes_1"),
+            Err(LabelError::TooLong { len: 17 })
+        );
+        assert_eq!(Label::try_from("a\0b"), Err(LabelError::Nul { at: 1 }));
+        assert_eq!(Label::truncated("sixteen_bytes_16_and_more"), label);
+    }
+
+    #[test]
+    fn a_label_ends_at_its_first_nul_and_prints_whatever_it_holds() {
+        assert_eq!(
+            Label(*b"nvs\0nvs\xff\xff\xff\xff\xff\xff\xff\xff\xff").as_bytes(),
+            b"nvs"
+        );
+        assert_eq!(Label([0xFF; 16]).to_string(), "\u{FFFD}".repeat(16));
+        assert_eq!(Label([0; 16]).to_string(), "");
+    }
+
+    #[test]
+    fn a_slot_and_its_subtype_name_each_other() {
+        let slots = [Slot::Factory, Slot::Test]
+            .into_iter()
+            .chain((0..16).map(Slot::Ota));
+        for slot in slots {
+            assert_eq!(Slot::of(slot.subtype()), Some(slot));
+        }
+        assert_eq!((0..=255).filter_map(|n| Slot::of(SubType(n))).count(), 18);
+        assert_eq!(Slot::Ota(3).to_string(), "ota_3");
+    }
+}

@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::chip::{CHIPS, Chip, ESP32, ESP32C3, ESP32C6};
+use crate::image::{BootloaderDesc, DescError, bootloader_desc, read_app_desc};
 
 /// Bytes that can be read by `R`, with the span that has been.
 struct Rom<const R: usize> {
@@ -406,6 +407,31 @@ fn a_buffer_must_hold_a_descriptor() {
 }
 
 #[test]
+fn a_descriptor_is_read_without_the_rest_of_its_image() {
+    let (bytes, at) = flash(&app(&ESP32C3, &desc())[..288], 0x1000);
+    let mut rom = Rom::<32> {
+        bytes,
+        low: u32::MAX,
+        high: 0,
+    };
+    assert_eq!(read_app_desc(&mut rom, at), Ok(desc()));
+    assert_eq!((rom.low, rom.high), (SLOT + 32, SLOT + 288));
+    let short = Region::new(SLOT, 287);
+    assert_eq!(
+        read_app_desc(&mut rom, short),
+        Err(DescError::TooShort { size: 287 })
+    );
+    let wrapping = Region::new(u32::MAX - 16, 0x1000);
+    assert_eq!(
+        read_app_desc(&mut rom, wrapping),
+        Err(DescError::TooShort { size: 0x1000 })
+    );
+    rom.bytes.fill(0xFF);
+    let refused = read_app_desc(&mut rom, at).unwrap_err();
+    assert_eq!(refused.esp_err(), EspErr::NOT_FOUND);
+}
+
+#[test]
 fn a_refusal_reads_as_a_sentence() {
     let mut image = app(&ESP32C3, &desc());
     image[40] ^= 1;
@@ -475,6 +501,18 @@ proptest! {
     fn an_image_header_is_read_back_as_it_was_written(mut record: [u8; header::LEN]) {
         record[0] = header::MAGIC;
         prop_assert_eq!(Header::parse(&record).unwrap().emit(), record);
+    }
+
+    #[test]
+    fn descriptors_are_read_back_as_they_were_written(
+        mut app: [u8; app_desc::LEN], mut boot: [u8; bootloader_desc::LEN],
+    ) {
+        app[..4].copy_from_slice(&app_desc::MAGIC.to_le_bytes());
+        let desc = AppDesc::parse(&app).unwrap();
+        prop_assert_eq!(AppDesc::parse(&desc.emit()), Ok(desc));
+        boot[0] = bootloader_desc::MAGIC;
+        let desc = BootloaderDesc::parse(&boot).unwrap();
+        prop_assert_eq!(BootloaderDesc::parse(&desc.emit()), Ok(desc));
     }
 
     #[test]
