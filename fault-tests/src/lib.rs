@@ -5,7 +5,7 @@ pub mod chip;
 pub mod conform;
 pub mod explore;
 pub mod input;
-mod memory_flash;
+pub mod memory_flash;
 pub mod partition_csv;
 pub mod property;
 pub mod subject;

@@ -1,6 +1,6 @@
 //! The worklist: every crash state within the limits, each judged, none twice.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use sim_flash::{Op, Profile, State, Tear};
 
@@ -41,9 +41,12 @@ struct Node {
     cuts: u32,
 }
 
+/// What merged states have in common: the power-on that follows, and all that it demands.
+type Class = (LeafId, u128);
+
 struct Work<W> {
     node: u32,
-    leaf: LeafId,
+    class: Class,
     state: State,
     world: W,
 }
@@ -69,7 +72,9 @@ struct Pass<W> {
     nodes: Vec<Node>,
     /// Work by number of cuts so far, so that each state is first met with the fewest.
     work: Vec<VecDeque<Work<W>>>,
-    visited: HashSet<(LeafId, u128)>,
+    /// Every class met, with the fewest cuts it was met after. A class can be met behind a cut
+    /// first and without one later; then it is explored again, with more cuts left.
+    visited: HashMap<Class, u32>,
     violations: Vec<(u32, Finding)>,
     grew: bool,
     truncated: bool,
@@ -80,7 +85,7 @@ impl<W> Pass<W> {
         Self {
             nodes: Vec::new(),
             work: Vec::new(),
-            visited: HashSet::new(),
+            visited: HashMap::new(),
             violations: Vec::new(),
             grew: false,
             truncated: false,
@@ -157,9 +162,24 @@ impl<'a, S: Subject> Engine<'a, S> {
         let start = self.node(0, Edge::Start, 0);
         let mut base = Base::new(state);
         let leaf = self.leaf_of(&mut base, None, world)?;
-        self.enter(&mut base, None, world, leaf, start);
-        // Ends: each round takes one item, and only a state not visited before adds one.
+        if let Some(class) = self.unvisited(&mut base, None, leaf, 0) {
+            self.enter(&mut base, None, world, class, start);
+        }
+        // Ends: each round takes one item, and an item is added only for a class that was not
+        // met before, or not after so few cuts.
         while let Some(work) = self.next_work() {
+            let cuts = self.pass.nodes[work.node as usize].cuts;
+            if self
+                .pass
+                .visited
+                .get(&work.class)
+                .is_some_and(|fewest| *fewest < cuts)
+            {
+                continue;
+            }
+            for finding in &self.leaves[work.class.0.0 as usize].findings {
+                self.pass.violations.push((work.node, finding.clone()));
+            }
             self.expand(work)?;
             (self.progress)(&self.counts);
         }
@@ -173,7 +193,7 @@ impl<'a, S: Subject> Engine<'a, S> {
     /// Runs the work's power-on again and meets every state that follows from it.
     fn expand(&mut self, work: Work<S::World>) -> Result<(), Stop> {
         let run = self.run(work.state.clone(), work.world.clone());
-        let parent = work.leaf;
+        let (parent, _) = work.class;
         if run.signature() != self.leaf(parent).signature {
             return Err(self.disagrees(work.node, "two runs from equal states differ"));
         }
@@ -181,14 +201,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         let mut state = work.state;
         let mut determined = Ranges::new();
         if cuts < self.limits.cuts {
-            self.cut_each(
-                &work.world,
-                work.node,
-                parent,
-                &run,
-                &mut state,
-                &mut determined,
-            )?;
+            self.cut_each(work.node, parent, &run, &mut state, &mut determined)?;
         } else {
             self.pass.truncated |= !run.ops.is_empty();
             for op in &run.ops {
@@ -205,9 +218,9 @@ impl<'a, S: Subject> Engine<'a, S> {
         let mut base = Base::new(&state);
         let child = self.leaf_of(&mut base, None, &run.world)?;
         self.demand(parent, child, &determined);
-        if self.unvisited(&mut base, None, child) {
+        if let Some(class) = self.unvisited(&mut base, None, child, cuts) {
             let node = self.node(work.node, Edge::Cycle, cuts);
-            self.enter(&mut base, None, &run.world, child, node);
+            self.enter(&mut base, None, &run.world, class, node);
         }
         Ok(())
     }
@@ -215,16 +228,12 @@ impl<'a, S: Subject> Engine<'a, S> {
     /// Cuts before, in and after each operation of `run`; leaves `state` as after the last.
     fn cut_each(
         &mut self,
-        first_world: &S::World,
         from: u32,
         parent: LeafId,
         run: &PowerOn<S::World>,
         state: &mut State,
         determined: &mut Ranges,
     ) -> Result<(), Stop> {
-        debug_assert!(
-            run.world_at(0) == first_world || run.world_changed_before(0) || !run.ops.is_empty()
-        );
         // The power-on that would follow a cut right before the next operation, while known.
         let mut here: Option<LeafId> = None;
         for (index, op) in run.ops.iter().enumerate() {
@@ -234,7 +243,10 @@ impl<'a, S: Subject> Engine<'a, S> {
             }
             let mut base = Base::new(state);
             let before = match here {
-                Some(leaf) => leaf,
+                Some(leaf) => {
+                    self.counts.by_family += 1;
+                    leaf
+                }
                 None => self.meet(
                     &mut base,
                     None,
@@ -247,11 +259,10 @@ impl<'a, S: Subject> Engine<'a, S> {
                 )?,
             };
             let tears = self.tears.of(op, self.pass.nodes[from as usize].cuts);
-            self.counts.crash_states += tears.len() as u64;
+            self.counts.crash_states += 1 + tears.len() as u64;
             let touched = widen(&span(op), base.state.size());
             if self.leaf(before).demand.intersects(&touched) {
                 for &tear in tears.iter() {
-                    self.counts.by_lookup += 1;
                     self.meet(
                         &mut base,
                         Some((op, tear)),
@@ -293,16 +304,17 @@ impl<'a, S: Subject> Engine<'a, S> {
         determined: &Ranges,
     ) -> Result<LeafId, Stop> {
         let boots = self.counts.boots;
+        self.counts.by_lookup += 1;
         let leaf = self.leaf_of(base, torn, world)?;
         if boots == self.counts.boots && torn.is_some() && self.audit.due(1).is_some() {
             self.check(base, torn, world, leaf, from)?;
         }
         self.demand(parent, leaf, determined);
-        if self.unvisited(base, torn, leaf) {
-            let cuts = self.pass.nodes[from as usize].cuts + 1;
+        let cuts = self.pass.nodes[from as usize].cuts + 1;
+        if let Some(class) = self.unvisited(base, torn, leaf, cuts) {
             let op = u32::try_from(op).unwrap_or(u32::MAX);
             let node = self.node(from, Edge::Cut { op, tear }, cuts);
-            self.enter(base, torn, world, leaf, node);
+            self.enter(base, torn, world, class, node);
         }
         Ok(leaf)
     }
@@ -345,12 +357,25 @@ impl<'a, S: Subject> Engine<'a, S> {
         Ok(leaf)
     }
 
-    /// Whether no equivalent state was met in this pass; notes that one was now.
-    fn unvisited(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>, leaf: LeafId) -> bool {
+    /// The class of the state, if it was not met in this pass after so few cuts; notes that it was now.
+    fn unvisited(
+        &mut self,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        leaf: LeafId,
+        cuts: u32,
+    ) -> Option<Class> {
         let demand = &self.leaves[leaf.0 as usize].demand;
         let mut view = View::new(base, torn, &mut self.scratch);
-        let key = view.hash_all(demand);
-        self.pass.visited.insert((leaf, key))
+        let class = (leaf, view.hash_all(demand));
+        match self.pass.visited.get_mut(&class) {
+            Some(fewest) if *fewest <= cuts => return None,
+            Some(fewest) => *fewest = cuts,
+            None => {
+                self.pass.visited.insert(class, cuts);
+            }
+        }
+        Some(class)
     }
 
     fn enter(
@@ -358,12 +383,9 @@ impl<'a, S: Subject> Engine<'a, S> {
         base: &mut Base<'_>,
         torn: Option<(&Op, Tear)>,
         world: &S::World,
-        leaf: LeafId,
+        class: Class,
         node: u32,
     ) {
-        for finding in &self.leaves[leaf.0 as usize].findings {
-            self.pass.violations.push((node, finding.clone()));
-        }
         let cuts = self.pass.nodes[node as usize].cuts as usize;
         if self.pass.work.len() <= cuts {
             self.pass.work.resize_with(cuts + 1, VecDeque::new);
@@ -371,7 +393,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         let state = View::new(base, torn, &mut self.scratch).state();
         self.pass.work[cuts].push_back(Work {
             node,
-            leaf,
+            class,
             state,
             world: world.clone(),
         });

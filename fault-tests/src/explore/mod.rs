@@ -88,6 +88,22 @@ pub struct Limits {
     pub seed: u64,
 }
 
+impl Default for Limits {
+    /// Two cuts in a row at level L2, one pruned judgement in 1000 audited.
+    fn default() -> Self {
+        Self {
+            level: Level::L2,
+            cuts: 2,
+            first: Density::Field,
+            later: Density::Coarse,
+            boots: 2_000_000,
+            deadline: None,
+            audit_one_in: 1000,
+            seed: 0,
+        }
+    }
+}
+
 impl Limits {
     fn out_of_time(&self) -> bool {
         self.deadline

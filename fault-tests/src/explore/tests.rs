@@ -229,3 +229,37 @@ fn a_budget_that_runs_out_is_said() {
     );
     assert!(exploration.exhausted && !exploration.closure);
 }
+
+/// Writes its count in place, so that a cut after the last operation leaves just what the next
+/// power-on starts from anyway.
+struct Steps;
+
+impl Subject for Steps {
+    type World = ();
+
+    fn power_on(&self, chip: &mut Chip<'_>, _: &mut Journal<()>) -> Result<Rest, Dead> {
+        let mut count = [0];
+        chip.read(0, &mut count).map_err(|_| Dead)?;
+        if count[0] == 0xF0 {
+            return Ok(Rest::Idle);
+        }
+        chip.write(0, &[count[0] << 1]).map_err(|_| Dead)?;
+        Ok(Rest::Reset)
+    }
+}
+
+/// The state after an operation is met behind a cut ("done, but never told") before it is met
+/// without one. Taking the first for visited hid the whole life after the first power-on.
+#[test]
+fn a_state_met_behind_a_cut_first_is_still_explored_without_it() {
+    let profile = profile();
+    let exploration = explore(
+        &Steps,
+        &profile,
+        &profile.erased(),
+        &(),
+        &limits(Level::L0, 1),
+        &|_| {},
+    );
+    assert_eq!(exploration.counts.operations, 4, "FE, FC, F8, F0");
+}
