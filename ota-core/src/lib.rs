@@ -10,6 +10,7 @@ pub mod flash;
 pub mod image;
 pub mod otadata;
 pub mod partition;
+pub mod update;
 
 mod commit;
 mod wire;
