@@ -34,16 +34,37 @@ pub trait Subject: Sync {
         journal: &mut Journal<Self::World>,
     ) -> Result<Rest, Dead>;
 
-    /// What lies at `addr`, in a word or two: `otadata[0]`, `ota_1`. For timelines.
-    fn role(&self, addr: u32) -> String {
-        format!("{addr:#x}")
+    /// What lies at `addr`. For timelines and for telling windows apart.
+    fn place(&self, addr: u32) -> Place {
+        Place {
+            name: format!("sector {:#x}", addr / 4096 * 4096),
+            kind: "flash",
+        }
     }
 
-    /// What the bytes of a metadata place mean, for timelines; `None` for bulk data.
-    fn describe(&self, addr: u32, bytes: &[u8]) -> Option<String> {
+    /// What the bytes of a record mean, if a record starts at `addr`; `None` for bulk data.
+    fn meaning(&self, addr: u32, bytes: &[u8]) -> Option<Meaning> {
         let _ = (addr, bytes);
         None
     }
+}
+
+/// What lies at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// This place: `otadata[0]`, `ota_1`.
+    pub name: String,
+    /// The kind of place: `otadata`, `slot`. Windows are told apart by it.
+    pub kind: &'static str,
+}
+
+/// What the bytes of a record mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// In full: `seq 3 NEW`.
+    pub text: String,
+    /// The kind of record: `NEW`. Windows are told apart by it.
+    pub kind: String,
 }
 
 /// How a power-on ended, with the power still there.
@@ -106,6 +127,8 @@ pub enum Event {
     },
     /// What a call returned, or anything else worth a line.
     Note(String),
+    /// The judge saw a violation.
+    Violated(Finding),
 }
 
 /// What the device tells the outside during one power-on.
@@ -178,7 +201,7 @@ impl<W: Clone + Eq> Journal<W> {
             allowed: allowed.to_string(),
             got: got.to_string(),
         };
-        self.write(|| Event::Note(finding.to_string()));
+        self.write(|| Event::Violated(finding.clone()));
         self.findings.push(finding);
     }
 

@@ -34,11 +34,7 @@ impl fmt::Display for CaseId {
         }
         write!(f, "@{}:{}:{}", self.profile, self.level, self.policy)?;
         for cut in &self.cuts {
-            f.write_str("/")?;
-            if cut.boot > 0 {
-                write!(f, "b{}.", cut.boot)?;
-            }
-            write!(f, "o{}.{}", cut.op, cut.tear)?;
+            write!(f, "/{cut}")?;
         }
         write!(f, "~{:08x}", self.trace)
     }

@@ -6,14 +6,14 @@ use sim_flash::{Op, OpKind, State};
 
 use super::replay::{Replay, Step};
 use crate::chip::span;
-use crate::subject::{Entry, Event, Rest, Subject};
+use crate::subject::{Entry, Event, Meaning, Rest, Subject};
 
 /// The place in the device's life where a cut has a given effect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
     /// What the device was doing: `boot`, or the call of the application.
     pub call: String,
-    /// The operation that the cut hit, and what was to change there.
+    /// The operation that the cut hit, and what was to change there: `program otadata (-> NEW)`.
     pub transition: String,
 }
 
@@ -44,7 +44,12 @@ impl Window {
                 Event::Call { name, .. } => Some((*name).to_owned()),
                 _ => None,
             });
-        let transition = transition(subject, &state_before(step, step.ops.len()), op);
+        let place = subject.place(op.addr()).kind;
+        let meaning = change(subject, &state_before(step), op).map(|(from, to)| match from {
+            Some(from) => format!(" ({} -> {})", from.kind, to.kind),
+            None => format!(" (-> {})", to.kind),
+        });
+        let transition = format!("{} {place}{}", verb(op), meaning.unwrap_or_default());
         Some(Self {
             call: call.unwrap_or_else(|| "boot".into()),
             transition,
@@ -52,10 +57,10 @@ impl Window {
     }
 }
 
-/// The flash right before operation `op` of the step.
-fn state_before(step: &Step, op: usize) -> State {
+/// The flash right before the operation that the step's cut hit.
+fn state_before(step: &Step) -> State {
     let mut state = step.before.clone();
-    for done in step.ops.iter().take(op) {
+    for done in &step.ops {
         state.apply(done);
     }
     state
@@ -68,21 +73,30 @@ fn verb(op: &Op) -> &'static str {
     }
 }
 
-/// `erase otadata[0] (seq 2 NEW)`, `program otadata[1] (seq 3 NEW)`, `program ota_1`.
-fn transition<S: Subject>(subject: &S, before: &State, op: &Op) -> String {
+/// What an operation on a record changes: from what (an erase), and to what.
+fn change<S: Subject>(subject: &S, before: &State, op: &Op) -> Option<(Option<Meaning>, Meaning)> {
     let addr = op.addr();
-    let mut old = [0; 32];
-    before.read(addr, &mut old);
-    let meaning = match op.kind() {
-        OpKind::Erase => subject
-            .describe(addr, &old)
-            .map(|old| format!("{old} -> erased")),
-        _ => subject
-            .describe(addr, op.data())
-            .map(|new| format!("-> {new}")),
-    };
-    let what = format!("{} {}", verb(op), subject.role(addr));
-    meaning.map_or(what.clone(), |meaning| format!("{what} ({meaning})"))
+    let mut bytes = [0; 32];
+    before.read(addr, &mut bytes);
+    let from = subject.meaning(addr, &bytes)?;
+    match op.kind() {
+        OpKind::Erase => Some((Some(from), subject.meaning(addr, &[0xFF; 32])?)),
+        _ => Some((None, subject.meaning(addr, op.data())?)),
+    }
+}
+
+/// `erase otadata[0] (seq 2 NEW -> erased)`, `program otadata[1] (-> seq 3 NEW)`, `program ota_1`.
+fn words<S: Subject>(subject: &S, before: &State, op: &Op) -> String {
+    let meaning = change(subject, before, op).map(|(from, to)| match from {
+        Some(from) => format!(" ({} -> {})", from.text, to.text),
+        None => format!(" (-> {})", to.text),
+    });
+    format!(
+        "{} {}{}",
+        verb(op),
+        subject.place(op.addr()).name,
+        meaning.unwrap_or_default()
+    )
 }
 
 /// A replayed case as text: every power-on with its calls, operations, cut and decisions.
@@ -106,55 +120,44 @@ impl<S: Subject> fmt::Display for Timeline<'_, S> {
             .steps
             .iter()
             .rposition(|step| step.cut.is_some());
-        let first_finding = self
-            .replay
-            .steps
-            .iter()
-            .position(|step| !step.findings.is_empty());
         for (index, step) in self.replay.steps.iter().enumerate() {
             writeln!(f, "power-on b{} ({why})", step.boot)?;
-            self.step(f, step)?;
+            // What follows a violation behind the last cut adds nothing.
+            let last = !step.findings.is_empty() && last_cut.is_none_or(|cut| cut < index);
+            self.step(f, step, last)?;
+            if last {
+                break;
+            }
             why = match (&step.cut, step.rest) {
                 (Some(_), _) => "after the cut",
                 (None, Some(Rest::Reset)) => "after the reset",
                 _ => "power cycled",
             };
-            // What follows the violation adds nothing.
-            if first_finding.is_some_and(|finding| finding <= index)
-                && last_cut.is_none_or(|cut| cut <= index)
-            {
-                break;
-            }
         }
         Ok(())
     }
 }
 
 impl<S: Subject> Timeline<'_, S> {
-    fn step(&self, f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
+    fn step(&self, f: &mut fmt::Formatter<'_>, step: &Step, until_violated: bool) -> fmt::Result {
         let mut state = step.before.clone();
-        let mut entries = step.entries.iter().peekable();
         let mut done = 0;
-        while done < step.ops.len() {
-            while let Some(entry) = entries.next_if(|entry| entry.at as usize <= done) {
-                writeln!(f, "    {}", line(entry))?;
-            }
-            let until = entries
-                .peek()
-                .map_or(step.ops.len(), |entry| entry.at as usize);
-            let run = self.run_of(&step.ops[done..until.min(step.ops.len()).max(done + 1)]);
-            self.operations(f, &state, &step.ops[done..done + run], done)?;
-            for op in &step.ops[done..done + run] {
-                state.apply(op);
-            }
-            done += run;
-        }
-        for entry in entries.by_ref().take_while(|_| step.cut.is_none()) {
+        for entry in &step.entries {
+            self.operations(f, &mut state, &step.ops[..entry.at as usize], &mut done)?;
             writeln!(f, "    {}", line(entry))?;
+            if until_violated && matches!(entry.event, Event::Violated(_)) {
+                return Ok(());
+            }
         }
+        self.operations(f, &mut state, &step.ops, &mut done)?;
         if let Some((cut, op)) = &step.cut {
-            let what = transition(self.subject, &state, op);
-            writeln!(f, "  o{:<5} {what} {}", cut.op, place(op))?;
+            writeln!(
+                f,
+                "  o{:<9} {} {}",
+                cut.op,
+                words(self.subject, &state, op),
+                place(op)
+            )?;
             writeln!(
                 f,
                 "  ** POWER CUT in o{}, {}: {}",
@@ -167,42 +170,54 @@ impl<S: Subject> Timeline<'_, S> {
         Ok(())
     }
 
-    /// How many operations at the start of `ops` are alike enough for one line.
-    fn run_of(&self, ops: &[Op]) -> usize {
-        let Some(first) = ops.first() else { return 0 };
-        let role = self.subject.role(first.addr());
-        let alike = |op: &&Op| op.kind() == first.kind() && self.subject.role(op.addr()) == role;
-        if self.subject.describe(first.addr(), first.data()).is_some() {
-            return 1;
-        }
-        ops.iter().take_while(alike).count().max(1)
-    }
-
+    /// The operations from `done` on, those alike on one line.
     fn operations(
         &self,
         f: &mut fmt::Formatter<'_>,
-        before: &State,
+        state: &mut State,
         ops: &[Op],
-        at: usize,
+        done: &mut usize,
     ) -> fmt::Result {
-        match ops {
-            [one] => writeln!(
-                f,
-                "  o{at:<5} {} {}",
-                transition(self.subject, before, one),
-                place(one)
-            ),
-            [first, .., last] => writeln!(
-                f,
-                "  o{at:<5} {} {} operations to o{}: {:#x}..{:#x}",
-                verb(first),
-                self.subject.role(first.addr()),
-                at + ops.len() - 1,
-                first.addr(),
-                span(last).end
-            ),
-            [] => Ok(()),
+        // Ends: each round takes at least one operation.
+        while *done < ops.len() {
+            let run = &ops[*done..][..self.alike(&ops[*done..])];
+            match run {
+                [first, .., last] => writeln!(
+                    f,
+                    "  {:<10} {} {} {:#x}..{:#x}, {} operations",
+                    format!("o{}-o{}", *done, *done + run.len() - 1),
+                    verb(first),
+                    self.subject.place(first.addr()).name,
+                    first.addr(),
+                    span(last).end,
+                    run.len()
+                )?,
+                [one] => writeln!(
+                    f,
+                    "  o{done:<9} {} {}",
+                    words(self.subject, state, one),
+                    place(one)
+                )?,
+                [] => return Ok(()),
+            }
+            for op in run {
+                state.apply(op);
+            }
+            *done += run.len();
         }
+        Ok(())
+    }
+
+    /// How many operations at the start of `ops` are alike enough for one line.
+    fn alike(&self, ops: &[Op]) -> usize {
+        let Some(first) = ops.first() else { return 0 };
+        if self.subject.meaning(first.addr(), &[0xFF; 32]).is_some() {
+            return 1; // a record: each operation on it is worth a line
+        }
+        let place = self.subject.place(first.addr());
+        ops.iter()
+            .take_while(|op| op.kind() == first.kind() && self.subject.place(op.addr()) == place)
+            .count()
     }
 
     /// The first bytes that the cut left other than both before and wanted, with their surroundings.
@@ -228,7 +243,7 @@ impl<S: Subject> Timeline<'_, S> {
         let Some(telling) = telling.map(|at| at / 32 * 32) else {
             return Ok(());
         };
-        let rows = if self.subject.describe(op.addr(), &old).is_some() {
+        let rows = if self.subject.meaning(op.addr(), &old).is_some() {
             0
         } else {
             telling
@@ -238,8 +253,8 @@ impl<S: Subject> Timeline<'_, S> {
             let addr = op.addr() as usize + row.start;
             writeln!(f, "     {name:<6} {addr:06x}: {}", hex(&bytes[row.clone()]))?;
         }
-        if let Some(meaning) = self.subject.describe(op.addr(), &left) {
-            writeln!(f, "     reads as {meaning}")?;
+        if let Some(meaning) = self.subject.meaning(op.addr(), &left) {
+            writeln!(f, "     reads as {}", meaning.text)?;
         }
         Ok(())
     }
@@ -247,9 +262,10 @@ impl<S: Subject> Timeline<'_, S> {
 
 fn line(entry: &Entry) -> String {
     match &entry.event {
-        Event::Boot(text) => format!("boot: {text}"),
+        Event::Boot(text) => format!("boot: {}", text.replace('\n', "\n      ")),
         Event::Call { name, argument } => format!("{name}({argument})"),
         Event::Note(text) => text.clone(),
+        Event::Violated(finding) => finding.to_string(),
     }
 }
 

@@ -55,6 +55,7 @@ mod trie;
 mod view;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -157,6 +158,16 @@ pub struct CutAt {
     pub op: u32,
     /// What the cut left of it.
     pub tear: Tear,
+}
+
+impl fmt::Display for CutAt {
+    /// As in a case id: `o213.E2.n100`, or `b1.o2.P3.b17`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.boot > 0 {
+            write!(f, "b{}.", self.boot)?;
+        }
+        write!(f, "o{}.{}", self.op, self.tear)
+    }
 }
 
 /// A violated property, and the cuts that lead to the power-on that shows it.
