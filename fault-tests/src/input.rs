@@ -45,7 +45,7 @@ pub enum Problem {
     #[error("expected one vector per line, found none")]
     NoVectors,
     /// A line that is no vector of this file.
-    #[error("not a vector: {0}")]
+    #[error("not a vector: {}", without_line(.0))]
     Vector(#[from] serde_json::Error),
     /// A vector starts from a file that is not there.
     #[error("the vector starts from {base:?}, which is not {looked_in}")]
@@ -63,6 +63,13 @@ pub enum Problem {
         /// What is possible.
         expected: &'static str,
     },
+}
+
+/// The text of an error in a line that was read alone: its own line number, always 1, would mislead.
+fn without_line(error: &serde_json::Error) -> String {
+    error
+        .to_string()
+        .replace(" at line 1 column ", " at column ")
 }
 
 impl InputError {

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod conform;
 pub mod explore;
 pub mod input;
+pub mod inspect;
 pub mod memory_flash;
 pub mod ota;
 pub mod partition_csv;

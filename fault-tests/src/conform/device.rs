@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use embedded_storage::nor_flash::ReadNorFlash;
 use ota_core::efuse::SecureVersion;
 use ota_core::image::{ImageMetadata, Refusal, VerifyError, VerifyImage, app_desc};
 use ota_core::partition::{self, Label, SubType, TABLE_LEN, Type};
-use ota_core::{Partition, PartitionTable, Region, Slot};
+use ota_core::{Partition, Region, Slot};
 
 use super::vector::{EntryBytes, OtadataVector, SectorOp};
 use crate::input::Problem;
@@ -20,7 +21,8 @@ const SLOT_SIZE: u32 = 0x1000;
 
 /// A flash with the vector's table, entries and application descriptors.
 pub(super) struct Device {
-    pub(super) flash: MemoryFlash,
+    flash: MemoryFlash,
+    rows: Vec<Partition>,
     pub(super) flash_size: u32,
     start: Vec<u8>,
     table: Box<[u8; TABLE_LEN]>,
@@ -67,6 +69,7 @@ impl Device {
         put_descriptors(&mut start, &rows, &vector.secure_version)?;
         Ok(Self {
             flash: MemoryFlash::new(start.clone()),
+            rows,
             flash_size: offset,
             start,
             table,
@@ -78,65 +81,80 @@ impl Device {
         self.flash.restore(&self.start);
     }
 
-    /// The table as the bootloader reads it.
-    pub(super) fn boot_table(&self) -> Result<PartitionTable<'_>, Problem> {
-        PartitionTable::for_bootloader(&*self.table, self.flash_size).map_err(no_table)
+    /// Puts the vector's entries back, and nothing else.
+    pub(super) fn restore_otadata(&mut self) {
+        let mut bytes = self.flash.bytes().to_vec();
+        let otadata = OTADATA as usize..(OTADATA + 2 * SECTOR) as usize;
+        bytes[otadata.clone()].copy_from_slice(&self.start[otadata]);
+        self.flash.restore(&bytes);
+    }
+
+    /// The binary table, and the flash.
+    pub(super) const fn parts(&mut self) -> (&[u8; TABLE_LEN], &mut MemoryFlash) {
+        (&self.table, &mut self.flash)
+    }
+
+    /// The partition of a slot, by the slot's name.
+    pub(super) fn slot(&self, name: &str) -> Result<Partition, Problem> {
+        slot(&self.rows, name)
     }
 
     /// The two entries as they are now.
     pub(super) fn entries(&self) -> [EntryBytes; 2] {
-        entries(&self.flash)
+        [0, SECTOR].map(|sector| {
+            let mut entry = [0; 32];
+            let at = (OTADATA + sector) as usize;
+            entry.copy_from_slice(&self.flash.bytes()[at..at + 32]);
+            EntryBytes(entry)
+        })
     }
 
-    /// What was done to otadata since the flash was restored.
+    /// What was done to otadata since the flash was restored. An operation that the reference never
+    /// does has words of its own, so that it compares as different.
     pub(super) fn otadata_ops(&self) -> Vec<SectorOp> {
-        otadata_ops(&self.flash)
+        let sector = |address: u32| (address - OTADATA) / SECTOR;
+        let otadata = OTADATA..OTADATA + 2 * SECTOR;
+        let mut ops = Vec::new();
+        for operation in self.flash.operations() {
+            match *operation {
+                Operation::Erase { from, to } => {
+                    for at in (from..to).step_by(SECTOR as usize) {
+                        if otadata.contains(&at) {
+                            ops.push(SectorOp("erase".into(), sector(at)));
+                        }
+                    }
+                }
+                Operation::Program { address, length } if otadata.contains(&address) => {
+                    let inside = address % SECTOR;
+                    let what = if inside == 0 && length == 32 {
+                        "write".into()
+                    } else {
+                        format!("write of {length} bytes at {inside}")
+                    };
+                    ops.push(SectorOp(what, sector(address)));
+                }
+                Operation::Program { .. } => {}
+            }
+        }
+        ops
     }
 }
 
 pub(super) fn no_table(error: partition::TableError) -> Problem {
     Problem::Impossible {
         asked: format!("slots of which no table can be made ({error})"),
-        expected: "a table that the bootloader accepts",
+        expected: "a table that is accepted",
     }
 }
 
-pub(super) fn entries(flash: &MemoryFlash) -> [EntryBytes; 2] {
-    [0, SECTOR].map(|sector| {
-        let mut entry = [0; 32];
-        entry.copy_from_slice(&flash.bytes()[(OTADATA + sector) as usize..][..32]);
-        EntryBytes(entry)
-    })
-}
-
-/// Operations inside otadata. One that the reference never does has words of its own, so that it
-/// compares as different.
-pub(super) fn otadata_ops(flash: &MemoryFlash) -> Vec<SectorOp> {
-    let sector = |address: u32| (address - OTADATA) / SECTOR;
-    let otadata = OTADATA..OTADATA + 2 * SECTOR;
-    let mut ops = Vec::new();
-    for operation in flash.operations() {
-        match *operation {
-            Operation::Erase { from, to } => {
-                for at in (from..to).step_by(SECTOR as usize) {
-                    if otadata.contains(&at) {
-                        ops.push(SectorOp("erase".into(), sector(at)));
-                    }
-                }
-            }
-            Operation::Program { address, length } if otadata.contains(&address) => {
-                let inside = address % SECTOR;
-                let what = if inside == 0 && length == 32 {
-                    "write".into()
-                } else {
-                    format!("write of {length} bytes at {inside}")
-                };
-                ops.push(SectorOp(what, sector(address)));
-            }
-            Operation::Program { .. } => {}
-        }
-    }
-    ops
+fn slot(rows: &[Partition], name: &str) -> Result<Partition, Problem> {
+    rows.iter()
+        .find(|row| row.slot().is_some_and(|slot| slot.to_string() == name))
+        .copied()
+        .ok_or_else(|| Problem::Impossible {
+            asked: format!("a slot {name:?}"),
+            expected: "a slot of the vector's own table",
+        })
 }
 
 fn row(name: &str, kind: Type, subtype: SubType, offset: u32, size: u32) -> Partition {
@@ -157,13 +175,7 @@ fn put_descriptors(
     versions: &BTreeMap<String, u32>,
 ) -> Result<(), Problem> {
     for (name, version) in versions {
-        let row = rows
-            .iter()
-            .find(|row| row.slot().is_some_and(|slot| slot.to_string() == *name))
-            .ok_or_else(|| Problem::Impossible {
-                asked: format!("a secure version of {name:?}"),
-                expected: "a slot of the vector's own table",
-            })?;
+        let row = slot(rows, name)?;
         let at = (row.offset + app_desc::OFFSET) as usize;
         flash[at..at + 4].copy_from_slice(&app_desc::MAGIC.to_le_bytes());
         flash[at + 4..at + 8].copy_from_slice(&version.to_le_bytes());
@@ -186,12 +198,8 @@ impl AllImages {
     }
 }
 
-impl VerifyImage<MemoryFlash> for AllImages {
-    fn verify(
-        &mut self,
-        _: &mut MemoryFlash,
-        at: Region,
-    ) -> Result<ImageMetadata, VerifyError<embedded_storage::nor_flash::NorFlashErrorKind>> {
+impl<F: ReadNorFlash> VerifyImage<F> for AllImages {
+    fn verify(&mut self, _: &mut F, at: Region) -> Result<ImageMetadata, VerifyError<F::Error>> {
         self.asked.push(at);
         if self.good {
             Ok(ImageMetadata {

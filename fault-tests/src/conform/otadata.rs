@@ -1,10 +1,12 @@
 //! `otadata.jsonl`: the predicates over two entries, and what the bootloader makes of them. What the
 //! application makes of them is next door.
 
+use ota_core::PartitionTable;
 use ota_core::boot::{BootConfig, load_boot_image, select_boot_partition};
 use ota_core::otadata::{self, Entry};
 
-use super::device::{AllImages, Device, Efuse};
+use super::application;
+use super::device::{self, AllImages, Device, Efuse};
 use super::each;
 use super::report::{Checks, FileReport};
 use super::vector::{Boot, Config, OtadataVector};
@@ -35,12 +37,13 @@ fn check_vector(
         e1,
         secure_version: _,
         efuse_secure_version,
-        // These are answers.
+        // These are answers,
         valid,
         invalid,
         active,
         boot_all_good,
         boot_all_bad,
+        // and these are the application's.
         app_slot_count: _,
         app_boot_partition: _,
         get_state: _,
@@ -62,7 +65,8 @@ fn check_vector(
     };
     let efuse = efuse_secure_version.unwrap_or(0);
     check_boot(boot_all_good, &GOOD, device, &config, efuse, checks)?;
-    check_boot(boot_all_bad, &BAD, device, &config, efuse, checks)
+    check_boot(boot_all_bad, &BAD, device, &config, efuse, checks)?;
+    application::check(vector, device, checks)
 }
 
 /// The names of the fields of a boot; which images verify.
@@ -116,26 +120,20 @@ fn check_boot(
         efuse_after,
     } = expected;
     device.restore();
-    let mut flash = device.flash.clone();
+    let flash_size = device.flash_size;
+    let (table, flash) = device.parts();
+    let table = PartitionTable::for_bootloader(table, flash_size).map_err(device::no_table)?;
     let mut efuse = Efuse(efuse);
     let mut images = AllImages::new(fields.good);
-    let table = device.boot_table()?;
-    let selection = select_boot_partition(&mut flash, &mut efuse, table, config);
+    let selection = select_boot_partition(flash, &mut efuse, table, config);
     let found_index = selection
         .as_ref()
         // The reference's number for "nothing to boot".
         .map_or(-99, |selection| selection.start.index());
     let found_booted = match &selection {
-        Ok(selection) => load_boot_image(
-            &mut flash,
-            &mut images,
-            &mut efuse,
-            table,
-            config,
-            selection,
-        )
-        .ok()
-        .map(|decision| decision.slot.to_string()),
+        Ok(selection) => load_boot_image(flash, &mut images, &mut efuse, table, config, selection)
+            .ok()
+            .map(|decision| decision.slot.to_string()),
         Err(_) => None,
     };
     let found_tried: Vec<String> = images
@@ -144,7 +142,6 @@ fn check_boot(
         .filter_map(|at| table.iter().find(|row| row.region() == *at)?.slot())
         .map(|slot| slot.to_string())
         .collect();
-    device.flash = flash;
     let [found_e0, found_e1] = device.entries();
 
     let found_rc = if found_booted.is_some() {

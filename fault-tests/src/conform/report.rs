@@ -220,8 +220,15 @@ impl fmt::Display for FileReport {
         for difference in &self.mismatches {
             writeln!(f, "  mismatch: {difference}")?;
         }
-        for Deliberate { difference, reason } in &self.deliberate {
-            writeln!(f, "  deliberate difference: {difference}\n    {reason}")?;
+        let mut reasons: Vec<&str> = self.deliberate.iter().map(|one| one.reason).collect();
+        reasons.sort_unstable();
+        reasons.dedup();
+        for reason in reasons {
+            let same = || self.deliberate.iter().filter(|one| one.reason == reason);
+            writeln!(f, "  {} deliberate differences: {reason}", same().count())?;
+            for one in same() {
+                writeln!(f, "    {}", one.difference)?;
+            }
         }
         Ok(())
     }

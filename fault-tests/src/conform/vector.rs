@@ -155,12 +155,6 @@ impl Rc {
     pub(super) const OK: Self = Self(0);
 }
 
-impl From<ota_core::EspErr> for Rc {
-    fn from(error: ota_core::EspErr) -> Self {
-        Self(error.0.cast_unsigned())
-    }
-}
-
 impl Serialize for Rc {
     fn serialize<S: serde::Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
         output.collect_str(&format_args!("{:#x}", self.0))

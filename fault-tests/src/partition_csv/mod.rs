@@ -23,6 +23,7 @@ pub use error::{CsvError, FieldError, Otadata, RowRule, Warning};
 pub use keyword::Keywords;
 pub use number::Number;
 pub use row::Row;
+pub(crate) use row::{kind_name, size_text, subtype_name};
 
 /// What the tool's command line can say.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -51,15 +51,15 @@ const fn alignment(kind: Number) -> Number {
 /// Prints the CSV line, as the tool does.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{},", self.name)?;
-        write_keyword(f, self.kind, TYPES)?;
-        write_keyword(f, self.subtype, subtypes(self.kind))?;
-        write!(f, "{},", Hex(self.offset))?;
-        match self.size {
-            size if size % 0x10_0000 == 0 => write!(f, "{}M,", size / 0x10_0000)?,
-            size if size % 0x400 == 0 => write!(f, "{}K,", size / 0x400)?,
-            size => write!(f, "{},", Hex(size))?,
-        }
+        write!(
+            f,
+            "{},{},{},{},{},",
+            self.name,
+            named(self.kind, TYPES),
+            named(self.subtype, subtypes(self.kind)),
+            Hex(self.offset),
+            size(self.size)
+        )?;
         f.write_str(match (self.encrypted, self.readonly) {
             (false, false) => "",
             (true, false) => "encrypted",
@@ -69,11 +69,35 @@ impl fmt::Display for Row {
     }
 }
 
-fn write_keyword(f: &mut fmt::Formatter<'_>, value: Number, keywords: Keywords) -> fmt::Result {
-    match keywords.name(value) {
-        Some(name) => write!(f, "{name},"),
-        None => write!(f, "{value},"),
+fn named(value: Number, keywords: Keywords) -> String {
+    keywords
+        .name(value)
+        .map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+fn size(size: Number) -> String {
+    if size % 0x10_0000 == 0 {
+        format!("{}M", size / 0x10_0000)
+    } else if size % 0x400 == 0 {
+        format!("{}K", size / 0x400)
+    } else {
+        Hex(size).to_string()
     }
+}
+
+/// The tool's name of a type, or its number.
+pub(crate) fn kind_name(kind: u8) -> String {
+    named(kind.into(), TYPES)
+}
+
+/// The tool's name of a subtype, or its number.
+pub(crate) fn subtype_name(kind: u8, subtype: u8) -> String {
+    named(subtype.into(), subtypes(kind.into()))
+}
+
+/// A size as the tool prints it: `1M`, `24K`, or hexadecimal.
+pub(crate) fn size_text(bytes: u32) -> String {
+    size(bytes.into())
 }
 
 /// A line of a CSV: the offset may be left to the layout, the size may be negative ("ends at").

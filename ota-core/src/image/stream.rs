@@ -98,6 +98,26 @@ impl<F: ReadNorFlash> VerifyImage<F> for StreamVerifier<'_> {
         flash: &mut F,
         at: Region,
     ) -> Result<ImageMetadata, VerifyError<F::Error>> {
+        let bootloader = at.offset == self.target.chip.bootloader_offset;
+        self.verify_as(flash, at, bootloader)
+    }
+
+    fn verify_bootloader(
+        &mut self,
+        flash: &mut F,
+        at: Region,
+    ) -> Result<ImageMetadata, VerifyError<F::Error>> {
+        self.verify_as(flash, at, true)
+    }
+}
+
+impl StreamVerifier<'_> {
+    fn verify_as<F: ReadNorFlash>(
+        &mut self,
+        flash: &mut F,
+        at: Region,
+        bootloader: bool,
+    ) -> Result<ImageMetadata, VerifyError<F::Error>> {
         let (size, limit) = (at.size, self.target.max_region);
         if size > limit {
             let refusal = Refusal::RegionTooLarge { size, limit };
@@ -106,7 +126,6 @@ impl<F: ReadNorFlash> VerifyImage<F> for StreamVerifier<'_> {
                 refusal,
             });
         }
-        let bootloader = at.offset == self.target.chip.bootloader_offset;
         let pass = Pass {
             reader: RegionReader::new(flash, self.buf, at)?,
             target: &self.target,

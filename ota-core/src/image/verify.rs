@@ -97,4 +97,35 @@ pub trait VerifyImage<F: ReadNorFlash> {
     /// [`VerifyError`] says what was refused, where, and by `esp_err` what the reference returns.
     fn verify(&mut self, flash: &mut F, at: Region)
     -> Result<ImageMetadata, VerifyError<F::Error>>;
+
+    /// Verifies the image at the start of `at` as a second-stage bootloader, wherever it is staged
+    /// (`esp_image_bootloader_offset_set` in the reference). The default makes no difference.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    fn verify_bootloader(
+        &mut self,
+        flash: &mut F,
+        at: Region,
+    ) -> Result<ImageMetadata, VerifyError<F::Error>> {
+        self.verify(flash, at)
+    }
+}
+
+impl<F: ReadNorFlash, V: VerifyImage<F> + ?Sized> VerifyImage<F> for &mut V {
+    fn verify(
+        &mut self,
+        flash: &mut F,
+        at: Region,
+    ) -> Result<ImageMetadata, VerifyError<F::Error>> {
+        (**self).verify(flash, at)
+    }
+
+    fn verify_bootloader(
+        &mut self,
+        flash: &mut F,
+        at: Region,
+    ) -> Result<ImageMetadata, VerifyError<F::Error>> {
+        (**self).verify_bootloader(flash, at)
+    }
 }

@@ -55,10 +55,20 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     }
 
     fn verify_as_target(&mut self, open: &Open) -> Result<(), OtaError<F::Error>> {
+        let at = open.staging.region();
+        // What is staged in a bootloader partition counts as a bootloader whatever it is for: the
+        // reference tells a bootloader by its place, and moves that place to the staging partition.
+        let bootloader = Type::BOOTLOADER;
+        let as_bootloader = open.target.kind == bootloader || open.staging.kind == bootloader;
         match open.target.kind {
-            Type::APP | Type::BOOTLOADER => self
+            Type::APP | Type::BOOTLOADER if as_bootloader => self
                 .verifier
-                .verify(&mut self.flash, open.staging.region())
+                .verify_bootloader(&mut self.flash, at)
+                .map(|_| ())
+                .map_err(OtaError::Image),
+            Type::APP => self
+                .verifier
+                .verify(&mut self.flash, at)
                 .map(|_| ())
                 .map_err(OtaError::Image),
             Type::PARTITION_TABLE => {

@@ -6,7 +6,7 @@ use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
 
 use crate::efuse::SecureVersionError;
 use crate::error::EspErr;
-use crate::image::{DescError, VerifyError};
+use crate::image::{DescError, VerifyError, bootloader_desc};
 use crate::otadata::NextError;
 use crate::partition::TableError;
 
@@ -188,6 +188,36 @@ pub enum OtaError<E> {
     Next(NextError),
     /// The image has no descriptor to take its secure version from, or none at all.
     Descriptor(DescError<E>),
+    /// There is no bootloader descriptor.
+    BootloaderDescriptor(bootloader_desc::MagicError),
+    /// The image is for another chip.
+    WrongChip {
+        /// Its chip id.
+        found: u16,
+        /// This chip's.
+        expected: u16,
+    },
+    /// The chip is older than the image allows. Revisions are major × 100 + minor.
+    ChipTooOld {
+        /// The oldest revision allowed.
+        needs: u16,
+        /// The chip's.
+        has: u16,
+    },
+    /// The chip is newer than the image allows. Revisions are major × 100 + minor.
+    ChipTooNew {
+        /// The newest revision allowed.
+        allows: u16,
+        /// The chip's.
+        has: u16,
+    },
+    /// The image is built for another SPI flash mode than the running one.
+    SpiMode {
+        /// Its mode.
+        found: u8,
+        /// The running image's.
+        expected: u8,
+    },
     /// The image's secure version is too low. Its partition was erased.
     SmallSecureVersion {
         /// Secure version of the image.
@@ -235,6 +265,11 @@ impl<E: NorFlashError> OtaError<E> {
             Self::NoActiveEntry | Self::Inactive(_) => EspErr::FAIL,
             Self::Next(error) => error.esp_err(),
             Self::Descriptor(error) => error.esp_err(),
+            Self::BootloaderDescriptor(error) => error.esp_err(),
+            Self::WrongChip { .. } | Self::ChipTooOld { .. } | Self::ChipTooNew { .. } => {
+                EspErr::INVALID_VERSION
+            }
+            Self::SpiMode { .. } => EspErr::OTA_SPI_MODE_MISMATCH,
             Self::SmallSecureVersion { .. } => EspErr::OTA_SMALL_SEC_VER,
             Self::SecureVersion(error) => error.esp_err(),
             Self::RollbackImpossible => EspErr::OTA_ROLLBACK_FAILED,
@@ -286,6 +321,23 @@ impl<E: fmt::Debug> fmt::Display for OtaError<E> {
             Self::NoActiveEntry => f.pad("no otadata entry is active"),
             Self::Next(error) => error.fmt(f),
             Self::Descriptor(error) => error.fmt(f),
+            Self::BootloaderDescriptor(error) => error.fmt(f),
+            Self::WrongChip { found, expected } => write!(
+                f,
+                "the image is for chip id {found}, this chip's id is {expected}"
+            ),
+            Self::ChipTooOld { needs, has } => write!(
+                f,
+                "the image needs silicon revision {needs} or later, this is {has}"
+            ),
+            Self::ChipTooNew { allows, has } => write!(
+                f,
+                "the image runs on silicon up to revision {allows}, this is {has}"
+            ),
+            Self::SpiMode { found, expected } => write!(
+                f,
+                "the image is built for SPI flash mode {found}, the running one for {expected}"
+            ),
             Self::SmallSecureVersion { image, device } => write!(
                 f,
                 "secure version {image} is below the device's {device}; the partition is erased"
