@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use sim_flash::Level;
 
+use crate::partition_csv;
 use crate::sweep::Budget;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -37,6 +38,14 @@ pub(crate) enum Command {
     /// Replay one case, a case file, or a folder of case files
     #[command(after_help = REPLAY_HELP)]
     Replay(ReplayArgs),
+    /// Say what a flash dump holds, which slot would boot, and why
+    #[command(after_help = INSPECT_HELP)]
+    Inspect(InspectArgs),
+    /// Check ota-core against vectors that ESP-IDF's own code answered
+    #[command(after_help = CONFORM_HELP)]
+    Conform(ConformArgs),
+    /// Convert a partition table, CSV to binary or binary to CSV
+    Table(TableArgs),
 }
 
 const SWEEP_HELP: &str = "Examples:
@@ -55,6 +64,20 @@ An id prints its timeline, and the exit code is 1 if the device violates a
 property there. A file or folder says what each case must show; the exit code
 is 1 if one no longer shows it.";
 
+const INSPECT_HELP: &str = "Examples:
+  esptool read_flash 0 ALL dump.bin && brownout inspect dump.bin
+  brownout inspect dump.bin --chip esp32c3 --no-rollback
+
+The dump starts at flash address 0; it may end early. It is never changed.";
+
+const CONFORM_HELP: &str = "Examples:
+  brownout conform
+  brownout conform vectors --images images --tables tables
+
+DIR holds otadata.jsonl, image.jsonl and table.jsonl; without it the bundled
+vectors are checked. The exit code is 1 if an answer differs, deliberate
+differences apart.";
+
 /// The user's own firmware instead of the bundled one.
 #[derive(Debug, Args, Clone, Default)]
 pub(crate) struct FirmwareArgs {
@@ -67,6 +90,14 @@ pub(crate) struct FirmwareArgs {
     /// App image that it is updated to
     #[arg(long, value_name = "FILE", requires = "running")]
     pub(crate) update: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) csv: CsvArgs,
+}
+
+/// What a partition table in CSV leaves open.
+#[derive(Debug, Args, Clone, Default)]
+#[allow(clippy::struct_field_names)] // as the flags are called
+pub(crate) struct CsvArgs {
     /// Flash address of the partition table
     #[arg(long, value_name = "ADDR", default_value = "0x8000", value_parser = address)]
     pub(crate) table_offset: u32,
@@ -76,6 +107,17 @@ pub(crate) struct FirmwareArgs {
     /// Flash address of the recovery bootloader, for CSV tables with a row for it
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) recovery_bootloader_offset: Option<u32>,
+}
+
+impl CsvArgs {
+    pub(crate) fn options(&self) -> partition_csv::Options {
+        partition_csv::Options {
+            table_offset: self.table_offset,
+            primary_bootloader_offset: self.primary_bootloader_offset,
+            recovery_bootloader_offset: self.recovery_bootloader_offset,
+            ..partition_csv::Options::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +154,50 @@ pub(crate) struct ReplayArgs {
     pub(crate) case: String,
     #[command(flatten)]
     pub(crate) firmware: FirmwareArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The dump, from flash address 0 on
+    #[arg(value_name = "DUMP")]
+    pub(crate) dump: PathBuf,
+    /// Flash address of the partition table [default: 0x8000, or the first sector with a table]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) table_offset: Option<u32>,
+    /// The chip, for instance esp32c3 [default: what the images say]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) chip: Option<String>,
+    /// Boot only as a bootloader without rollback does [default: both ways]
+    #[arg(long)]
+    pub(crate) no_rollback: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConformArgs {
+    /// Folder of the vectors
+    #[arg(value_name = "DIR")]
+    pub(crate) vectors: Option<PathBuf>,
+    /// Folder of the images that vectors start from [default: the bundled images]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) images: Option<PathBuf>,
+    /// Folder of the binary tables that vectors start from [default: the bundled tables]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tables: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TableArgs {
+    /// The table, CSV or binary
+    #[arg(value_name = "INPUT")]
+    pub(crate) input: PathBuf,
+    /// Where to write it; "-" for standard output
+    #[arg(value_name = "OUTPUT")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) csv: CsvArgs,
 }
 
 impl FromStr for Budget {

@@ -1,6 +1,7 @@
 //! The `brownout` command: arguments in, text and exit code out.
 
 mod args;
+mod inspect;
 mod replay;
 mod sweep;
 
@@ -36,6 +37,9 @@ pub fn main() -> ExitCode {
         None => sweep::run(&cli.sweep),
         Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Inspect(args)) => inspect::inspect(&args),
+        Some(Command::Conform(args)) => inspect::conform(&args),
+        Some(Command::Table(args)) => inspect::table(&args),
     };
     match done {
         Ok(code) => ExitCode::from(code),
@@ -70,17 +74,17 @@ impl Output {
             path: path.to_owned(),
             beside: path.with_file_name(name),
         };
-        output.write_beside("")?;
+        output.write_beside(&[])?;
         Ok(output)
     }
 
-    pub(crate) fn write(&self, text: &str) -> Result<(), Usage> {
+    pub(crate) fn write(&self, text: &[u8]) -> Result<(), Usage> {
         self.write_beside(text)?;
         std::fs::rename(&self.beside, &self.path)
             .map_err(|error| Usage::file(&self.path, format_args!("cannot be written: {error}")))
     }
 
-    fn write_beside(&self, text: &str) -> Result<(), Usage> {
+    fn write_beside(&self, text: &[u8]) -> Result<(), Usage> {
         std::fs::write(&self.beside, text)
             .map_err(|error| Usage::file(&self.path, format_args!("cannot be written: {error}")))
     }

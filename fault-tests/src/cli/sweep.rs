@@ -64,7 +64,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         print!("{report}");
     }
     if let Some(output) = output {
-        output.write(&report.json())?;
+        output.write(report.json().as_bytes())?;
     }
     Ok(report.verdict().exit_code())
 }
@@ -103,7 +103,7 @@ pub(super) fn inputs(args: &FirmwareArgs, profile: &Profile) -> Result<Option<In
     let image = |path: &Path| input::read(path).map(Arc::from).map_err(Usage::new);
     let inputs = Inputs {
         table,
-        table_offset: args.table_offset,
+        table_offset: args.csv.table_offset,
         running: image(running)?,
         update: image(update)?,
     };
@@ -113,17 +113,11 @@ pub(super) fn inputs(args: &FirmwareArgs, profile: &Profile) -> Result<Option<In
 
 fn table(args: &FirmwareArgs, path: &Path) -> Result<Vec<u8>, Usage> {
     let bytes = input::read(path).map_err(Usage::new)?;
-    let options = partition_csv::Options {
-        table_offset: args.table_offset,
-        primary_bootloader_offset: args.primary_bootloader_offset,
-        recovery_bootloader_offset: args.recovery_bootloader_offset,
-        ..partition_csv::Options::default()
-    };
     if partition_csv::is_binary(&bytes) {
         return Ok(bytes);
     }
-    let converted =
-        partition_csv::convert(&bytes, &options).map_err(|refused| Usage::file(path, refused))?;
+    let converted = partition_csv::convert(&bytes, &args.csv.options())
+        .map_err(|refused| Usage::file(path, refused))?;
     for warning in &converted.warnings {
         eprintln!("brownout: {}: {warning}", path.display());
     }

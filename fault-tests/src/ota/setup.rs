@@ -9,8 +9,8 @@ use ota_core::flash::Region;
 use ota_core::image::{StreamVerifier, Target, VerifyImage as _};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{
-    DEFAULT_TABLE_OFFSET, Label, Partition, PartitionTable, Slot, SubType, TABLE_LEN, Type,
-    emit_table,
+    DEFAULT_TABLE_OFFSET, Label, Partition, PartitionTable, ROW_LEN, Slot, SubType, TABLE_LEN,
+    Type, emit_table,
 };
 use sim_flash::{Flash, Profile, State};
 
@@ -279,15 +279,18 @@ impl Layout {
             .or_else(|refused| PartitionTable::for_application(&whole, false).map_err(|_| refused));
         let table = table.map_err(|e| flaw(format!("an application refuses the table: {e}")))?;
         let partitions: Vec<Partition> = table.iter().collect();
-        let otadata = table.otadata().ok_or_else(|| {
-            flaw("it has no otadata partition (data, ota, 0x2000); an update needs one".into())
-        })?;
-        if otadata.size < 0x2000 {
+        let slots: Vec<Partition> = (0..16).map_while(|n| table.slot(Slot::Ota(n))).collect();
+        let otadata = table.otadata().filter(|otadata| otadata.size >= 0x2000);
+        let (Some(otadata), true) = (otadata, slots.len() >= 2) else {
             return Err(flaw(format!(
-                "otadata has size {:#x}, expected 0x2000",
-                otadata.size
+                "offset {:#x} (end of the binary table, after {} rows): found {} otadata of 0x2000 bytes and {} OTA \
+                 slots in an unbroken row from ota_0, expected one and at least two (ota_0 and ota_1)",
+                partitions.len() * ROW_LEN,
+                partitions.len(),
+                if otadata.is_some() { "one" } else { "no" },
+                slots.len(),
             )));
-        }
+        };
         let sector = u64::from(table_offset)..u64::from(table_offset) + 4096;
         let over = partitions.iter().find(|p| {
             p.kind != Type::PARTITION_TABLE
@@ -298,14 +301,6 @@ impl Layout {
             return Err(flaw(format!(
                 "partition {} at {:#x} lies over the table itself, expected at {table_offset:#x} (--table-offset)",
                 over.label, over.offset
-            )));
-        }
-        let slots: Vec<Partition> = (0..16).map_while(|n| table.slot(Slot::Ota(n))).collect();
-        if slots.len() < 2 {
-            return Err(flaw(format!(
-                "it has {} OTA slot{} in an unbroken row from ota_0, expected at least two: ota_0 and ota_1",
-                slots.len(),
-                if slots.len() == 1 { "" } else { "s" }
             )));
         }
         Ok(Self {
@@ -378,7 +373,8 @@ fn check_image(
         return Err(InputFlaw::new(
             input,
             format!(
-                "the image has {len} bytes, expected at most {} ({:#x}), the size of {name}",
+                "offset {:#x}: the image goes on to {len:#x} ({len} bytes), expected it to end here, \
+                 where {name} ends ({} bytes)",
                 slot.size, slot.size
             ),
         ));
