@@ -23,6 +23,7 @@ pub(crate) fn read<F: ReadNorFlash>(
     flash: &mut F,
     otadata: Region,
 ) -> Result<[Entry; 2], F::Error> {
+    const { assert!(ENTRY_LEN.is_multiple_of(F::READ_SIZE)) };
     let mut bytes = [0; ENTRY_LEN];
     flash.read(address(otadata, 0), &mut bytes)?;
     let first = Entry::parse(&bytes);
@@ -39,6 +40,7 @@ pub(crate) fn rewrite<F: NorFlash>(
     otadata: Region,
     rewrite: &Rewrite,
 ) -> Result<(), F::Error> {
+    const { assert!(ENTRY_LEN.is_multiple_of(F::WRITE_SIZE)) };
     erase(flash, otadata, rewrite.sector)?;
     flash.write(address(otadata, rewrite.sector), &rewrite.entry.emit())
 }
@@ -49,6 +51,7 @@ pub(crate) fn erase<F: NorFlash>(
     otadata: Region,
     sector: usize,
 ) -> Result<(), F::Error> {
+    const { assert!((SECTOR as usize).is_multiple_of(F::ERASE_SIZE)) };
     let from = address(otadata, sector);
     flash.erase(from, from.saturating_add(SECTOR))
 }

@@ -13,6 +13,8 @@ pub mod partition;
 pub mod update;
 
 mod commit;
+#[cfg(test)]
+mod ram;
 mod wire;
 
 pub use chip::Chip;

@@ -1,0 +1,72 @@
+//! The `embedded-storage` traits: requests of any length, split into operations of the chip.
+
+use embedded_storage::nor_flash::{ErrorType, MultiwriteNorFlash, NorFlash, ReadNorFlash};
+
+use super::Flash;
+use crate::error::FlashError;
+use crate::geometry::{Geometry, Multiwrite};
+use crate::observer::Observer;
+use crate::op::OpKind;
+
+impl<O, G> ErrorType for Flash<O, G> {
+    type Error = FlashError;
+}
+
+impl<O: Observer, G: Geometry> ReadNorFlash for Flash<O, G> {
+    const READ_SIZE: usize = G::READ;
+
+    #[inline]
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
+        self.check(OpKind::Read, offset, bytes.len() as u64, G::READ)?;
+        #[allow(clippy::cast_possible_truncation)] // within a flash of less than 4 GiB
+        self.observer.read(offset, bytes.len() as u32);
+        self.state.read(offset, bytes);
+        self.stats.reads += 1;
+        self.stats.bytes_read += bytes.len() as u64;
+        self.stats.device_time += self.profile.read_time(bytes.len());
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.state.size() as usize
+    }
+}
+
+impl<O: Observer, G: Geometry> NorFlash for Flash<O, G> {
+    const WRITE_SIZE: usize = G::WRITE;
+    const ERASE_SIZE: usize = G::ERASE;
+
+    /// Erases `from..to` in the largest blocks that fit, each an operation of the chip.
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
+        let len = u64::from(to.saturating_sub(from));
+        self.check(OpKind::Erase, from, len, G::ERASE)?;
+        let mut at = from;
+        while at < to {
+            let block = self.profile.erase_at(at, to);
+            self.erase_block(at, block)?;
+            at += block;
+        }
+        Ok(())
+    }
+
+    /// Programs `bytes` page by page, each page an operation of the chip.
+    #[inline]
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
+        self.check(OpKind::Program, offset, bytes.len() as u64, G::WRITE)?;
+        let page = self.profile.page;
+        let (mut at, mut rest) = (offset, bytes);
+        while !rest.is_empty() {
+            let room = (page - at % page) as usize;
+            let (here, later) = rest.split_at(room.min(rest.len()));
+            self.program(at, here)?;
+            #[allow(clippy::cast_possible_truncation)] // within one page
+            {
+                at += here.len() as u32;
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+}
+
+impl<O: Observer, G: Multiwrite> MultiwriteNorFlash for Flash<O, G> {}

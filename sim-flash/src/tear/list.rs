@@ -1,0 +1,154 @@
+//! Which tears to try for an operation: enumeration by density and level.
+
+use super::{Bits, Rows, Tear, rows, wanted_zeros};
+use crate::level::Level;
+use crate::op::Op;
+
+/// How many of the possible tears to list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Density {
+    /// About 25 for an operation: one or two of every shape.
+    Coarse,
+    /// A few hundred: everything for a record of up to 64 bytes, byte positions in steps for pages and sectors.
+    Field,
+    /// Every byte position and every row of a page, every 16th byte of a sector.
+    Full,
+}
+
+/// The tears of `op` that may occur at `level`, from simple to intricate, always in the same order.
+///
+/// The list depends on the operation alone. Tears that cannot differ from an earlier one, whatever the flash holds (a
+/// prefix that ends in bytes to be left at 0xFF), are left out.
+pub fn tears(op: &Op, density: Density, level: Level) -> Vec<Tear> {
+    let mut list = match op {
+        Op::Program { data, .. } => program(op, data, density),
+        Op::Erase { len, .. } => erase(*len, density),
+    };
+    list.retain(|tear| tear.level() <= level && tear.applies_to(op));
+    list
+}
+
+fn program(op: &Op, data: &[u8], density: Density) -> Vec<Tear> {
+    let zeros = wanted_zeros(data);
+    let mut list = vec![Tear::P0, Tear::P6];
+    let cuts = program_cuts(data, density);
+    list.extend(cuts.iter().map(|n| Tear::P1(*n)));
+    list.extend(cuts.iter().map(|n| Tear::P2(Rows::From(*n))));
+    for width in [8u8, 16, 32] {
+        let count = rows(op, width);
+        if count < 2 {
+            continue;
+        }
+        let chosen: Vec<u32> = match density {
+            Density::Coarse if width == 8 => vec![0, count - 1],
+            Density::Coarse => vec![],
+            Density::Field | Density::Full => (0..count).collect(),
+        };
+        list.extend(
+            chosen
+                .iter()
+                .map(|row| Tear::P2(Rows::One { width, row: *row })),
+        );
+        list.extend(
+            chosen
+                .iter()
+                .map(|row| Tear::P2(Rows::AllBut { width, row: *row })),
+        );
+    }
+    if zeros >= 2 {
+        let spots = match density {
+            Density::Coarse => spread(zeros, 3),
+            Density::Field if data.len() <= RECORD => spread(zeros, 256),
+            Density::Field => spread(zeros, 16),
+            Density::Full if data.len() <= RECORD => spread(zeros, u32::MAX),
+            Density::Full => spread(zeros, 64),
+        };
+        list.extend(spots.iter().map(|n| Tear::P3(Bits::One(*n))));
+        if zeros > 2 {
+            list.extend(spots.iter().map(|n| Tear::P3(Bits::AllBut(*n))));
+        }
+        list.extend((0..seeds(density)).map(|n| Tear::P3(Bits::Seeded(n))));
+    }
+    list
+}
+
+/// Operations up to this size are taken for records, whose every bit matters.
+const RECORD: usize = 64;
+
+fn seeds(density: Density) -> u32 {
+    match density {
+        Density::Coarse => 4,
+        Density::Field => 16,
+        Density::Full => 32,
+    }
+}
+
+/// Byte positions at which a program may be cut: behind a byte that clears something and before another one.
+fn program_cuts(data: &[u8], density: Density) -> Vec<u32> {
+    let last = data.iter().rposition(|byte| *byte != 0xFF).unwrap_or(0);
+    #[allow(clippy::cast_possible_truncation)] // a page is at most 4 KiB
+    let all: Vec<u32> = (1..=last)
+        .filter(|n| data[n - 1] != 0xFF)
+        .map(|n| n as u32)
+        .collect();
+    match density {
+        Density::Coarse => pick(&all, 5),
+        Density::Field if data.len() > RECORD => pick(&all, 48),
+        Density::Field | Density::Full => all,
+    }
+}
+
+fn erase(len: u32, density: Density) -> Vec<Tear> {
+    let mut list = vec![Tear::E0, Tear::E7, Tear::E3];
+    let cuts = erase_cuts(len, density);
+    list.extend(cuts.iter().map(|n| Tear::E1(*n)));
+    list.extend(cuts.iter().map(|n| Tear::E2(*n)));
+    let seeds = if density == Density::Coarse {
+        10
+    } else {
+        seeds(density)
+    };
+    list.extend((0..seeds).map(|n| Tear::E4(Bits::Seeded(n))));
+    list
+}
+
+fn erase_cuts(len: u32, density: Density) -> Vec<u32> {
+    let mut cuts = match density {
+        Density::Coarse => vec![32, len / 4, len / 2, len / 4 * 3, len.saturating_sub(32)],
+        Density::Field | Density::Full => {
+            let step = if density == Density::Field {
+                (len / 64).max(16)
+            } else {
+                (len / 256).max(16)
+            };
+            let edge = [1, 4, 8, 16, 24, 28, 32];
+            edge.into_iter()
+                .chain((step..len).step_by(step as usize))
+                .chain(edge.map(|n| len.saturating_sub(n)))
+                .collect()
+        }
+    };
+    cuts.retain(|n| 0 < *n && *n < len);
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts
+}
+
+/// At most `most` numbers below `count`, evenly spread, first and last among them.
+fn spread(count: u32, most: u32) -> Vec<u32> {
+    if count <= most {
+        return (0..count).collect();
+    }
+    #[allow(clippy::cast_possible_truncation)] // a quotient below `count`
+    (0..most)
+        .map(|i| (u64::from(i) * u64::from(count - 1) / u64::from(most - 1)) as u32)
+        .collect()
+}
+
+#[allow(clippy::cast_possible_truncation)] // a page is at most 4 KiB
+fn pick(all: &[u32], most: u32) -> Vec<u32> {
+    spread(all.len() as u32, most)
+        .into_iter()
+        .map(|i| all[i as usize])
+        .collect()
+}
