@@ -27,4 +27,12 @@ macro_rules! cases {
 }
 
 /// Every bundled case. To add one, put `NAME.case` into `cases/` and its name here, in order.
-pub static CASES: &[Case] = cases![];
+pub static CASES: &[Case] = cases![
+    "p13-first-update-boot-program-otadata-damaged",
+    "p13-first-update-set-boot-partition-erase-otadata-erased-erased",
+    "p13-no-factory-boot-erase-otadata-erased-erased",
+    "p2-three-updates-write-program-slot",
+    "p3-first-update-boot-erase-otadata-new-erased",
+    "p3-no-factory-write-program-slot",
+    "p3-update-confirm-boot-program-otadata-pending-verify",
+];

@@ -288,7 +288,7 @@ fn tear_words(tear: sim_flash::Tear) -> String {
     use sim_flash::{Bits, Rows, Tear};
     match tear {
         Tear::P0 | Tear::E0 => "nothing had happened yet".into(),
-        Tear::P1(n) => format!("only the first {n} bytes were programmed"),
+        Tear::P1(n) => format!("only the first {} programmed", bytes_were(n)),
         Tear::P2(Rows::From(n)) => format!("only the bytes from {n} on were programmed"),
         Tear::P2(Rows::One { width, row }) => {
             format!("of the rows of {width} bytes only row {row} was programmed")
@@ -302,12 +302,23 @@ fn tear_words(tear: sim_flash::Tear) -> String {
             format!("of the bits to clear a subset was cleared (drawn by seed {n})")
         }
         Tear::P6 | Tear::E7 => "it was complete, but the device was never told".into(),
-        Tear::E1(n) => format!("pre-programming had zeroed the first {n} bytes"),
-        Tear::E2(n) => {
-            format!("pre-programming had zeroed the bytes from {n} on; those before are intact")
-        }
+        Tear::E1(n) => format!(
+            "pre-programming was cut when the first {} zeroed",
+            bytes_were(n)
+        ),
+        Tear::E2(n) => format!(
+            "pre-programming was cut when the bytes from {n} on were zeroed; those before are intact"
+        ),
         Tear::E3 => "pre-programming was done: every bit is 0".into(),
         Tear::E4(_) => "some bits were back at 1, the rest still 0".into(),
         _ => "see the fault table of sim-flash".into(),
+    }
+}
+
+fn bytes_were(n: u32) -> String {
+    if n == 1 {
+        "byte was".into()
+    } else {
+        format!("{n} bytes were")
     }
 }

@@ -145,6 +145,9 @@ pub(crate) struct SweepArgs {
     /// Write one JSON object for each scenario, one on a line; "-" for standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Write a case file for each window found into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -198,6 +201,39 @@ pub(crate) struct TableArgs {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) csv: CsvArgs,
+    /// Size of the flash in MiB, 1 to 128: partitions must end inside
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=128))]
+    pub(crate) flash_size: Option<u32>,
+    /// Leave the MD5 row out, or do not expect one
+    #[arg(long)]
+    pub(crate) disable_md5sum: bool,
+    /// Do not check the rules
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+    /// The secure boot scheme, which changes how app sizes are aligned
+    #[arg(long, value_name = "SCHEME")]
+    pub(crate) secure: Option<Secure>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Secure {
+    V1,
+    V2,
+}
+
+impl TableArgs {
+    pub(crate) fn options(&self) -> partition_csv::Options {
+        partition_csv::Options {
+            flash_size: self.flash_size.map(|mib| mib << 20),
+            md5: !self.disable_md5sum,
+            verify: !self.no_verify,
+            secure: self.secure.map(|secure| match secure {
+                Secure::V1 => partition_csv::SecureBoot::V1,
+                Secure::V2 => partition_csv::SecureBoot::V2,
+            }),
+            ..self.csv.options()
+        }
+    }
 }
 
 impl FromStr for Budget {

@@ -25,7 +25,7 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<u8, Usage> {
         let json = serde_json::to_string_pretty(&inspection).map_err(Usage::new)?;
         println!("{json}");
     } else {
-        print!("{inspection}");
+        println!("{inspection}");
     }
     Ok(0)
 }
@@ -47,7 +47,7 @@ pub(super) fn conform(args: &ConformArgs) -> Result<u8, Usage> {
         tables: args.tables.clone(),
     };
     let report = conform::run(&options).map_err(Usage::new)?;
-    print!("{report}");
+    println!("{report}");
     Ok(if report.passed() { 0 } else { DIFFERS })
 }
 
@@ -58,7 +58,7 @@ pub(super) fn table(args: &TableArgs) -> Result<u8, Usage> {
         .as_deref()
         .filter(|path| *path != Path::new("-"));
     let output = output.map(Output::prepare).transpose()?;
-    let converted = partition_csv::convert(&bytes, &args.csv.options())
+    let converted = partition_csv::convert(&bytes, &args.options())
         .map_err(|refused| Usage::file(&args.input, refused))?;
     for warning in &converted.warnings {
         eprintln!("brownout: {}: {warning}", args.input.display());

@@ -156,13 +156,9 @@ fn setup(id: &CaseId, inputs: Option<&Inputs>) -> Result<Setup, String> {
             "the case is about files with hash {hash:08x}, found {:08x} for these",
             inputs_hash(inputs)
         )),
-        (Some(_), Some(inputs)) => match scenario.with_inputs(&profile, inputs) {
-            Ok(Ok(setup)) => Ok(setup),
-            Ok(Err(not_applicable)) => {
-                Err(format!("scenario {}: {}", scenario.name, not_applicable.0))
-            }
-            Err(flaw) => Err(flaw.to_string()),
-        },
+        (Some(_), Some(inputs)) => scenario
+            .with_inputs(&profile, inputs)
+            .map_err(|why| format!("scenario {}: {}", scenario.name, why.0)),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -11,9 +10,9 @@ use sim_flash::{Level, Profile};
 use super::args::{FirmwareArgs, SweepArgs};
 use super::{Output, Usage};
 use crate::input;
-use crate::ota::{self, Input, InputFlaw, Inputs, SCENARIOS};
+use crate::ota::{self, Inputs, SCENARIOS};
 use crate::partition_csv;
-use crate::sweep::{self, SweepOptions};
+use crate::sweep::{self, SweepOptions, SweepReport};
 
 pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     let mut options = SweepOptions {
@@ -44,8 +43,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     let bars = Bars::new(&options);
     let report = sweep::run(&options, &|name, counts| {
         bars.show(name, counts.crash_states, counts.passes);
-    })
-    .map_err(|flaw| flawed(&args.firmware, &flaw))?;
+    });
     bars.finish();
     if report.scenarios.is_empty() {
         let why: Vec<_> = report
@@ -66,7 +64,24 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     if let Some(output) = output {
         output.write(report.json().as_bytes())?;
     }
+    if let Some(folder) = &args.keep {
+        keep(&report, folder)?;
+    }
     Ok(report.verdict().exit_code())
+}
+
+/// Writes one case file for each window.
+fn keep(report: &SweepReport, folder: &Path) -> Result<(), Usage> {
+    for window in report
+        .scenarios
+        .iter()
+        .flat_map(|scenario| &scenario.windows)
+    {
+        let (name, case) = window.case_file();
+        let path = folder.join(name).with_extension("case");
+        Output::prepare(&path)?.write(case.to_string().as_bytes())?;
+    }
+    Ok(())
 }
 
 fn level(level: Level) -> Result<Level, Usage> {
@@ -93,50 +108,25 @@ pub(super) fn inputs(args: &FirmwareArgs, profile: &Profile) -> Result<Option<In
     let (Some(running), Some(update)) = (&args.running, &args.update) else {
         return Ok(None);
     };
-    let table = match &args.table {
-        Some(path) => table(args, path)?,
-        None => corpus::table("v02_two_ota")
-            .and_then(corpus::Table::binary)
-            .unwrap_or_default()
-            .to_vec(),
+    let options = partition_csv::Options {
+        flash_size: Some(profile.size()),
+        ..args.csv.options()
     };
-    let image = |path: &Path| input::read(path).map(Arc::from).map_err(Usage::new);
+    let table = match &args.table {
+        Some(path) => input::partition_table(path, &options).map_err(Usage::new)?,
+        None => Inputs::bundled_table().map_err(Usage::new)?,
+    };
+    for warning in &table.warnings {
+        eprintln!("brownout: {}: {warning}", table.file.display());
+    }
     let inputs = Inputs {
         table,
         table_offset: args.csv.table_offset,
-        running: image(running)?,
-        update: image(update)?,
+        running: input::firmware(running).map_err(Usage::new)?,
+        update: input::firmware(update).map_err(Usage::new)?,
     };
-    inputs.check(profile).map_err(|flaw| flawed(args, &flaw))?;
+    inputs.check().map_err(Usage::new)?;
     Ok(Some(inputs))
-}
-
-fn table(args: &FirmwareArgs, path: &Path) -> Result<Vec<u8>, Usage> {
-    let bytes = input::read(path).map_err(Usage::new)?;
-    if partition_csv::is_binary(&bytes) {
-        return Ok(bytes);
-    }
-    let converted = partition_csv::convert(&bytes, &args.csv.options())
-        .map_err(|refused| Usage::file(path, refused))?;
-    for warning in &converted.warnings {
-        eprintln!("brownout: {}: {warning}", path.display());
-    }
-    match converted.output {
-        partition_csv::Output::Binary(table) => Ok(table),
-        partition_csv::Output::Csv(_) => Ok(bytes),
-    }
-}
-
-fn flawed(args: &FirmwareArgs, flaw: &InputFlaw) -> Usage {
-    let file = match flaw.input {
-        Input::Table => &args.table,
-        Input::Running => &args.running,
-        Input::Update => &args.update,
-    };
-    match file {
-        Some(file) => Usage::file(file, flaw),
-        None => Usage::new(format_args!("the bundled partition table: {flaw}")),
-    }
 }
 
 /// One line for each scenario under way, on a terminal; nothing in a pipe.

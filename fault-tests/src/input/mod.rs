@@ -145,6 +145,23 @@ pub enum Problem {
     /// A table without otadata.
     #[error("expected a partition of type data, subtype ota (otadata), found none")]
     NoOtadata,
+    /// An update that is no update.
+    #[error(
+        "holds the same bytes as the running image; expected another, or boots cannot be told apart"
+    )]
+    SameImage,
+    /// A table that cannot be where it is said to be.
+    #[error(
+        "partition {partition} at {at:#x} lies over the table, expected at {table:#x} (--table-offset)"
+    )]
+    OverTheTable {
+        /// The partition's label.
+        partition: String,
+        /// Its flash address.
+        at: u32,
+        /// The table's flash address.
+        table: u32,
+    },
     /// otadata with room for one entry.
     #[error("expected otadata of 0x2000 bytes, found {size:#x}")]
     OtadataTooSmall {

@@ -17,6 +17,8 @@ pub struct TableFile {
     pub binary: Box<[u8; TABLE_LEN]>,
     /// The partitions as the bootloader reads them.
     pub partitions: Vec<Partition>,
+    /// Where the rows end in the file.
+    end_of_rows: Place,
     /// What the conversion from CSV warns about.
     pub warnings: Vec<Warning>,
 }
@@ -45,15 +47,26 @@ impl TableFile {
         }
         let flash_size = options.flash_size.unwrap_or(u32::MAX);
         let partitions = match PartitionTable::for_bootloader(&found, flash_size) {
-            Ok(table) => table.iter().collect(),
+            Ok(table) => table.iter().collect::<Vec<_>>(),
             Err(error) => return Err(InputError::new(file, place(&error), error)),
         };
         // A file may hold the whole sector, with a signature behind the table.
         let length = found.len().min(TABLE_LEN);
         let mut binary = Box::new([0xFF; TABLE_LEN]);
         binary[..length].copy_from_slice(&found[..length]);
+        let end_of_rows = if partition_csv::is_binary(bytes) {
+            Place::Offset((partitions.len() * ROW_LEN) as u64)
+        } else {
+            Place::Line(
+                bytes
+                    .split(|byte| *byte == b'\n')
+                    .filter(|line| !line.is_empty())
+                    .count(),
+            )
+        };
         Ok(Self {
             file: file.to_owned(),
+            end_of_rows,
             binary,
             partitions,
             warnings,
@@ -77,7 +90,8 @@ impl TableFile {
     /// Refuses a table without otadata, or without two OTA slots to update between. An application
     /// counts slots from `ota_0` to the first gap, so these must be `ota_0` and `ota_1`.
     pub fn check_updatable(&self) -> Result<(), InputError> {
-        let error = |problem| Err(InputError::new(&self.file, Place::Whole, problem));
+        // What is missing would stand behind the last row.
+        let error = |problem| Err(InputError::new(&self.file, self.end_of_rows, problem));
         let slots: Vec<Slot> = self.slots().map(|(slot, _)| slot).collect();
         if !slots.contains(&Slot::Ota(0)) || !slots.contains(&Slot::Ota(1)) {
             return error(Problem::TooFewSlots { found: slots });

@@ -221,10 +221,8 @@ impl Device {
     }
 
     fn judge(&self, journal: &mut Journal<World>, decision: &Decision, image: Option<ImageId>) {
-        journal.boot(format_args!(
-            "{decision}; it runs {}",
-            image.map_or_else(|| "unpublished content".into(), |image| self.name(image))
-        ));
+        let runs = image.map_or_else(|| "unpublished content".into(), |image| self.name(image));
+        journal.boot(format_args!("{runs} runs: {decision}"));
         if let Some(slot) = unverified_pointer(decision) {
             journal.violated(
                 Property::PublishOrder,

@@ -15,5 +15,5 @@ mod world;
 pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
 pub use firmware::{Firmware, ImageId};
 pub use scenario::{SCENARIOS, Scenario, find};
-pub use setup::{Input, InputFlaw, Inputs, NotApplicable, Setup};
+pub use setup::{Inputs, NotApplicable, Setup};
 pub use world::{Promise, World};

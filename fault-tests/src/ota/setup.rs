@@ -1,23 +1,24 @@
 //! Makes a scenario concrete: builds its flash, from the bundled files or the user's own.
 
-use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use ota_core::boot::BootConfig;
-use ota_core::chip::{CHIPS, Chip as ChipModel};
-use ota_core::flash::Region;
-use ota_core::image::{StreamVerifier, Target, VerifyImage as _};
+use ota_core::image::{Header, Target, header};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{
-    DEFAULT_TABLE_OFFSET, Label, Partition, PartitionTable, ROW_LEN, Slot, SubType, TABLE_LEN,
-    Type, emit_table,
+    DEFAULT_TABLE_OFFSET, Label, Partition, PartitionTable, Slot, SubType, TABLE_LEN, Type,
+    emit_table,
 };
-use sim_flash::{Flash, Profile, State};
+use ota_core::{Chip, Region};
+use sim_flash::{Profile, State};
 
 use super::device::{Device, stock_bootloader};
 use super::firmware::{Firmware, ImageId};
 use super::scenario::{Scenario, Start, Table};
 use super::world::World;
+use crate::input::{self, InputError, Place, Problem, TableFile};
+use crate::partition_csv::Options;
 
 /// A scenario made concrete: everything an exploration needs.
 #[derive(Debug)]
@@ -35,95 +36,66 @@ pub struct Setup {
 /// A user's own table and images in place of the bundled ones.
 #[derive(Clone, Debug)]
 pub struct Inputs {
-    /// The partition table, as in flash.
-    pub table: Vec<u8>,
+    /// The partition table.
+    pub table: TableFile,
     /// Its flash address.
     pub table_offset: u32,
     /// The image that the device runs.
-    pub running: Arc<[u8]>,
+    pub running: input::Firmware,
     /// The image that it is updated to.
-    pub update: Arc<[u8]>,
+    pub update: input::Firmware,
 }
-
-/// The input that has a flaw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// The partition table.
-    Table,
-    /// The image that the device runs.
-    Running,
-    /// The image that it is updated to.
-    Update,
-}
-
-/// Why no scenario can be made of these inputs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InputFlaw {
-    /// Which input.
-    pub input: Input,
-    /// What was found where, and what was expected.
-    pub why: String,
-}
-
-impl InputFlaw {
-    fn new(input: Input, why: impl Into<String>) -> Self {
-        Self {
-            input,
-            why: why.into(),
-        }
-    }
-}
-
-impl fmt::Display for InputFlaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for InputFlaw {}
 
 /// Why a scenario says nothing about a user's own table and images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotApplicable(pub &'static str);
 
 impl Inputs {
-    /// Checks table and images, each alone and together.
-    pub fn check(&self, profile: &Profile) -> Result<(), InputFlaw> {
-        let layout = Layout::of(&self.table, self.table_offset, profile)?;
-        let chip = chip_of(&self.running, Input::Running)?;
-        let other = chip_of(&self.update, Input::Update)?;
-        if chip.id != other.id {
-            return Err(InputFlaw::new(
-                Input::Update,
-                format!(
-                    "offset 0xc (chip id): found {} ({}), expected {} ({}), the chip of the running image",
-                    other.id, other.name, chip.id, chip.name
-                ),
+    /// The bundled table with two OTA slots and a factory partition, for users who bring images only.
+    pub fn bundled_table() -> Result<TableFile, InputError> {
+        let table = corpus::table("v02_two_ota").and_then(corpus::Table::binary);
+        let name = Path::new("the bundled table v02_two_ota");
+        TableFile::new(name, table.unwrap_or_default(), &Options::default())
+    }
+
+    /// Checks that table and images fit each other.
+    pub fn check(&self) -> Result<(), InputError> {
+        self.table.check_updatable()?;
+        self.update.check_same_chip(&self.running)?;
+        let layout = Layout::of(&*self.table.binary, self.table_offset);
+        for slot in layout.slots.iter().take(2).chain(&layout.factory) {
+            self.running.check_fits(slot)?;
+            self.update.check_fits(slot)?;
+        }
+        if self.running.bytes == self.update.bytes {
+            return Err(InputError::new(
+                &self.update.file,
+                Place::Whole,
+                Problem::SameImage,
             ));
         }
-        for (input, bytes) in [
-            (Input::Running, &self.running),
-            (Input::Update, &self.update),
-        ] {
-            for slot in layout.slots.iter().take(2) {
-                check_image(input, bytes, slot, chip, profile)?;
+        let table = Region::new(self.table_offset, 4096);
+        let over = layout.partitions.iter().find(|p| {
+            p.kind != Type::PARTITION_TABLE
+                && u64::from(p.offset) < table.end()
+                && u64::from(table.offset) < p.region().end()
+        });
+        match over {
+            Some(over) => {
+                let problem = Problem::OverTheTable {
+                    partition: over.label.to_string(),
+                    at: over.offset,
+                    table: self.table_offset,
+                };
+                Err(InputError::new(&self.table.file, Place::Whole, problem))
             }
+            None => Ok(()),
         }
-        if self.running == self.update {
-            return Err(InputFlaw::new(
-                Input::Update,
-                "holds the same bytes as the running image; expected another image, or the boots cannot be told apart",
-            ));
-        }
-        Ok(())
     }
 }
 
 impl Scenario {
     /// The scenario on its bundled table and images.
-    ///
-    /// # Panics
-    /// If a bundled file is missing or unsound, which the tests rule out.
     pub fn bundled(&self, profile: &Profile) -> Setup {
         let table = match self.table {
             Table::Bundled(name) => corpus::table(name)
@@ -131,27 +103,22 @@ impl Scenario {
                 .map(<[u8]>::to_vec),
             Table::ThreeSlots => three_slots(),
         };
-        let names = self.images.iter().zip(0u8..).map(|(name, id)| {
+        let published = self.images.iter().zip(0u8..).map(|(name, id)| {
             let bytes = corpus::image(name).map(|image| Arc::from(image.bytes));
-            let name = format!("v{} ({name})", i16::from(id) + 1 - i16::from(self.running));
+            let version = i16::from(id) + 1 - i16::from(self.running);
             Firmware {
-                name,
+                name: format!("v{version} ({name})"),
                 bytes: bytes.unwrap_or_default(),
             }
         });
         let table = table.unwrap_or_default();
-        let layout = Layout::of(&table, DEFAULT_TABLE_OFFSET, profile)
-            .expect("the bundled tables are sound (tested)");
-        self.build(profile, &layout, &table, names.collect())
+        let layout = Layout::of(&table, DEFAULT_TABLE_OFFSET);
+        self.build(profile, &layout, &table, published.collect())
     }
 
     /// The scenario on a user's own table and images, which have been [checked](Inputs::check).
-    pub fn with_inputs(
-        &self,
-        profile: &Profile,
-        inputs: &Inputs,
-    ) -> Result<Result<Setup, NotApplicable>, InputFlaw> {
-        let layout = Layout::of(&inputs.table, inputs.table_offset, profile)?;
+    pub fn with_inputs(&self, profile: &Profile, inputs: &Inputs) -> Result<Setup, NotApplicable> {
+        let layout = Layout::of(&*inputs.table.binary, inputs.table_offset);
         let not_applicable = if self.images.len() > 3 {
             Some("it needs more than two images")
         } else if self.start == Start::Factory && layout.factory.is_none() {
@@ -164,30 +131,22 @@ impl Scenario {
             None
         };
         if let Some(why) = not_applicable {
-            return Ok(Err(NotApplicable(why)));
+            return Err(NotApplicable(why));
         }
-        if self.start == Start::Factory
-            && let Some(factory) = &layout.factory
-        {
-            let chip = chip_of(&inputs.running, Input::Running)?;
-            check_image(Input::Running, &inputs.running, factory, chip, profile)?;
-        }
+        let firmware = |name: &str, image: &input::Firmware| Firmware {
+            name: name.into(),
+            bytes: Arc::from(image.bytes.as_slice()),
+        };
         let published = vec![
-            Firmware {
-                name: "v1 (running)".into(),
-                bytes: Arc::clone(&inputs.running),
-            },
-            Firmware {
-                name: "v2 (update)".into(),
-                bytes: Arc::clone(&inputs.update),
-            },
+            firmware("v1 (running)", &inputs.running),
+            firmware("v2 (update)", &inputs.update),
         ];
         let own = Self {
             running: 0,
             damaged: self.damaged.map(|_| 1),
             ..*self
         };
-        Ok(Ok(own.build(profile, &layout, &inputs.table, published)))
+        Ok(own.build(profile, &layout, &*inputs.table.binary, published))
     }
 
     fn build(
@@ -200,7 +159,7 @@ impl Scenario {
         let mut state = profile.erased();
         state.load(layout.table_offset, table);
         let running = &published[usize::from(self.running)];
-        let otadata = layout.otadata.offset;
+        let otadata = layout.otadata;
         // Every slot holds something: a predecessor, or noise where nothing was published.
         for slot in &layout.slots {
             let noise: Vec<u8> = running.bytes.iter().rev().map(|b| b ^ 0x5A).collect();
@@ -224,7 +183,7 @@ impl Scenario {
                 state.load(otadata, &Entry::new(1, OtaState::VALID).emit());
             }
         }
-        let chip = chip_of(&running.bytes, Input::Running).unwrap_or(&ota_core::chip::ESP32C3);
+        let chip = chip_of(&running.bytes).unwrap_or(&ota_core::chip::ESP32C3);
         let device = Device {
             damaged: self.damaged.map(ImageId),
             self_test: self.self_test,
@@ -252,155 +211,42 @@ impl Scenario {
 /// What the scenarios need to know of a table.
 struct Layout {
     table_offset: u32,
+    /// Whether the table has an MD5 row.
     md5: bool,
     partitions: Vec<Partition>,
-    otadata: Partition,
+    /// Flash address of otadata.
+    otadata: u32,
     factory: Option<Partition>,
     /// `ota_0`, `ota_1`, … without a gap.
     slots: Vec<Partition>,
 }
 
 impl Layout {
-    fn of(table: &[u8], table_offset: u32, profile: &Profile) -> Result<Self, InputFlaw> {
-        let flaw = |why: String| InputFlaw::new(Input::Table, why);
-        let mut whole = table.to_vec();
-        whole.resize(TABLE_LEN, 0xFF);
-        let flash = profile.size();
-        PartitionTable::for_bootloader(&whole, flash).map_err(|e| {
-            flaw(format!(
-                "a bootloader on {} ({} MiB) refuses the table: {e}",
-                profile.name(),
-                flash >> 20
-            ))
-        })?;
+    /// The layout of a table that can be updated. Of any other it says less, and nothing wrong.
+    fn of(table: &[u8], table_offset: u32) -> Self {
         // An application finds no partition in a table without MD5 row, unless it was built for one.
-        let md5 = PartitionTable::for_application(&whole, true);
-        let table = md5
-            .or_else(|refused| PartitionTable::for_application(&whole, false).map_err(|_| refused));
-        let table = table.map_err(|e| flaw(format!("an application refuses the table: {e}")))?;
-        let partitions: Vec<Partition> = table.iter().collect();
-        let slots: Vec<Partition> = (0..16).map_while(|n| table.slot(Slot::Ota(n))).collect();
-        let otadata = table.otadata().filter(|otadata| otadata.size >= 0x2000);
-        let (Some(otadata), true) = (otadata, slots.len() >= 2) else {
-            return Err(flaw(format!(
-                "offset {:#x} (end of the binary table, after {} rows): found {} otadata of 0x2000 bytes and {} OTA \
-                 slots in an unbroken row from ota_0, expected one and at least two (ota_0 and ota_1)",
-                partitions.len() * ROW_LEN,
-                partitions.len(),
-                if otadata.is_some() { "one" } else { "no" },
-                slots.len(),
-            )));
-        };
-        let sector = u64::from(table_offset)..u64::from(table_offset) + 4096;
-        let over = partitions.iter().find(|p| {
-            p.kind != Type::PARTITION_TABLE
-                && u64::from(p.offset) < sector.end
-                && sector.start < u64::from(p.offset) + u64::from(p.size)
-        });
-        if let Some(over) = over {
-            return Err(flaw(format!(
-                "partition {} at {:#x} lies over the table itself, expected at {table_offset:#x} (--table-offset)",
-                over.label, over.offset
-            )));
-        }
-        Ok(Self {
+        let with_md5 = PartitionTable::for_application(table, true);
+        let md5 = with_md5.is_ok();
+        let view = with_md5
+            .or_else(|_| PartitionTable::for_application(table, false))
+            .ok();
+        let slot = |slot| view.and_then(|view| view.slot(slot));
+        Self {
             table_offset,
-            md5: md5.is_ok(),
-            otadata,
-            factory: table.slot(Slot::Factory),
-            slots,
-            partitions,
-        })
+            md5,
+            partitions: view.map(|view| view.iter().collect()).unwrap_or_default(),
+            otadata: view
+                .and_then(|view| view.otadata())
+                .map_or(0, |otadata| otadata.offset),
+            factory: slot(Slot::Factory),
+            slots: (0..16).map_while(|n| slot(Slot::Ota(n))).collect(),
+        }
     }
 }
 
-fn chip_of(image: &[u8], input: Input) -> Result<&'static ChipModel, InputFlaw> {
-    let flaw = |why: String| InputFlaw::new(input, why);
-    match image.first() {
-        None => {
-            return Err(flaw(
-                "offset 0x0: the file is empty, expected an app image (first byte 0xe9)".into(),
-            ));
-        }
-        Some(0xE9) => {}
-        Some(other) => {
-            let letter = if other.is_ascii_graphic() {
-                format!(" ('{}')", char::from(*other))
-            } else {
-                String::new()
-            };
-            return Err(flaw(format!(
-                "offset 0x0: found {other:#04x}{letter}, expected 0xe9, the first byte of an app image"
-            )));
-        }
-    }
-    let Some(id) = image.get(12..14) else {
-        return Err(flaw(format!(
-            "offset {:#x}: the file ends inside the image header, expected 24 bytes",
-            image.len()
-        )));
-    };
-    let id = u16::from_le_bytes([id[0], id[1]]);
-    CHIPS
-        .iter()
-        .copied()
-        .find(|chip| chip.id == id)
-        .ok_or_else(|| {
-            let known: Vec<String> = CHIPS
-                .iter()
-                .map(|chip| format!("{} ({})", chip.id, chip.name))
-                .collect();
-            flaw(format!(
-                "offset 0xc (chip id): found {id}, expected one of {}",
-                known.join(", ")
-            ))
-        })
-}
-
-/// Refuses an image that the device could not run from `slot`.
-fn check_image(
-    input: Input,
-    image: &[u8],
-    slot: &Partition,
-    chip: &'static ChipModel,
-    profile: &Profile,
-) -> Result<(), InputFlaw> {
-    let len = u32::try_from(image.len()).unwrap_or(u32::MAX);
-    let name = slot
-        .slot()
-        .map_or_else(|| slot.label.to_string(), |slot| slot.to_string());
-    if len > slot.size {
-        return Err(InputFlaw::new(
-            input,
-            format!(
-                "offset {:#x}: the image goes on to {len:#x} ({len} bytes), expected it to end here, \
-                 where {name} ends ({} bytes)",
-                slot.size, slot.size
-            ),
-        ));
-    }
-    let mut state = profile.erased();
-    state.load(slot.offset, image);
-    let mut flash = Flash::with_state(profile.clone(), state);
-    let mut buffer = [0; 4096];
-    let mut verifier = StreamVerifier::new(Target::new(chip), &mut buffer)
-        .map_err(|e| InputFlaw::new(input, e.to_string()))?;
-    // The region ends where the file ends: an image cut short is noticed there.
-    let at = Region {
-        offset: slot.offset,
-        size: len,
-    };
-    verifier.verify(&mut flash, at).map(drop).map_err(|error| {
-        InputFlaw::new(
-            input,
-            format!(
-                "offset {:#x}: {} (verified as an {} image in {name})",
-                error.at.saturating_sub(slot.offset),
-                error.refusal,
-                chip.name
-            ),
-        )
-    })
+fn chip_of(image: &[u8]) -> Option<&'static Chip> {
+    let start = image.first_chunk::<{ header::LEN }>()?;
+    Chip::by_id(Header::parse(start).ok()?.chip_id)
 }
 
 /// otadata, then three slots of 1 MiB: no bundled table has just that.

@@ -23,6 +23,8 @@ pub struct Known {
 
 const IN_PLACE: &str = "the bootloader moves the new image's only entry from NEW to PENDING_VERIFY \
     in place, before it boots it: between erase and program no entry names the new image";
+const ONE_TRY: &str = "an entry that reads PENDING_VERIFY is aborted by the next boot, whether or not its \
+    image ever ran: a cut between this program and the jump spends the only try";
 const SEQ_ZERO: &str = "a cut erase of a blank sector can zero its first four bytes alone: sequence \
     number 0 with an erased CRC field is valid, and points at slot 0xffffffff mod n";
 const SEQ_ZERO_LATER: &str = "an earlier cut left an entry with sequence number 0, which is valid; once \
@@ -42,7 +44,7 @@ pub const STOCK: [Known; 7] = [
         property: Property::Durability,
         call: "boot",
         transition: "program otadata (-> PENDING_VERIFY)",
-        why: IN_PLACE,
+        why: ONE_TRY,
     },
     Known {
         property: Property::PublishOrder,

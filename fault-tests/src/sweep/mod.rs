@@ -11,7 +11,7 @@ use sim_flash::{Level, Profile};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::explore::{Counts, Exploration, Limits, explore};
-use crate::ota::{InputFlaw, Inputs, Scenario, Setup};
+use crate::ota::{Inputs, Scenario, Setup};
 
 pub use report::{ScenarioReport, Skipped, SweepReport, Verdict, WindowReport};
 
@@ -70,13 +70,13 @@ impl Default for SweepOptions {
 pub type Progress<'a> = &'a (dyn Fn(&'static str, &Counts) + Sync);
 
 /// Sweeps every scenario. The report does not depend on `jobs`, but for its times.
-pub fn run(options: &SweepOptions, progress: Progress<'_>) -> Result<SweepReport, InputFlaw> {
+pub fn run(options: &SweepOptions, progress: Progress<'_>) -> SweepReport {
     let mut skipped = Vec::new();
     let mut setups = Vec::new();
     for &scenario in &options.scenarios {
         match &options.inputs {
             None => setups.push((scenario, scenario.bundled(&options.profile))),
-            Some(inputs) => match scenario.with_inputs(&options.profile, inputs)? {
+            Some(inputs) => match scenario.with_inputs(&options.profile, inputs) {
                 Ok(setup) => setups.push((scenario, setup)),
                 Err(why) => skipped.push(Skipped {
                     scenario: scenario.name,
@@ -102,11 +102,11 @@ pub fn run(options: &SweepOptions, progress: Progress<'_>) -> Result<SweepReport
             .map(|(scenario, setup)| sweep_one(options, scenario, setup, progress))
             .collect(),
     };
-    Ok(SweepReport {
+    SweepReport {
         scenarios,
         skipped,
         cuts: options.cuts,
-    })
+    }
 }
 
 /// Sweeps one device: the scenario says what it is called, the setup what it is.
@@ -172,7 +172,11 @@ fn verdict(exploration: &Exploration, windows: &[WindowReport]) -> Verdict {
 /// A hash of the user's own files, for case ids.
 pub fn inputs_hash(inputs: &Inputs) -> u32 {
     let mut hasher = Xxh3::new();
-    for part in [&inputs.table[..], &inputs.running, &inputs.update] {
+    for part in [
+        &inputs.table.binary[..],
+        &inputs.running.bytes,
+        &inputs.update.bytes,
+    ] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);
     }

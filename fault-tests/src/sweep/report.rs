@@ -6,7 +6,7 @@ use serde::Serialize;
 use sim_flash::Level;
 
 use super::known::Known;
-use crate::case::{CaseId, Window};
+use crate::case::{CaseFile, CaseId, Window};
 use crate::explore::{Counts, Disagreement};
 use crate::property::{Finding, Property};
 
@@ -57,8 +57,40 @@ pub struct WindowReport {
     pub case: CaseId,
     /// The known window that it is, if it is one.
     pub known: Option<&'static Known>,
+    /// Its shrunk replay, told to a person.
+    pub timeline: String,
     /// How many distinct ways into it the sweep met (power-on and operation of each cut).
     pub states: u64,
+}
+
+impl WindowReport {
+    /// The case as a file for the corpus, and a name for it.
+    pub fn case_file(&self) -> (String, CaseFile) {
+        let property = self.finding.property;
+        let place = self
+            .window
+            .as_ref()
+            .map_or_else(|| "no-cut".into(), ToString::to_string);
+        let mut name = format!("{}-{}-", property.id(), self.case.scenario).to_lowercase();
+        for letter in place.to_lowercase().chars() {
+            let letter = if letter.is_ascii_alphanumeric() {
+                letter
+            } else {
+                '-'
+            };
+            if letter != '-' || !name.ends_with('-') {
+                name.push(letter);
+            }
+        }
+        let why = self.known.map_or("", |known| known.why);
+        let comment = format!("{property}, cut in {place}.\n\n{why}\n\n{}", self.timeline);
+        let file = CaseFile {
+            id: self.case.clone(),
+            finding: self.finding.clone(),
+            comment,
+        };
+        (name.trim_end_matches('-').to_owned(), file)
+    }
 }
 
 /// What the sweep of one scenario found.

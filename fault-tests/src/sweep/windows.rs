@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::report::WindowReport;
 use super::{POLICY, SweepOptions, inputs_hash, known};
-use crate::case::{CaseId, Replay, Window, replay, shrink};
+use crate::case::{CaseId, Replay, Timeline, Window, replay, shrink};
 use crate::explore::{Exploration, Violation};
 use crate::ota::{Scenario, Setup};
 
@@ -71,8 +71,10 @@ pub(super) fn of(
             trace: proof.trace,
         };
         let known = known::find(violation.finding.property, window.as_ref());
+        let timeline = Timeline::new(device, &proof).to_string();
         windows.push(WindowReport {
             known,
+            timeline,
             finding: violation.finding.clone(),
             window,
             case,
