@@ -93,6 +93,13 @@ pub struct Device {
 #[derive(Debug)]
 pub struct Verifier<'b>(StreamVerifier<'b>);
 
+impl<'b> Verifier<'b> {
+    /// A verifier that reads through `verifier`, and remembers what it said of the same bytes.
+    pub const fn new(verifier: StreamVerifier<'b>) -> Self {
+        Self(verifier)
+    }
+}
+
 type Verified = Result<ImageMetadata, VerifyError<ChipError>>;
 
 impl<'m> VerifyImage<Chip<'m>> for Verifier<'_> {
@@ -119,7 +126,7 @@ impl Subject for Device {
         let Ok(verifier) = StreamVerifier::new(self.target, &mut buffer) else {
             return Ok(Rest::Stuck);
         };
-        let mut verifier = Verifier(verifier);
+        let mut verifier = Verifier::new(verifier);
         let decision = match (self.bootloader)(chip, &mut verifier, &self.boot, &mut table) {
             Ok(decision) => decision,
             Err(_) if chip.dead() => return Err(Dead),
