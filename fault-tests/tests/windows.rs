@@ -122,3 +122,23 @@ fn a_sweep_that_runs_out_of_its_budget_never_passes() {
     assert_eq!(report.verdict(), Verdict::Inconclusive);
     assert_eq!(report.verdict().exit_code(), 6);
 }
+
+/// The README shows an id to copy; it must be one that the sweep prints.
+#[test]
+fn the_readme_shows_a_case_that_exists() {
+    let readme = include_str!("../../README.md");
+    let ids: Vec<&str> = readme
+        .split(|c: char| c.is_whitespace() || c == '\'')
+        .filter(|word| word.contains('~'))
+        .collect();
+    assert!(!ids.is_empty());
+    let known: Vec<String> = full()
+        .scenarios
+        .iter()
+        .flat_map(|scenario| &scenario.windows)
+        .map(|window| window.case.to_string())
+        .collect();
+    for id in ids {
+        assert!(known.iter().any(|known| known == id), "{id}");
+    }
+}
