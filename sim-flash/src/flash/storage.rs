@@ -18,13 +18,7 @@ impl<O: Observer, G: Geometry> ReadNorFlash for Flash<O, G> {
     #[inline]
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
         self.check(OpKind::Read, offset, bytes.len() as u64, G::READ)?;
-        #[allow(clippy::cast_possible_truncation)] // within a flash of less than 4 GiB
-        self.observer.read(offset, bytes.len() as u32);
-        self.state.read(offset, bytes);
-        self.stats.reads += 1;
-        self.stats.bytes_read += bytes.len() as u64;
-        self.stats.device_time += self.profile.read_time(bytes.len());
-        Ok(())
+        self.read_cells(offset, bytes)
     }
 
     fn capacity(&self) -> usize {
@@ -42,7 +36,7 @@ impl<O: Observer, G: Geometry> NorFlash for Flash<O, G> {
         self.check(OpKind::Erase, from, len, G::ERASE)?;
         let mut at = from;
         while at < to {
-            let block = self.profile.erase_at(at, to);
+            let block = self.profile.timing.largest(at, to);
             self.erase_block(at, block)?;
             at += block;
         }

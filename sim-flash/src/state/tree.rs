@@ -1,10 +1,11 @@
 //! The persistent tree that holds the leaves: root, groups of 32, leaves of 4 KiB.
 //!
-//! An absent leaf or group is erased. Nodes cache the sum of their leaves' hashes.
+//! An absent leaf or group is erased. Nodes cache the sums of their leaves' hashes.
 
 use std::sync::{Arc, OnceLock};
 
 use super::leaf::{LEAF_LEN, Leaf};
+use super::sums::Sums;
 
 /// Leaves per group.
 pub(crate) const FAN: usize = 32;
@@ -12,13 +13,13 @@ pub(crate) const FAN: usize = 32;
 #[derive(Clone, Default)]
 struct Group {
     leaves: [Option<Arc<Leaf>>; FAN],
-    hash: OnceLock<u128>,
+    sums: OnceLock<Sums>,
 }
 
 #[derive(Clone, Default)]
 struct Root {
     groups: Vec<Option<Arc<Group>>>,
-    hash: OnceLock<u128>,
+    sums: OnceLock<Sums>,
 }
 
 /// All leaves of a flash. Cloning is one reference count.
@@ -37,7 +38,7 @@ impl Tree {
         Tree {
             root: Arc::new(Root {
                 groups: vec![None; leaves.div_ceil(FAN)],
-                hash: OnceLock::new(),
+                sums: OnceLock::new(),
             }),
         }
     }
@@ -56,8 +57,8 @@ impl Tree {
             && let Some(Some(group)) = root.groups.get_mut(group)
             && let Some(group) = Arc::get_mut(group)
         {
-            root.hash.take();
-            group.hash.take();
+            root.sums.take();
+            group.sums.take();
             return group.leaves[slot].take();
         }
         self.leaf(index).cloned()
@@ -92,9 +93,9 @@ impl Tree {
 
     fn slot_mut(&mut self, index: usize) -> Option<&mut Option<Arc<Leaf>>> {
         let root = Arc::make_mut(&mut self.root);
-        root.hash.take();
+        root.sums.take();
         let group = Arc::make_mut(root.groups.get_mut(index / FAN)?.get_or_insert_default());
-        group.hash.take();
+        group.sums.take();
         Some(&mut group.leaves[index % FAN])
     }
 
@@ -102,51 +103,49 @@ impl Tree {
     fn group_mut(&mut self, group: usize) -> Option<&mut Group> {
         self.root.groups.get(group)?.as_ref()?;
         let root = Arc::make_mut(&mut self.root);
-        root.hash.take();
+        root.sums.take();
         let group = Arc::make_mut(root.groups.get_mut(group)?.as_mut()?);
-        group.hash.take();
+        group.sums.take();
         Some(group)
     }
 
-    /// The hash of the leaf at `index`.
-    pub(crate) fn leaf_hash(&self, index: usize) -> u128 {
+    /// The sums of the leaf at `index`.
+    pub(crate) fn leaf_sums(&self, index: usize) -> Sums {
         self.leaf(index)
-            .map_or(0, |leaf| leaf.hash(leaf_addr(index)))
+            .map_or(Sums::ERASED, |leaf| Sums::of(leaf, leaf_addr(index)))
     }
 
-    /// The sum over all leaves.
-    pub(crate) fn hash(&self) -> u128 {
-        *self.root.hash.get_or_init(|| {
-            (0..self.root.groups.len()).fold(0, |sum: u128, group| {
-                sum.wrapping_add(self.group_hash(group))
-            })
+    /// The sums over all leaves.
+    pub(crate) fn sums(&self) -> Sums {
+        let groups = 0..self.root.groups.len();
+        *self.root.sums.get_or_init(|| {
+            groups.fold(Sums::ERASED, |sums, group| sums.add(self.group_sums(group)))
         })
     }
 
-    /// The sum over the leaves `from..to`.
-    pub(crate) fn hash_leaves(&self, mut from: usize, to: usize) -> u128 {
-        let mut sum = 0u128;
+    /// The sums over the leaves `from..to`.
+    pub(crate) fn sums_of(&self, mut from: usize, to: usize) -> Sums {
+        let mut sums = Sums::ERASED;
         while from < to {
             if from.is_multiple_of(FAN) && from + FAN <= to {
-                sum = sum.wrapping_add(self.group_hash(from / FAN));
+                sums = sums.add(self.group_sums(from / FAN));
                 from += FAN;
             } else {
-                sum = sum.wrapping_add(self.leaf_hash(from));
+                sums = sums.add(self.leaf_sums(from));
                 from += 1;
             }
         }
-        sum
+        sums
     }
 
-    fn group_hash(&self, index: usize) -> u128 {
+    fn group_sums(&self, index: usize) -> Sums {
         let Some(Some(group)) = self.root.groups.get(index) else {
-            return 0;
+            return Sums::ERASED;
         };
-        *group.hash.get_or_init(|| {
-            (0..FAN).fold(0, |sum: u128, slot| {
-                sum.wrapping_add(self.leaf_hash(index * FAN + slot))
-            })
-        })
+        let leaves = index * FAN..(index + 1) * FAN;
+        *group
+            .sums
+            .get_or_init(|| leaves.fold(Sums::ERASED, |sums, leaf| sums.add(self.leaf_sums(leaf))))
     }
 
     /// Whether both hold the same node above `index`, and so the same leaf.
