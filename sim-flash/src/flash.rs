@@ -25,6 +25,16 @@ use crate::state::State;
 use crate::stats::Stats;
 use crate::trace::{Entry, Outcome, Recording, Trace};
 
+/// In which order a driver erases a range of several blocks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum EraseOrder {
+    /// From the lowest address.
+    #[default]
+    Up,
+    /// From the highest address.
+    Down,
+}
+
 /// A simulated NOR flash with its power on, until a cut.
 ///
 /// It implements the `embedded-storage` traits, so code under test runs on it unmodified. `O` watches it; `G` is its
@@ -39,6 +49,7 @@ pub struct Flash<O = (), G = SpiNor> {
     adversary: Adversary,
     pace: Pace,
     strict: bool,
+    erase_order: EraseOrder,
     /// Something beyond a plain program or read is set up: take the careful way.
     careful: bool,
     power: Power,
@@ -72,6 +83,7 @@ impl<G> Flash<(), G> {
     }
 
     /// A chip with contents. Their size counts, not the profile's; the profile's physics count.
+    #[must_use]
     pub fn with_state(profile: Profile<G>, state: State) -> Self {
         Flash::with_observer(profile, state, ())
     }
@@ -90,6 +102,7 @@ impl<O: Observer, G> Flash<O, G> {
             adversary: Adversary::PerRead { seed: 0 },
             pace: Pace::Typical,
             strict: true,
+            erase_order: EraseOrder::default(),
             careful: false,
             power: Power::On,
             ops: 0,
@@ -122,6 +135,11 @@ impl<O: Observer, G> Flash<O, G> {
     /// Sets whether the chip takes typical or maximum times.
     pub fn set_pace(&mut self, pace: Pace) {
         self.pace = pace;
+    }
+
+    /// Sets in which order a driver erases a range of several blocks. Upwards, unless told otherwise.
+    pub fn set_erase_order(&mut self, order: EraseOrder) {
+        self.erase_order = order;
     }
 
     /// Strict (the default): a breach of a rule is an error and changes nothing. Otherwise the chip does what such chips

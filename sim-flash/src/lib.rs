@@ -21,7 +21,7 @@ mod view;
 pub use crate::adversary::Adversary;
 pub use crate::error::{FlashError, Rule};
 pub use crate::fault::{Failure, Fault, Symptom, When};
-pub use crate::flash::{Cut, Flash};
+pub use crate::flash::{Cut, EraseOrder, Flash};
 pub use crate::geometry::{
     EccDoubleWords, EncryptedRows16, EncryptedRows32, Geometry, Multiwrite, RomPages, SpiNor, Words,
 };

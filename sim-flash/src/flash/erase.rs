@@ -43,6 +43,21 @@ impl<O: Observer, G> Flash<O, G> {
         Ok(())
     }
 
+    /// The blocks of a range, the last one first.
+    pub(super) fn erase_down(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
+        let mut blocks = Vec::new();
+        let mut at = from;
+        while at < to {
+            let block = self.profile.timing.largest(at, to);
+            blocks.push((at, block));
+            at += block;
+        }
+        blocks
+            .into_iter()
+            .rev()
+            .try_for_each(|(at, block)| self.erase_block(at, block))
+    }
+
     fn erased(&mut self, op: &Op) {
         self.stats.erases += 1;
         self.stats.bytes_erased += u64::from(op.len());

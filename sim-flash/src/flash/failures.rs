@@ -141,7 +141,7 @@ impl<O: Observer, G> Flash<O, G> {
                         .iter_mut()
                         .zip(&mask)
                         .for_each(|(cell, mask)| *cell |= mask);
-                    self.state.drift(addr, &cells);
+                    self.state.drift(addr, &cells, &mask);
                 } else {
                     self.state.weaken(addr, &mask);
                 }
@@ -170,7 +170,7 @@ impl<O: Observer, G> Flash<O, G> {
             for (cell, mask) in cells.iter_mut().zip(&bits.mask) {
                 *cell = if bits.at { *cell | mask } else { *cell & !mask };
             }
-            self.state.drift(bits.addr, &cells);
+            self.state.drift(bits.addr, &cells, &bits.mask);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use embedded_storage::nor_flash::{ErrorType, MultiwriteNorFlash, NorFlash, ReadNorFlash};
 
-use super::Flash;
+use super::{EraseOrder, Flash};
 use crate::error::FlashError;
 use crate::geometry::{Geometry, Multiwrite};
 use crate::observer::Observer;
@@ -34,6 +34,9 @@ impl<O: Observer, G: Geometry> NorFlash for Flash<O, G> {
     fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
         let len = u64::from(to.saturating_sub(from));
         self.check(OpKind::Erase, from, len, G::ERASE)?;
+        if self.erase_order == EraseOrder::Down {
+            return self.erase_down(from, to);
+        }
         let mut at = from;
         while at < to {
             let block = self.profile.timing.largest(at, to);

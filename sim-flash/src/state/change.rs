@@ -54,7 +54,7 @@ impl State {
         if tear.is_complete() {
             self.apply(op);
             self.change(op.addr(), op.len() as usize, |_, leaf, from, len| {
-                leaf.set_trust(from, len, false)
+                leaf.set_trust(from, len, false);
             });
             return;
         }

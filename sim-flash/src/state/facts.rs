@@ -45,11 +45,19 @@ impl State {
         });
     }
 
-    /// Sets cells as they have come to be without anybody's doing: bits may change either way.
-    pub(crate) fn drift(&mut self, addr: u32, bytes: &[u8]) {
+    /// Sets cells as they have come to be without anybody's doing: bits may change either way, and those of `solid` are
+    /// no longer weak.
+    pub(crate) fn drift(&mut self, addr: u32, bytes: &[u8], solid: &[u8]) {
         self.change(addr, bytes.len(), |at, leaf, from, len| {
-            leaf.cells_mut(from, len)
-                .copy_from_slice(&bytes[at..at + len]);
+            let (cells, overlay) = leaf.all_mut(from, len);
+            cells.copy_from_slice(&bytes[at..at + len]);
+            if let Some(weak) = &mut overlay.weak {
+                weak[from..from + len]
+                    .iter_mut()
+                    .zip(&solid[at..])
+                    .for_each(|(weak, solid)| *weak &= !solid);
+            }
+            leaf.tidy();
         });
     }
 
@@ -68,7 +76,7 @@ impl State {
     /// Withdraws trust from the granules of a range.
     pub fn distrust(&mut self, range: Range<u32>) {
         self.change(range.start, range.len(), |_, leaf, from, len| {
-            leaf.set_trust(from, len, false)
+            leaf.set_trust(from, len, false);
         });
     }
 

@@ -35,7 +35,7 @@ impl Tear {
             let offset = offset_in_op as usize + part * CHUNK;
             match op {
                 Op::Program { data, .. } => {
-                    self.tear_program_part(op, data, offset, cells, weak, heals)
+                    self.tear_program_part(op, data, offset, cells, weak, heals);
                 }
                 Op::Erase { .. } => self.tear_erase_part(op, offset, cells, weak, heals),
             }
@@ -144,7 +144,7 @@ impl Tear {
     pub fn collateral_bits(&self, op: &Op, offset: u32, out: &mut [u8]) {
         match self {
             Tear::P7(_, bits) | Tear::E8(_, bits) => {
-                bits.of_all(op, SURROUNDINGS, offset as usize, out)
+                bits.of_all(op, SURROUNDINGS, offset as usize, out);
             }
             _ => out.fill(0),
         }
