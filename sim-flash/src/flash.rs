@@ -83,7 +83,6 @@ impl<G> Flash<(), G> {
     }
 
     /// A chip with contents. Their size counts, not the profile's; the profile's physics count.
-    #[must_use]
     pub fn with_state(profile: Profile<G>, state: State) -> Self {
         Flash::with_observer(profile, state, ())
     }

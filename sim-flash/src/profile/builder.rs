@@ -112,6 +112,7 @@ impl<G> ProfileBuilder<G> {
                 timing: Timing {
                     program_first: Span::us(32, 32),
                     program_next: Span::us(3, 12),
+                    page: 256,
                     program_page: Span::us(400, 3_000),
                     erases: vec![
                         kind(4 << 10, Span::ms(45, 400)),
@@ -140,6 +141,7 @@ impl<G> ProfileBuilder<G> {
     /// Bytes per page, the most that one program takes.
     pub fn page(mut self, bytes: u32) -> Self {
         self.profile.page = bytes;
+        self.profile.timing.page = bytes;
         self
     }
 

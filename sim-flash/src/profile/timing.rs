@@ -63,7 +63,9 @@ pub struct Timing {
     pub program_first: Span,
     /// Every further byte, until `program_page` is reached.
     pub program_next: Span,
-    /// Programming a whole page.
+    /// Bytes per page.
+    pub page: u32,
+    /// Programming a whole page, whatever its bytes would take one by one.
     pub program_page: Span,
     /// Erases the chip knows, smallest first; the first is the sector.
     pub erases: Vec<EraseKind>,
@@ -83,12 +85,13 @@ impl Timing {
     /// How long programming `len` bytes of one page takes.
     #[inline]
     pub fn program(&self, len: u32, pace: Pace) -> u64 {
+        let whole = self.program_page.at(pace);
+        if len == self.page {
+            return whole;
+        }
         let further = u64::from(len.saturating_sub(1));
-        let time = self
-            .program_first
-            .at(pace)
-            .saturating_add(self.program_next.at(pace).saturating_mul(further));
-        time.min(self.program_page.at(pace))
+        let bytes = self.program_next.at(pace).saturating_mul(further);
+        self.program_first.at(pace).saturating_add(bytes).min(whole)
     }
 
     /// How long an erase of `len` bytes takes; 0 if the chip has none of that size.
