@@ -18,8 +18,9 @@ mod tree;
 
 use std::sync::Arc;
 
-use self::leaf::{LEAF, LEAF_LEN, Leaf};
-use self::tree::Tree;
+pub(crate) use self::leaf::LEAF;
+use self::leaf::{LEAF_LEN, Leaf};
+use self::tree::{SharedLeaf, Tree};
 use crate::hash;
 
 const NONE_OPEN: usize = usize::MAX;
@@ -55,8 +56,9 @@ pub struct State {
     tree: Tree,
     /// The leaf number in `open`; what the tree holds there is out of date.
     open_index: usize,
-    /// `None` is erased.
-    open: Option<Arc<Leaf>>,
+    /// The open leaf as its own, changeable at no cost, or as it came from the tree; neither is erased.
+    own: Option<Box<Leaf>>,
+    shared: Option<SharedLeaf>,
 }
 
 impl State {
@@ -76,7 +78,8 @@ impl State {
             physics: Physics::SPI_NOR,
             tree,
             open_index: NONE_OPEN,
-            open: None,
+            own: None,
+            shared: None,
         }
     }
 
@@ -148,25 +151,30 @@ impl State {
 
     #[inline]
     fn leaf(&self, index: usize) -> Option<&Leaf> {
-        if index == self.open_index {
-            self.open.as_deref()
-        } else {
-            self.tree.leaf(index).map(Arc::as_ref)
+        if index != self.open_index {
+            return self.tree.leaf(index).map(|leaf| leaf.as_ref().as_ref());
         }
+        self.own
+            .as_deref()
+            .or(self.shared.as_ref().map(|leaf| leaf.as_ref().as_ref()))
     }
 
     /// The leaf at `index`, open and for changing.
     #[inline]
     fn open_leaf(&mut self, index: usize) -> &mut Leaf {
         self.open_at(index);
-        Arc::make_mut(self.open.get_or_insert_with(|| Arc::new(Leaf::erased())))
+        let shared = &mut self.shared;
+        self.own.get_or_insert_with(|| match shared.take() {
+            Some(leaf) => Arc::try_unwrap(leaf).unwrap_or_else(|leaf| Box::clone(&leaf)),
+            None => Box::new(Leaf::erased()),
+        })
     }
 
     #[inline]
     fn open_at(&mut self, index: usize) {
         if self.open_index != index {
             self.close();
-            self.open = self.tree.check_out(index);
+            self.shared = self.tree.check_out(index);
             self.open_index = index;
         }
     }
@@ -174,7 +182,8 @@ impl State {
     #[cold]
     fn close(&mut self) {
         if self.open_index != NONE_OPEN {
-            self.tree.check_in(self.open_index, self.open.take());
+            let leaf = self.own.take().map(Arc::new).or(self.shared.take());
+            self.tree.check_in(self.open_index, leaf);
             self.open_index = NONE_OPEN;
         }
     }

@@ -4,35 +4,90 @@ use super::Flash;
 use crate::error::{FlashError, Rule};
 use crate::observer::Observer;
 use crate::op::{Op, OpKind};
-use crate::trace::Outcome;
+use crate::state::LEAF;
+use crate::trace::{Entry, Outcome, Recording};
 
 impl<O: Observer, G> Flash<O, G> {
-    /// One page program: within bounds, within one page, power on.
+    /// Programs of any length, page by page: within bounds, power on.
     #[inline]
     pub(super) fn program(&mut self, addr: u32, data: &[u8]) -> Result<(), FlashError> {
-        #[allow(clippy::cast_possible_truncation)] // within one page
-        let len = data.len() as u32;
-        let duration = self.profile.timing.program(len, self.pace);
-        if self.careful {
-            return self.program_with_care(addr, data, duration);
+        let page = self.profile.page as usize;
+        let (mut at, mut rest) = (addr, data);
+        while !rest.is_empty() {
+            let unit = if self.careful { page } else { LEAF };
+            let (here, later) = rest.split_at((unit - (at as usize & (unit - 1))).min(rest.len()));
+            if self.careful {
+                self.program_with_care(at, here)?;
+            } else {
+                self.program_plainly(at, here)?;
+            }
+            #[allow(clippy::cast_possible_truncation)] // within one leaf
+            {
+                at += here.len() as u32;
+            }
+            rest = later;
         }
-        if let Err(at) = self.state.program_strict(addr, data) {
-            return Err(broken(Rule::ClearsBitsOnly, addr, data, at));
-        }
-        self.note(OpKind::Program, addr, len, data, duration);
-        self.stats.programs += 1;
-        self.stats.bytes_programmed += u64::from(len);
         Ok(())
     }
 
-    /// The same when something is to be watched, cut, encrypted, counted or broken.
+    /// The pages of one leaf, when nothing is to be watched, cut, encrypted, counted or broken.
+    #[inline]
+    fn program_plainly(&mut self, addr: u32, data: &[u8]) -> Result<(), FlashError> {
+        let Flash {
+            state,
+            profile,
+            stats,
+            trace,
+            ops,
+            ..
+        } = self;
+        let (recording, boot, speed) = (self.recording != Recording::Off, self.boot, self.pace);
+        let mut at = addr;
+        let result = state.program_strict(addr, data, profile.page as usize, |page| {
+            #[allow(clippy::cast_possible_truncation)] // within one page
+            let len = page.len() as u32;
+            let duration = profile.timing.program(len, speed);
+            if recording {
+                #[allow(clippy::cast_possible_truncation)]
+                // nobody watches four thousand million operations
+                let index = *ops as u32;
+                let (start, kind) = (stats.device_time, OpKind::Program);
+                trace.push(
+                    Entry {
+                        start,
+                        duration,
+                        index,
+                        boot,
+                        addr: at,
+                        len,
+                        kind,
+                    },
+                    page,
+                );
+            }
+            *ops += 1;
+            stats.device_time += duration;
+            stats.programs += 1;
+            stats.bytes_programmed += u64::from(len);
+            at += len;
+        });
+        result.map_err(|raised| {
+            // The error is about the page that was refused, and starts where the last one ended.
+            let done = (at - addr) as usize;
+            let page = profile.page as usize;
+            let room = page - at as usize % page;
+            broken(
+                Rule::ClearsBitsOnly,
+                at,
+                &data[done..data.len().min(done + room)],
+                raised - done,
+            )
+        })
+    }
+
+    /// One page, when something is to be watched, cut, encrypted, counted or broken.
     #[cold]
-    fn program_with_care(
-        &mut self,
-        addr: u32,
-        data: &[u8],
-        duration: u64,
-    ) -> Result<(), FlashError> {
+    fn program_with_care(&mut self, addr: u32, data: &[u8]) -> Result<(), FlashError> {
         let encrypted = self.cipher.as_ref().map(|cipher| {
             let mut bytes = data.to_vec();
             cipher.encrypt(addr, &mut bytes);
@@ -40,6 +95,7 @@ impl<O: Observer, G> Flash<O, G> {
         });
         let op = Op::program(addr, encrypted.as_deref().unwrap_or(data));
         let data = op.data();
+        let duration = self.profile.timing.program(op.len(), self.pace);
         self.check_place(OpKind::Program, addr, op.len())?;
         if self.strict {
             self.check_program_limit(addr, data)?;

@@ -50,19 +50,7 @@ impl<O: Observer, G: Geometry> NorFlash for Flash<O, G> {
     #[inline]
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
         self.check(OpKind::Program, offset, bytes.len() as u64, G::WRITE)?;
-        let page = self.profile.page;
-        let (mut at, mut rest) = (offset, bytes);
-        while !rest.is_empty() {
-            let room = (page - at % page) as usize;
-            let (here, later) = rest.split_at(room.min(rest.len()));
-            self.program(at, here)?;
-            #[allow(clippy::cast_possible_truncation)] // within one page
-            {
-                at += here.len() as u32;
-            }
-            rest = later;
-        }
-        Ok(())
+        self.program(offset, bytes)
     }
 }
 

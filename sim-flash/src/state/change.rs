@@ -159,21 +159,55 @@ impl State {
         });
     }
 
-    /// Programs bytes that lie within one leaf, unless that would set a bit; then nothing changes and the offset of
-    /// the first such byte is returned.
+    /// Programs bytes that lie within one leaf page by page, each unless that would set a bit; `done` is told the length of
+    /// every page that was programmed. A page is a power of two. Fails with the offset of the first byte that would set a bit.
     #[inline]
-    pub(crate) fn program_strict(&mut self, addr: u32, data: &[u8]) -> Result<(), usize> {
-        let at = addr as usize % LEAF;
+    pub(crate) fn program_strict(
+        &mut self,
+        addr: u32,
+        data: &[u8],
+        page: usize,
+        mut done: impl FnMut(&[u8]),
+    ) -> Result<(), usize> {
+        let start = addr as usize % LEAF;
         let counted = self.physics.counted;
         let leaf = self.open_leaf(addr as usize / LEAF);
-        if leaf.overlay().is_none() && counted == 0 {
-            clears_only(&leaf.bytes()[at..at + data.len()], data)?;
-            // No bit would be set, so `old & data` is `data`.
-            leaf.cells_mut(at, data.len()).copy_from_slice(data);
-            return Ok(());
+        if leaf.overlay().is_some() || counted != 0 {
+            return self.program_overlaid(addr, data, page, done);
         }
-        self.check_program(addr, data)?;
-        self.program(addr, data);
+        let mut at = 0;
+        while at < data.len() {
+            let end = (at + page - ((start + at) & (page - 1))).min(data.len());
+            let here = &data[at..end];
+            clears_only(&leaf.bytes()[start + at..start + end], here)
+                .map_err(|raised| at + raised)?;
+            // No bit would be set, so `old & data` is `data`.
+            leaf.cells_mut(start + at, here.len()).copy_from_slice(here);
+            done(here);
+            at = end;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn program_overlaid(
+        &mut self,
+        addr: u32,
+        data: &[u8],
+        page: usize,
+        mut done: impl FnMut(&[u8]),
+    ) -> Result<(), usize> {
+        let mut at = 0;
+        while at < data.len() {
+            #[allow(clippy::cast_possible_truncation)] // within one leaf
+            let place = addr + at as u32;
+            let end = (at + page - place as usize % page).min(data.len());
+            self.check_program(place, &data[at..end])
+                .map_err(|raised| at + raised)?;
+            self.program(place, &data[at..end]);
+            done(&data[at..end]);
+            at = end;
+        }
         Ok(())
     }
 
@@ -217,9 +251,13 @@ impl State {
     fn erase_leaves(&mut self, first: usize, last: usize) {
         if last - first == 1 {
             self.open_at(first);
-            match self.open.as_mut().map(Arc::get_mut) {
-                Some(Some(leaf)) => leaf.erase(),
-                _ => self.open = None,
+            // One that was the tree's alone keeps its memory.
+            self.own = self.own.take().or(self
+                .shared
+                .take()
+                .and_then(|leaf| Arc::try_unwrap(leaf).ok()));
+            if let Some(leaf) = &mut self.own {
+                leaf.erase();
             }
             return;
         }

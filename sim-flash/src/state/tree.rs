@@ -7,12 +7,16 @@ use std::sync::{Arc, OnceLock};
 use super::leaf::{LEAF_LEN, Leaf};
 use super::sums::Sums;
 
+/// A leaf in the tree. The box lets it move in and out of the shared allocation without copying its cells.
+#[allow(clippy::redundant_allocation)]
+pub(crate) type SharedLeaf = Arc<Box<Leaf>>;
+
 /// Leaves per group.
 pub(crate) const FAN: usize = 32;
 
 #[derive(Clone, Default)]
 struct Group {
-    leaves: [Option<Arc<Leaf>>; FAN],
+    leaves: [Option<SharedLeaf>; FAN],
     sums: OnceLock<Sums>,
 }
 
@@ -45,13 +49,13 @@ impl Tree {
 
     /// The leaf at `index`, if it is not erased.
     #[inline]
-    pub(crate) fn leaf(&self, index: usize) -> Option<&Arc<Leaf>> {
+    pub(crate) fn leaf(&self, index: usize) -> Option<&SharedLeaf> {
         self.root.groups.get(index / FAN)?.as_ref()?.leaves[index % FAN].as_ref()
     }
 
     /// Takes the leaf out if nobody shares the way to it; otherwise hands out a second reference and leaves the tree
     /// as it is.
-    pub(crate) fn check_out(&mut self, index: usize) -> Option<Arc<Leaf>> {
+    pub(crate) fn check_out(&mut self, index: usize) -> Option<SharedLeaf> {
         let (group, slot) = (index / FAN, index % FAN);
         if let Some(root) = Arc::get_mut(&mut self.root)
             && let Some(Some(group)) = root.groups.get_mut(group)
@@ -65,7 +69,7 @@ impl Tree {
     }
 
     /// Puts a leaf in its place, copying the nodes above it that others share.
-    pub(crate) fn check_in(&mut self, index: usize, leaf: Option<Arc<Leaf>>) {
+    pub(crate) fn check_in(&mut self, index: usize, leaf: Option<SharedLeaf>) {
         if leaf.is_none() && self.leaf(index).is_none() {
             return;
         }
@@ -91,7 +95,7 @@ impl Tree {
         }
     }
 
-    fn slot_mut(&mut self, index: usize) -> Option<&mut Option<Arc<Leaf>>> {
+    fn slot_mut(&mut self, index: usize) -> Option<&mut Option<SharedLeaf>> {
         let root = Arc::make_mut(&mut self.root);
         root.sums.take();
         let group = Arc::make_mut(root.groups.get_mut(index / FAN)?.get_or_insert_default());
