@@ -161,8 +161,8 @@ impl<O: Observer, G> Flash<O, G> {
     }
 
     /// Records in the trace, or not. [`Recording::Ops`], unless told otherwise.
-    pub fn record(&mut self, recording: Recording) {
-        self.recording = recording;
+    pub fn record(&mut self, recording: impl Into<Recording>) {
+        self.recording = recording.into();
     }
 
     /// Its profile.

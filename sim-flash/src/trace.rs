@@ -23,6 +23,13 @@ pub enum Recording {
     All,
 }
 
+impl From<bool> for Recording {
+    /// Operations, or nothing.
+    fn from(on: bool) -> Self {
+        if on { Recording::Ops } else { Recording::Off }
+    }
+}
+
 /// How an operation ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
