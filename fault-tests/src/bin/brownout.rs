@@ -1,3 +1,7 @@
 //! The `brownout` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fault_tests::cli::main()
+}

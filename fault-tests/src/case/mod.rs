@@ -1,0 +1,28 @@
+//! One reproducible failure: its id, its replay, its simplest form, its file.
+//!
+//! A case id holds everything needed to replay it:
+//!
+//! ```text
+//! bo1:update-confirm@w25q64jv:L2:stock/b1.o0.E3/b1.o2.P3.b17~9c3e01ab
+//! │   │              │        │  │     │        │            └ trace hash
+//! │   scenario       profile  │  │     │        └ second cut: in the first power-on after the
+//! format                      │  │     │          first cut, operation 2, tear P3.b17
+//! contract level ─────────────┘  │     └ first cut: in power-on 1 (0 is the first), operation 0
+//! commit policy ─────────────────┘
+//! ```
+//!
+//! `b0.` is left out. The trace hash covers every operation up to the last
+//! cut; when the code under test changes what it does before that point, the
+//! case is *stale*, and says so.
+
+mod file;
+mod id;
+mod replay;
+mod shrink;
+mod timeline;
+
+pub use file::{CaseFile, CaseFileError};
+pub use id::{CaseId, CaseIdError};
+pub use replay::{Replay, Step, Unreached, replay};
+pub use shrink::shrink;
+pub use timeline::{Timeline, Window};

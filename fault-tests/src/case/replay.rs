@@ -1,0 +1,196 @@
+//! Replay: the cuts of a case, made live, and what the device does afterwards.
+
+use std::fmt;
+
+use sim_flash::{Cut, Op, Profile, State};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::chip::Memo;
+use crate::explore::{Conditions, CutAt, PowerOn, power_on};
+use crate::property::Finding;
+use crate::subject::{Entry, Rest, Subject};
+
+/// Power-ons after the last cut, at most: enough for every scenario to come to rest.
+const SETTLE: u32 = 16;
+
+/// One power-on of a replay.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its number: from 0 before the first cut, from 1 after each cut.
+    pub boot: u32,
+    /// The flash when the power came on.
+    pub before: State,
+    /// The flash when it ended.
+    pub after: State,
+    /// Completed operations.
+    pub ops: Vec<Op>,
+    /// The cut that ended it, with the operation it hit.
+    pub cut: Option<(CutAt, Op)>,
+    /// How it ended otherwise.
+    pub rest: Option<Rest>,
+    /// What the device told.
+    pub entries: Vec<Entry>,
+    /// What the judge saw.
+    pub findings: Vec<Finding>,
+}
+
+/// A replayed case.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// Every power-on, in order.
+    pub steps: Vec<Step>,
+    /// The hash of all operations up to the last cut.
+    pub trace: u32,
+}
+
+impl Replay {
+    /// Every violation, in order.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.steps.iter().flat_map(|step| &step.findings)
+    }
+
+    /// Whether `finding` was seen again: the same property, allowed and got.
+    pub fn shows(&self, finding: &Finding) -> bool {
+        self.findings().any(|seen| seen == finding)
+    }
+}
+
+/// A cut that could not be made, because the device never came to that operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreached {
+    /// Which cut, counted from 1.
+    pub cut: usize,
+    /// Why not.
+    pub why: String,
+}
+
+impl fmt::Display for Unreached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cut {} cannot be made: {}", self.cut, self.why)
+    }
+}
+
+impl std::error::Error for Unreached {}
+
+/// Runs the device from `state`, makes each cut live, then lets it come to rest.
+pub fn replay<S: Subject>(
+    subject: &S,
+    profile: &Profile,
+    state: &State,
+    world: &S::World,
+    cuts: &[CutAt],
+    verbose: bool,
+) -> Result<Replay, Unreached> {
+    let mut device = Live {
+        subject,
+        profile,
+        state: state.clone(),
+        world: world.clone(),
+        memo: Memo::default(),
+        steps: Vec::new(),
+        trace: Xxh3::new(),
+        verbose,
+    };
+    let mut first = 0;
+    for (index, cut) in cuts.iter().enumerate() {
+        let unreached = |why| Unreached {
+            cut: index + 1,
+            why,
+        };
+        for boot in first..cut.boot {
+            let step = device.power_on(boot, None);
+            if step.rest == Some(Rest::Stuck) {
+                return Err(unreached(format!("power-on {boot} before it got stuck")));
+            }
+        }
+        let step = device.power_on(cut.boot, Some(*cut));
+        let ops = step.ops.len();
+        match step.cut {
+            Some((made, _)) if made.tear == cut.tear => {}
+            Some((_, op)) => {
+                return Err(unreached(format!(
+                    "tear {} does not fit operation {} ({op})",
+                    cut.tear, cut.op
+                )));
+            }
+            None => {
+                return Err(unreached(format!(
+                    "power-on {} has only {ops} operations",
+                    cut.boot
+                )));
+            }
+        }
+        first = 1;
+    }
+    let trace = device.trace.digest();
+    for boot in first..first + SETTLE {
+        let last = device.steps.last();
+        let resting =
+            last.is_some_and(|step| step.rest == Some(Rest::Idle) && step.before == step.after);
+        if resting || last.is_some_and(|step| step.rest == Some(Rest::Stuck)) {
+            break;
+        }
+        device.power_on(boot, None);
+    }
+    #[allow(clippy::cast_possible_truncation)] // a fingerprint: 32 of its bits are enough
+    Ok(Replay {
+        steps: device.steps,
+        trace: trace as u32,
+    })
+}
+
+struct Live<'s, S: Subject> {
+    subject: &'s S,
+    profile: &'s Profile,
+    state: State,
+    world: S::World,
+    memo: Memo,
+    steps: Vec<Step>,
+    trace: Xxh3,
+    verbose: bool,
+}
+
+impl<S: Subject> Live<'_, S> {
+    fn power_on(&mut self, boot: u32, cut: Option<CutAt>) -> Step {
+        let before = self.state.clone();
+        let conditions = Conditions {
+            cut: cut.map(|cut| Cut {
+                op: u64::from(cut.op),
+                tear: cut.tear,
+            }),
+            memo: Some(&mut self.memo),
+            verbose: self.verbose,
+        };
+        let run = power_on(
+            self.subject,
+            self.profile,
+            before.clone(),
+            self.world.clone(),
+            conditions,
+        );
+        self.state = run.state.clone();
+        self.world = run.world.clone();
+        self.note_trace(&run, cut.is_some());
+        let step = Step {
+            boot,
+            before,
+            after: run.state,
+            cut: cut.and_then(|cut| Some((cut, run.torn?))),
+            rest: run.end.ok(),
+            ops: run.ops,
+            entries: run.entries,
+            findings: run.findings,
+        };
+        self.steps.push(step.clone());
+        step
+    }
+
+    fn note_trace(&mut self, run: &PowerOn<S::World>, cut: bool) {
+        for op in run.ops.iter().chain(run.torn.iter()) {
+            self.trace.update(&op.addr().to_le_bytes());
+            self.trace.update(&op.len().to_le_bytes());
+            self.trace.update(op.data());
+        }
+        self.trace.update(&[u8::from(cut)]);
+    }
+}

@@ -1,0 +1,82 @@
+//! Shrinking: the simplest case that still shows the same violation.
+//!
+//! In this order: drop cuts, then put the simplest tear that will do in place
+//! of each. Every attempt is a live replay, so a shrunk case is a proven case.
+
+use sim_flash::{Density, Level, Profile, State, tears};
+
+use super::replay::{Replay, replay};
+use crate::explore::CutAt;
+use crate::property::Finding;
+use crate::subject::Subject;
+
+/// The simplest cuts found that still lead to `finding`, with their replay.
+///
+/// `None` if `cuts` themselves do not lead to it.
+pub fn shrink<S: Subject>(
+    subject: &S,
+    profile: &Profile,
+    state: &State,
+    world: &S::World,
+    cuts: &[CutAt],
+    finding: &Finding,
+    level: Level,
+) -> Option<(Vec<CutAt>, Replay)> {
+    let attempt = |cuts: &[CutAt]| -> Option<Replay> {
+        let replay = replay(subject, profile, state, world, cuts, true).ok()?;
+        replay.shows(finding).then_some(replay)
+    };
+    let mut best = cuts.to_vec();
+    let mut proof = attempt(&best)?;
+    let mut index = 0;
+    // Ends: each round either drops a cut or moves on.
+    while index < best.len() {
+        match without(&best, index)
+            .into_iter()
+            .find_map(|fewer| Some((attempt(&fewer)?, fewer)))
+        {
+            Some((replay, fewer)) => (proof, best) = (replay, fewer),
+            None => index += 1,
+        }
+    }
+    for index in 0..best.len() {
+        let Some(op) = cut_operation(&proof, index) else {
+            continue;
+        };
+        let simpler = tears(&op, Density::Coarse, level)
+            .into_iter()
+            .take_while(|tear| *tear != best[index].tear)
+            .filter(|tear| !tear.is_nothing());
+        for tear in simpler {
+            let mut cuts = best.clone();
+            cuts[index].tear = tear;
+            if let Some(replay) = attempt(&cuts) {
+                (proof, best) = (replay, cuts);
+                break;
+            }
+        }
+    }
+    Some((best, proof))
+}
+
+/// `cuts` without the one at `index`: the next one counts its power-ons from
+/// that cut, so without it they may be counted from the one before.
+fn without(cuts: &[CutAt], index: usize) -> Vec<Vec<CutAt>> {
+    let mut fewer = cuts.to_vec();
+    let dropped = fewer.remove(index);
+    let mut ways = vec![fewer.clone()];
+    if let Some(next) = fewer.get_mut(index) {
+        next.boot += dropped.boot;
+        ways.push(fewer);
+    }
+    ways
+}
+
+fn cut_operation(replay: &Replay, index: usize) -> Option<sim_flash::Op> {
+    replay
+        .steps
+        .iter()
+        .filter_map(|step| step.cut.as_ref())
+        .nth(index)
+        .map(|(_, op)| op.clone())
+}

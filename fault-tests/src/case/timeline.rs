@@ -1,0 +1,324 @@
+//! A replayed case, told to a person.
+
+use std::fmt::{self, Write as _};
+
+use sim_flash::{Op, OpKind, State};
+
+use super::replay::{Replay, Step};
+use crate::chip::span;
+use crate::subject::{Entry, Event, Meaning, Rest, Subject};
+
+/// The place in the device's life where a cut has a given effect.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Window {
+    /// What the device was doing: `boot`, or the call of the application.
+    pub call: String,
+    /// The operation that the cut hit, and what was to change there: `program otadata (-> NEW)`.
+    pub transition: String,
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.call, self.transition)
+    }
+}
+
+impl Window {
+    /// The windows that the cuts of `replay` hit, first to last.
+    pub fn all<S: Subject>(subject: &S, replay: &Replay) -> Vec<Self> {
+        replay
+            .steps
+            .iter()
+            .filter_map(|step| Self::of(subject, step))
+            .collect()
+    }
+
+    fn of<S: Subject>(subject: &S, step: &Step) -> Option<Self> {
+        let (cut, op) = step.cut.as_ref()?;
+        let call = step
+            .entries
+            .iter()
+            .rev()
+            .filter(|entry| entry.at <= cut.op)
+            .find_map(|entry| match &entry.event {
+                Event::Call { name, .. } => Some((*name).to_owned()),
+                _ => None,
+            });
+        let place = subject.place(op.addr()).kind;
+        let meaning = change(subject, &state_before(step), op).map(|(from, to)| match from {
+            Some(from) => format!(" ({} -> {})", from.kind, to.kind),
+            None => format!(" (-> {})", to.kind),
+        });
+        let transition = format!("{} {place}{}", verb(op), meaning.unwrap_or_default());
+        Some(Self {
+            call: call.unwrap_or_else(|| "boot".into()),
+            transition,
+        })
+    }
+}
+
+/// The flash right before the operation that the step's cut hit.
+fn state_before(step: &Step) -> State {
+    let mut state = step.before.clone();
+    for done in &step.ops {
+        state.apply(done);
+    }
+    state
+}
+
+fn verb(op: &Op) -> &'static str {
+    match op.kind() {
+        OpKind::Erase => "erase",
+        _ => "program",
+    }
+}
+
+/// What an operation on a record changes: from what (an erase), and to what.
+fn change<S: Subject>(subject: &S, before: &State, op: &Op) -> Option<(Option<Meaning>, Meaning)> {
+    let addr = op.addr();
+    let mut bytes = [0; 32];
+    before.read(addr, &mut bytes);
+    let from = subject.meaning(addr, &bytes)?;
+    match op.kind() {
+        OpKind::Erase => Some((Some(from), subject.meaning(addr, &[0xFF; 32])?)),
+        _ => Some((None, subject.meaning(addr, op.data())?)),
+    }
+}
+
+/// `erase otadata[0] (seq 2 NEW -> erased)`, `program otadata[1] (-> seq 3 NEW)`, `program ota_1`.
+fn words<S: Subject>(subject: &S, before: &State, op: &Op) -> String {
+    let meaning = change(subject, before, op).map(|(from, to)| match from {
+        Some(from) => format!(" ({} -> {})", from.text, to.text),
+        None => format!(" (-> {})", to.text),
+    });
+    format!(
+        "{} {}{}",
+        verb(op),
+        subject.place(op.addr()).name,
+        meaning.unwrap_or_default()
+    )
+}
+
+/// A replayed case as text: every power-on with its calls, operations, cut and decisions.
+pub struct Timeline<'a, S> {
+    subject: &'a S,
+    replay: &'a Replay,
+}
+
+impl<'a, S: Subject> Timeline<'a, S> {
+    /// The timeline of `replay`.
+    pub fn new(subject: &'a S, replay: &'a Replay) -> Self {
+        Self { subject, replay }
+    }
+}
+
+impl<S: Subject> fmt::Display for Timeline<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut why = "from the start";
+        let last_cut = self
+            .replay
+            .steps
+            .iter()
+            .rposition(|step| step.cut.is_some());
+        for (index, step) in self.replay.steps.iter().enumerate() {
+            writeln!(f, "power-on b{} ({why})", step.boot)?;
+            // What follows a violation behind the last cut adds nothing.
+            let last = !step.findings.is_empty() && last_cut.is_none_or(|cut| cut < index);
+            self.step(f, step, last)?;
+            if last {
+                break;
+            }
+            why = match (&step.cut, step.rest) {
+                (Some(_), _) => "after the cut",
+                (None, Some(Rest::Reset)) => "after the reset",
+                _ => "power cycled",
+            };
+        }
+        Ok(())
+    }
+}
+
+impl<S: Subject> Timeline<'_, S> {
+    fn step(&self, f: &mut fmt::Formatter<'_>, step: &Step, until_violated: bool) -> fmt::Result {
+        let mut state = step.before.clone();
+        let mut done = 0;
+        for entry in &step.entries {
+            self.operations(f, &mut state, &step.ops[..entry.at as usize], &mut done)?;
+            writeln!(f, "    {}", line(entry))?;
+            if until_violated && matches!(entry.event, Event::Violated(_)) {
+                return Ok(());
+            }
+        }
+        self.operations(f, &mut state, &step.ops, &mut done)?;
+        if let Some((cut, op)) = &step.cut {
+            writeln!(
+                f,
+                "  o{:<9} {} {}",
+                cut.op,
+                words(self.subject, &state, op),
+                place(op)
+            )?;
+            writeln!(
+                f,
+                "  ** POWER CUT in o{}, {}: {}",
+                cut.op,
+                cut.tear,
+                tear_words(cut.tear)
+            )?;
+            self.bytes(f, &state, &step.after, op)?;
+        }
+        Ok(())
+    }
+
+    /// The operations from `done` on, those alike on one line.
+    fn operations(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        state: &mut State,
+        ops: &[Op],
+        done: &mut usize,
+    ) -> fmt::Result {
+        // Ends: each round takes at least one operation.
+        while *done < ops.len() {
+            let run = &ops[*done..][..self.alike(&ops[*done..])];
+            match run {
+                [first, .., last] => writeln!(
+                    f,
+                    "  {:<10} {} {} {:#x}..{:#x}, {} operations",
+                    format!("o{}-o{}", *done, *done + run.len() - 1),
+                    verb(first),
+                    self.subject.place(first.addr()).name,
+                    first.addr(),
+                    span(last).end,
+                    run.len()
+                )?,
+                [one] => writeln!(
+                    f,
+                    "  o{done:<9} {} {}",
+                    words(self.subject, state, one),
+                    place(one)
+                )?,
+                [] => return Ok(()),
+            }
+            for op in run {
+                state.apply(op);
+            }
+            *done += run.len();
+        }
+        Ok(())
+    }
+
+    /// How many operations at the start of `ops` are alike enough for one line.
+    fn alike(&self, ops: &[Op]) -> usize {
+        let Some(first) = ops.first() else { return 0 };
+        if self.subject.meaning(first.addr(), &[0xFF; 32]).is_some() {
+            return 1; // a record: each operation on it is worth a line
+        }
+        let place = self.subject.place(first.addr());
+        ops.iter()
+            .take_while(|op| op.kind() == first.kind() && self.subject.place(op.addr()) == place)
+            .count()
+    }
+
+    /// The first bytes that the cut left other than both before and wanted, with their surroundings.
+    fn bytes(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        before: &State,
+        after: &State,
+        op: &Op,
+    ) -> fmt::Result {
+        let len = op.len() as usize;
+        let read = |state: &State| {
+            let mut bytes = vec![0; len];
+            state.read(op.addr(), &mut bytes);
+            bytes
+        };
+        let mut complete = before.clone();
+        complete.apply(op);
+        let (old, wanted, left) = (read(before), read(&complete), read(after));
+        let telling = (0..len)
+            .find(|&i| left[i] != wanted[i])
+            .or_else(|| (0..len).find(|&i| left[i] != old[i]));
+        let Some(telling) = telling.map(|at| at / 32 * 32) else {
+            return Ok(());
+        };
+        let rows = if self.subject.meaning(op.addr(), &old).is_some() {
+            0
+        } else {
+            telling
+        };
+        let row = rows..(rows + 32).min(len);
+        for (name, bytes) in [("before", &old), ("wanted", &wanted), ("left", &left)] {
+            let addr = op.addr() as usize + row.start;
+            writeln!(f, "     {name:<6} {addr:06x}: {}", hex(&bytes[row.clone()]))?;
+        }
+        if let Some(meaning) = self.subject.meaning(op.addr(), &left) {
+            writeln!(f, "     reads as {}", meaning.text)?;
+        }
+        Ok(())
+    }
+}
+
+fn line(entry: &Entry) -> String {
+    match &entry.event {
+        Event::Boot(text) => format!("boot: {}", text.replace('\n', "\n      ")),
+        Event::Call { name, argument } => format!("{name}({argument})"),
+        Event::Note(text) => text.clone(),
+        Event::Violated(finding) => finding.to_string(),
+    }
+}
+
+fn place(op: &Op) -> String {
+    format!("at {:#x}, {} bytes", op.addr(), op.len())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        let gap = if at > 0 && at % 4 == 0 { " " } else { "" };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{gap}{byte:02x}");
+    }
+    text
+}
+
+/// What a tear leaves, in words.
+fn tear_words(tear: sim_flash::Tear) -> String {
+    use sim_flash::{Bits, Rows, Tear};
+    match tear {
+        Tear::P0 | Tear::E0 => "nothing had happened yet".into(),
+        Tear::P1(n) => format!("only the first {} programmed", bytes_were(n)),
+        Tear::P2(Rows::From(n)) => format!("only the bytes from {n} on were programmed"),
+        Tear::P2(Rows::One { width, row }) => {
+            format!("of the rows of {width} bytes only row {row} was programmed")
+        }
+        Tear::P2(Rows::AllBut { width, row }) => {
+            format!("of the rows of {width} bytes all but row {row} were programmed")
+        }
+        Tear::P3(Bits::One(n)) => format!("of the bits to clear only bit {n} was cleared"),
+        Tear::P3(Bits::AllBut(n)) => format!("of the bits to clear all but bit {n} were cleared"),
+        Tear::P3(Bits::Seeded(n)) => {
+            format!("of the bits to clear a subset was cleared (drawn by seed {n})")
+        }
+        Tear::P6 | Tear::E7 => "it was complete, but the device was never told".into(),
+        Tear::E1(n) => format!(
+            "pre-programming was cut when the first {} zeroed",
+            bytes_were(n)
+        ),
+        Tear::E2(n) => format!(
+            "pre-programming was cut when the bytes from {n} on were zeroed; those before are intact"
+        ),
+        Tear::E3 => "pre-programming was done: every bit is 0".into(),
+        Tear::E4(_) => "some bits were back at 1, the rest still 0".into(),
+        _ => "see the fault table of sim-flash".into(),
+    }
+}
+
+fn bytes_were(n: u32) -> String {
+    if n == 1 {
+        "byte was".into()
+    } else {
+        format!("{n} bytes were")
+    }
+}

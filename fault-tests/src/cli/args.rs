@@ -1,0 +1,261 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use sim_flash::Level;
+
+use crate::partition_csv;
+use crate::sweep::Budget;
+
+const EXIT_CODES: &str = "Exit codes:
+  0  every promised property holds
+  1  a safety property is violated
+  2  usage: a wrong flag or an unusable file
+  5  the code under test does not repeat itself
+  6  inconclusive: the budget ran out, or a case is stale";
+
+/// Cuts the power everywhere in an over-the-air update, boots the device after
+/// every cut, and says what it does.
+///
+/// Without a command it sweeps all scenarios on the bundled firmware.
+#[derive(Debug, Parser)]
+#[command(name = "brownout", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) sweep: SweepArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Cut the power everywhere and judge every boot (the default)
+    #[command(after_help = SWEEP_HELP)]
+    Sweep(SweepArgs),
+    /// Replay one case, a case file, or a folder of case files
+    #[command(after_help = REPLAY_HELP)]
+    Replay(ReplayArgs),
+    /// Say what a flash dump holds, which slot would boot, and why
+    #[command(after_help = INSPECT_HELP)]
+    Inspect(InspectArgs),
+    /// Check ota-core against vectors that ESP-IDF's own code answered
+    #[command(after_help = CONFORM_HELP)]
+    Conform(ConformArgs),
+    /// Convert a partition table, CSV to binary or binary to CSV
+    Table(TableArgs),
+}
+
+const SWEEP_HELP: &str = "Examples:
+  brownout sweep
+  brownout sweep --scenario update-confirm --level L1 --json out.jsonl
+  brownout sweep --table partitions.csv --running v1.bin --update v2.bin
+
+A sweep of the user's own files runs every scenario that the table allows:
+v1 is put into its slot, v2 is what the server offers.";
+
+const REPLAY_HELP: &str = "Examples:
+  brownout replay 'bo1:update-confirm@w25q64jv:L2:stock/b1.o0.E3~9c3e01ab'
+  brownout replay corpus/cases
+
+An id prints its timeline, and the exit code is 1 if the device violates a
+property there. A file or folder says what each case must show; the exit code
+is 1 if one no longer shows it.";
+
+const INSPECT_HELP: &str = "Examples:
+  esptool read_flash 0 ALL dump.bin && brownout inspect dump.bin
+  brownout inspect dump.bin --chip esp32c3 --no-rollback
+
+The dump starts at flash address 0; it may end early. It is never changed.";
+
+const CONFORM_HELP: &str = "Examples:
+  brownout conform
+  brownout conform vectors --images images --tables tables
+
+DIR holds otadata.jsonl, image.jsonl and table.jsonl; without it the bundled
+vectors are checked. The exit code is 1 if an answer differs, deliberate
+differences apart.";
+
+/// The user's own firmware instead of the bundled one.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct FirmwareArgs {
+    /// Partition table, binary or CSV
+    #[arg(long, value_name = "FILE", requires = "running", requires = "update")]
+    pub(crate) table: Option<PathBuf>,
+    /// App image that the device runs
+    #[arg(long, value_name = "FILE", requires = "update")]
+    pub(crate) running: Option<PathBuf>,
+    /// App image that it is updated to
+    #[arg(long, value_name = "FILE", requires = "running")]
+    pub(crate) update: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) csv: CsvArgs,
+}
+
+/// What a partition table in CSV leaves open.
+#[derive(Debug, Args, Clone, Default)]
+#[allow(clippy::struct_field_names)] // as the flags are called
+pub(crate) struct CsvArgs {
+    /// Flash address of the partition table
+    #[arg(long, value_name = "ADDR", default_value = "0x8000", value_parser = address)]
+    pub(crate) table_offset: u32,
+    /// Flash address of the bootloader, for CSV tables with a row for it
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) primary_bootloader_offset: Option<u32>,
+    /// Flash address of the recovery bootloader, for CSV tables with a row for it
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) recovery_bootloader_offset: Option<u32>,
+}
+
+impl CsvArgs {
+    pub(crate) fn options(&self) -> partition_csv::Options {
+        partition_csv::Options {
+            table_offset: self.table_offset,
+            primary_bootloader_offset: self.primary_bootloader_offset,
+            recovery_bootloader_offset: self.recovery_bootloader_offset,
+            ..partition_csv::Options::default()
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    pub(crate) firmware: FirmwareArgs,
+    /// Sweep this scenario only; may be given again [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scenario: Vec<String>,
+    /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits
+    #[arg(long, value_name = "LEVEL", default_value = "L2")]
+    pub(crate) level: Level,
+    /// Cuts in a row, at most
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) cuts: u32,
+    /// Give a scenario up as inconclusive after so many boots (200000) or so much time (30s)
+    #[arg(long, value_name = "BOOTS|SECONDSs", default_value = "2000000")]
+    pub(crate) budget: Budget,
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Seeds the drawn tears and the audit
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Write one JSON object for each scenario, one on a line; "-" for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write a case file for each window found into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// A case id, a case file, or a folder of them
+    #[arg(value_name = "ID|FILE|DIR")]
+    pub(crate) case: String,
+    #[command(flatten)]
+    pub(crate) firmware: FirmwareArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The dump, from flash address 0 on
+    #[arg(value_name = "DUMP")]
+    pub(crate) dump: PathBuf,
+    /// Flash address of the partition table [default: 0x8000, or the first sector with a table]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) table_offset: Option<u32>,
+    /// The chip, for instance esp32c3 [default: what the images say]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) chip: Option<String>,
+    /// Boot only as a bootloader without rollback does [default: both ways]
+    #[arg(long)]
+    pub(crate) no_rollback: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConformArgs {
+    /// Folder of the vectors
+    #[arg(value_name = "DIR")]
+    pub(crate) vectors: Option<PathBuf>,
+    /// Folder of the images that vectors start from [default: the bundled images]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) images: Option<PathBuf>,
+    /// Folder of the binary tables that vectors start from [default: the bundled tables]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tables: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TableArgs {
+    /// The table, CSV or binary
+    #[arg(value_name = "INPUT")]
+    pub(crate) input: PathBuf,
+    /// Where to write it; "-" for standard output
+    #[arg(value_name = "OUTPUT")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) csv: CsvArgs,
+    /// Size of the flash in MiB, 1 to 128: partitions must end inside
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=128))]
+    pub(crate) flash_size: Option<u32>,
+    /// Leave the MD5 row out, or do not expect one
+    #[arg(long)]
+    pub(crate) disable_md5sum: bool,
+    /// Do not check the rules
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+    /// The secure boot scheme, which changes how app sizes are aligned
+    #[arg(long, value_name = "SCHEME")]
+    pub(crate) secure: Option<Secure>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Secure {
+    V1,
+    V2,
+}
+
+impl TableArgs {
+    pub(crate) fn options(&self) -> partition_csv::Options {
+        partition_csv::Options {
+            flash_size: self.flash_size.map(|mib| mib << 20),
+            md5: !self.disable_md5sum,
+            verify: !self.no_verify,
+            secure: self.secure.map(|secure| match secure {
+                Secure::V1 => partition_csv::SecureBoot::V1,
+                Secure::V2 => partition_csv::SecureBoot::V2,
+            }),
+            ..self.csv.options()
+        }
+    }
+}
+
+impl FromStr for Budget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("found \"{text}\", expected a number of boots (200000) or of seconds (30s)");
+        match text.strip_suffix('s') {
+            Some(seconds) => {
+                let seconds: u64 = seconds.parse().map_err(|_| wrong())?;
+                Ok(Self::Time(Duration::from_secs(seconds)))
+            }
+            None => Ok(Self::Boots(text.parse().map_err(|_| wrong())?)),
+        }
+    }
+}
+
+fn address(text: &str) -> Result<u32, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| format!("found \"{text}\", expected a flash address such as 0x8000"))
+}

@@ -1,0 +1,77 @@
+//! `brownout inspect`, `brownout conform` and `brownout table`: one look at one thing.
+
+use std::io::Write;
+use std::path::Path;
+
+use ota_core::chip::{CHIPS, Chip};
+
+use super::args::{ConformArgs, InspectArgs, TableArgs};
+use super::{Output, Usage};
+use crate::conform::{self, ConformOptions};
+use crate::input;
+use crate::inspect::{self, InspectOptions};
+use crate::partition_csv;
+
+const DIFFERS: u8 = 1;
+
+pub(super) fn inspect(args: &InspectArgs) -> Result<u8, Usage> {
+    let options = InspectOptions {
+        table_offset: args.table_offset,
+        rollback: args.no_rollback.then_some(false),
+        chip: args.chip.as_deref().map(chip).transpose()?,
+    };
+    let inspection = inspect::file(&args.dump, &options).map_err(Usage::new)?;
+    if args.json {
+        let json = serde_json::to_string_pretty(&inspection).map_err(Usage::new)?;
+        println!("{json}");
+    } else {
+        println!("{inspection}");
+    }
+    Ok(0)
+}
+
+fn chip(name: &str) -> Result<&'static Chip, Usage> {
+    Chip::by_name(name).ok_or_else(|| {
+        let known: Vec<_> = CHIPS.iter().map(|chip| chip.name).collect();
+        Usage::new(format_args!(
+            "--chip {name}: found no chip of this name, expected one of {}",
+            known.join(", ")
+        ))
+    })
+}
+
+pub(super) fn conform(args: &ConformArgs) -> Result<u8, Usage> {
+    let options = ConformOptions {
+        vectors: args.vectors.clone(),
+        images: args.images.clone(),
+        tables: args.tables.clone(),
+    };
+    let report = conform::run(&options).map_err(Usage::new)?;
+    println!("{report}");
+    Ok(if report.passed() { 0 } else { DIFFERS })
+}
+
+pub(super) fn table(args: &TableArgs) -> Result<u8, Usage> {
+    let bytes = input::read(&args.input).map_err(Usage::new)?;
+    let output = args
+        .output
+        .as_deref()
+        .filter(|path| *path != Path::new("-"));
+    let output = output.map(Output::prepare).transpose()?;
+    let converted = partition_csv::convert(&bytes, &args.options())
+        .map_err(|refused| Usage::file(&args.input, refused))?;
+    for warning in &converted.warnings {
+        eprintln!("brownout: {}: {warning}", args.input.display());
+    }
+    let text = match &converted.output {
+        partition_csv::Output::Binary(table) => table.as_slice(),
+        partition_csv::Output::Csv(text) => text.as_bytes(),
+    };
+    match output {
+        Some(output) => output.write(text)?,
+        None => std::io::stdout()
+            .write_all(text)
+            .map_err(|error| Usage::new(format_args!("standard output: {error}")))?,
+    }
+    Ok(0)
+}

@@ -1,0 +1,98 @@
+//! The `brownout` command: arguments in, text and exit code out.
+
+mod args;
+mod inspect;
+mod replay;
+mod sweep;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// A user's mistake: said in one message, and exit code 2.
+#[derive(Debug)]
+pub(crate) struct Usage(String);
+
+impl Usage {
+    pub(crate) fn new(message: impl fmt::Display) -> Self {
+        Self(message.to_string())
+    }
+
+    pub(crate) fn file(path: &Path, message: impl fmt::Display) -> Self {
+        Self(format!("{}: {message}", path.display()))
+    }
+}
+
+/// The exit code for a user's mistake.
+const USAGE: u8 = 2;
+
+/// Runs the command with the arguments of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => sweep::run(&cli.sweep),
+        Some(Command::Sweep(args)) => sweep::run(&args),
+        Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Inspect(args)) => inspect::inspect(&args),
+        Some(Command::Conform(args)) => inspect::conform(&args),
+        Some(Command::Table(args)) => inspect::table(&args),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(Usage(message)) => {
+            eprintln!("brownout: {message}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// A file that appears whole or not at all: written beside its place, then moved there.
+pub(crate) struct Output {
+    path: PathBuf,
+    beside: PathBuf,
+}
+
+impl Output {
+    /// Makes sure, before a long run, that the file can be written after it.
+    pub(crate) fn prepare(path: &Path) -> Result<Self, Usage> {
+        let mut name = path
+            .file_name()
+            .ok_or_else(|| Usage::file(path, "expected the name of a file"))?
+            .to_owned();
+        if path.is_dir() {
+            return Err(Usage::file(
+                path,
+                "is a folder, expected the name of a file",
+            ));
+        }
+        name.push(".part");
+        let output = Self {
+            path: path.to_owned(),
+            beside: path.with_file_name(name),
+        };
+        output.write_beside(&[])?;
+        Ok(output)
+    }
+
+    pub(crate) fn write(&self, text: &[u8]) -> Result<(), Usage> {
+        self.write_beside(text)?;
+        std::fs::rename(&self.beside, &self.path)
+            .map_err(|error| Usage::file(&self.path, format_args!("cannot be written: {error}")))
+    }
+
+    fn write_beside(&self, text: &[u8]) -> Result<(), Usage> {
+        std::fs::write(&self.beside, text)
+            .map_err(|error| Usage::file(&self.path, format_args!("cannot be written: {error}")))
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        // Gone already if it was moved into place; otherwise the run failed and nothing is owed.
+        let _ = std::fs::remove_file(&self.beside);
+    }
+}

@@ -1,0 +1,171 @@
+//! `brownout sweep`.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use sim_flash::{Level, Profile};
+
+use super::args::{FirmwareArgs, SweepArgs};
+use super::{Output, Usage};
+use crate::input;
+use crate::ota::{self, Inputs, SCENARIOS};
+use crate::partition_csv;
+use crate::sweep::{self, SweepOptions, SweepReport};
+
+pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
+    let mut options = SweepOptions {
+        level: level(args.level)?,
+        cuts: args.cuts,
+        budget: args.budget,
+        seed: args.seed,
+        ..SweepOptions::default()
+    };
+    if let Some(jobs) = args.jobs {
+        options.jobs = usize::from(jobs);
+    }
+    if !args.scenario.is_empty() {
+        options.scenarios = args
+            .scenario
+            .iter()
+            .map(|name| scenario(name))
+            .collect::<Result<_, _>>()?;
+    }
+    options.inputs = inputs(&args.firmware, &options.profile)?;
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    let output = args
+        .json
+        .as_deref()
+        .filter(|_| !to_stdout)
+        .map(Output::prepare)
+        .transpose()?;
+    let bars = Bars::new(&options);
+    let report = sweep::run(&options, &|name, counts| {
+        bars.show(name, counts.crash_states, counts.passes);
+    });
+    bars.finish();
+    if report.scenarios.is_empty() {
+        let why: Vec<_> = report
+            .skipped
+            .iter()
+            .map(|s| format!("{}: {}", s.scenario, s.why))
+            .collect();
+        return Err(Usage::new(format_args!(
+            "no scenario can be made of these files ({})",
+            why.join("; ")
+        )));
+    }
+    if to_stdout {
+        print!("{}", report.json());
+    } else {
+        print!("{report}");
+    }
+    if let Some(output) = output {
+        output.write(report.json().as_bytes())?;
+    }
+    if let Some(folder) = &args.keep {
+        keep(&report, folder)?;
+    }
+    Ok(report.verdict().exit_code())
+}
+
+/// Writes one case file for each window.
+fn keep(report: &SweepReport, folder: &Path) -> Result<(), Usage> {
+    for window in report
+        .scenarios
+        .iter()
+        .flat_map(|scenario| &scenario.windows)
+    {
+        let (name, case) = window.case_file();
+        let path = folder.join(name).with_extension("case");
+        Output::prepare(&path)?.write(case.to_string().as_bytes())?;
+    }
+    Ok(())
+}
+
+fn level(level: Level) -> Result<Level, Usage> {
+    if level > Level::L2 {
+        return Err(Usage::new(format_args!(
+            "--level {level}: weak bits are not explored yet, expected L0, L1 or L2"
+        )));
+    }
+    Ok(level)
+}
+
+fn scenario(name: &str) -> Result<&'static ota::Scenario, Usage> {
+    ota::find(name).ok_or_else(|| {
+        let known: Vec<_> = SCENARIOS.iter().map(|s| s.name).collect();
+        Usage::new(format_args!(
+            "--scenario {name}: found no scenario of this name, expected one of {}",
+            known.join(", ")
+        ))
+    })
+}
+
+/// The user's own files, read and checked; `None` if there are none.
+pub(super) fn inputs(args: &FirmwareArgs, profile: &Profile) -> Result<Option<Inputs>, Usage> {
+    let (Some(running), Some(update)) = (&args.running, &args.update) else {
+        return Ok(None);
+    };
+    let options = partition_csv::Options {
+        flash_size: Some(profile.size()),
+        ..args.csv.options()
+    };
+    let table = match &args.table {
+        Some(path) => input::partition_table(path, &options).map_err(Usage::new)?,
+        None => Inputs::bundled_table().map_err(Usage::new)?,
+    };
+    for warning in &table.warnings {
+        eprintln!("brownout: {}: {warning}", table.file.display());
+    }
+    let inputs = Inputs {
+        table,
+        table_offset: args.csv.table_offset,
+        running: input::firmware(running).map_err(Usage::new)?,
+        update: input::firmware(update).map_err(Usage::new)?,
+    };
+    inputs.check().map_err(Usage::new)?;
+    Ok(Some(inputs))
+}
+
+/// One line for each scenario under way, on a terminal; nothing in a pipe.
+struct Bars {
+    bars: Vec<(&'static str, ProgressBar)>,
+}
+
+impl Bars {
+    fn new(options: &SweepOptions) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self { bars: Vec::new() };
+        }
+        let all = MultiProgress::new();
+        let style = ProgressStyle::with_template("{spinner} {prefix:<16} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = |name| {
+            let bar = all.add(
+                ProgressBar::new_spinner()
+                    .with_style(style.clone())
+                    .with_prefix(name),
+            );
+            bar.set_message("waiting");
+            bar.enable_steady_tick(Duration::from_millis(200));
+            (name, bar)
+        };
+        Self {
+            bars: options.scenarios.iter().map(|s| bar(s.name)).collect(),
+        }
+    }
+
+    fn show(&self, name: &str, crash_states: u64, pass: u64) {
+        if let Some((_, bar)) = self.bars.iter().find(|(known, _)| *known == name) {
+            bar.set_message(format!("{crash_states} crash states judged (pass {pass})"));
+        }
+    }
+
+    fn finish(&self) {
+        for (_, bar) in &self.bars {
+            bar.finish_and_clear();
+        }
+    }
+}

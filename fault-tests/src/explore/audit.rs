@@ -1,0 +1,88 @@
+//! The audit: a seeded sample of pruned states is executed after all.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// Decides which pruned states are executed in full and compared.
+///
+/// On average one in `one_in` judgements, a judgement being one look-up or one
+/// test of a whole family of tears. The choice depends on the seed alone.
+pub(super) struct Audit {
+    seed: u64,
+    one_in: u32,
+    rng: ChaCha8Rng,
+    /// Judgements until the next audited one.
+    wait: u64,
+}
+
+impl Audit {
+    /// An audit of one judgement in `one_in`; 0 audits none, 1 all.
+    pub(super) fn new(seed: u64, one_in: u32) -> Self {
+        let mut audit = Self {
+            seed,
+            one_in,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            wait: 0,
+        };
+        audit.begin_pass();
+        audit
+    }
+
+    pub(super) fn begin_pass(&mut self) {
+        self.rng = ChaCha8Rng::seed_from_u64(self.seed);
+        self.wait = self.draw();
+    }
+
+    /// Counts one judgement of `states` pruned states; which of them to audit, if any.
+    pub(super) fn due(&mut self, states: usize) -> Option<usize> {
+        if self.one_in == 0 || states == 0 {
+            return None;
+        }
+        if self.wait > 0 {
+            self.wait -= 1;
+            return None;
+        }
+        self.wait = self.draw();
+        #[allow(clippy::cast_possible_truncation)] // less than `states`
+        let pick = (self.rng.next_u64() % states as u64) as usize;
+        Some(pick)
+    }
+
+    /// Uniform over 0..2n-1, so n-1 on average.
+    fn draw(&mut self) -> u64 {
+        match u64::from(self.one_in) {
+            0 => u64::MAX,
+            n => self.rng.next_u64() % (2 * n - 1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audits_about_one_in_n_and_the_same_ones_every_pass() {
+        let mut audit = Audit::new(7, 100);
+        let mut pick = || {
+            (0..100_000)
+                .filter(|_| audit.due(3).is_some())
+                .collect::<Vec<_>>()
+        };
+        let first = pick();
+        assert!(
+            (900..1100).contains(&first.len()),
+            "{} of 100,000 at 1 in 100",
+            first.len()
+        );
+        audit.begin_pass();
+        let again: Vec<_> = (0..100_000).filter(|_| audit.due(3).is_some()).collect();
+        assert_eq!(again, first);
+    }
+
+    #[test]
+    fn one_in_one_audits_everything_and_zero_nothing() {
+        assert!((0..50).all(|_| Audit::new(1, 1).due(1).is_some()));
+        assert!((0..50).all(|_| Audit::new(1, 0).due(1).is_none()));
+    }
+}

@@ -1,0 +1,491 @@
+//! The worklist: every crash state within the limits, each judged, none twice.
+
+use std::collections::{HashMap, VecDeque};
+
+use sim_flash::{Op, Profile, State, Tear};
+
+use super::audit::Audit;
+use super::ranges::Ranges;
+use super::run::{Conditions, PowerOn, power_on};
+use super::trie::{LeafId, Trie};
+use super::view::{Base, Scratch, View};
+use super::{Counts, CutAt, Disagreement, Exploration, Limits, Tears, Violation};
+use crate::chip::{Memo, nothing_done, span, widen};
+use crate::property::Finding;
+use crate::subject::{Rest, Subject};
+
+/// A known power-on.
+struct Leaf {
+    /// The bytes at power-on that decide what the power-on does, or what any
+    /// later one does that starts from it. Grows; see [`super`].
+    demand: Ranges,
+    signature: u128,
+    findings: Vec<Finding>,
+}
+
+/// How a state was reached from its parent.
+#[derive(Clone, Copy)]
+enum Edge {
+    /// The scenario's start.
+    Start,
+    /// The power-on came to its end, and the next one follows.
+    Cycle,
+    /// The power was cut in operation `op` of the parent's power-on.
+    Cut { op: u32, tear: Tear },
+}
+
+#[derive(Clone, Copy)]
+struct Node {
+    parent: u32,
+    edge: Edge,
+    cuts: u32,
+}
+
+/// What merged states have in common: the power-on that follows, and all that it demands.
+type Class = (LeafId, u128);
+
+struct Work<W> {
+    node: u32,
+    class: Class,
+    state: State,
+    world: W,
+}
+
+/// One exploration under way.
+pub(super) struct Engine<'a, S: Subject> {
+    subject: &'a S,
+    profile: &'a Profile,
+    limits: &'a Limits,
+    tears: Tears,
+    memo: Memo,
+    trie: Trie<S::World>,
+    leaves: Vec<Leaf>,
+    audit: Audit,
+    counts: Counts,
+    pass: Pass<S::World>,
+    scratch: Scratch,
+    progress: &'a dyn Fn(&Counts),
+}
+
+/// What is begun anew whenever a demand has grown.
+struct Pass<W> {
+    nodes: Vec<Node>,
+    /// Work by number of cuts so far, so that each state is first met with the fewest.
+    work: Vec<VecDeque<Work<W>>>,
+    /// Every class met, with the fewest cuts it was met after. A class can be met behind a cut
+    /// first and without one later; then it is explored again, with more cuts left.
+    visited: HashMap<Class, u32>,
+    violations: Vec<(u32, Finding)>,
+    grew: bool,
+    truncated: bool,
+}
+
+impl<W> Pass<W> {
+    fn new() -> Self {
+        Self {
+            nodes: Vec::new(),
+            work: Vec::new(),
+            visited: HashMap::new(),
+            violations: Vec::new(),
+            grew: false,
+            truncated: false,
+        }
+    }
+}
+
+/// Why an exploration stopped early.
+pub(super) enum Stop {
+    Budget,
+    Disagreement(Disagreement),
+}
+
+impl<'a, S: Subject> Engine<'a, S> {
+    pub(super) fn new(
+        subject: &'a S,
+        profile: &'a Profile,
+        limits: &'a Limits,
+        progress: &'a dyn Fn(&Counts),
+    ) -> Self {
+        Self {
+            subject,
+            profile,
+            limits,
+            tears: Tears::new(limits),
+            memo: Memo::default(),
+            trie: Trie::new(),
+            leaves: Vec::new(),
+            audit: Audit::new(limits.seed, limits.audit_one_in),
+            counts: Counts::default(),
+            pass: Pass::new(),
+            scratch: Scratch::default(),
+            progress,
+        }
+    }
+
+    /// Explores from `state` and `world` until nothing within the limits is left.
+    pub(super) fn explore(mut self, state: &State, world: &S::World) -> Exploration {
+        let stop = loop {
+            self.pass = Pass::new();
+            self.counts.begin_pass();
+            self.audit.begin_pass();
+            match self.one_pass(state, world) {
+                Ok(()) if self.pass.grew => {}
+                Ok(()) => break None,
+                Err(stop) => break Some(stop),
+            }
+        };
+        self.counts.distinct_states = self.pass.visited.len() as u64;
+        let violations = self
+            .pass
+            .violations
+            .iter()
+            .map(|(node, finding)| Violation {
+                finding: finding.clone(),
+                cuts: self.path(*node),
+            })
+            .collect();
+        let (exhausted, disagreement) = match stop {
+            None => (false, None),
+            Some(Stop::Budget) => (true, None),
+            Some(Stop::Disagreement(disagreement)) => (true, Some(disagreement)),
+        };
+        Exploration {
+            closure: !exhausted && !self.pass.truncated,
+            counts: self.counts,
+            violations,
+            exhausted,
+            disagreement,
+        }
+    }
+
+    fn one_pass(&mut self, state: &State, world: &S::World) -> Result<(), Stop> {
+        let start = self.node(0, Edge::Start, 0);
+        let mut base = Base::new(state);
+        let leaf = self.leaf_of(&mut base, None, world)?;
+        if let Some(class) = self.unvisited(&mut base, None, leaf, 0) {
+            self.enter(&mut base, None, world, class, start);
+        }
+        // Ends: each round takes one item, and an item is added only for a class that was not
+        // met before, or not after so few cuts.
+        while let Some(work) = self.next_work() {
+            let cuts = self.pass.nodes[work.node as usize].cuts;
+            if self
+                .pass
+                .visited
+                .get(&work.class)
+                .is_some_and(|fewest| *fewest < cuts)
+            {
+                continue;
+            }
+            for finding in &self.leaves[work.class.0.0 as usize].findings {
+                self.pass.violations.push((work.node, finding.clone()));
+            }
+            self.expand(work)?;
+            (self.progress)(&self.counts);
+        }
+        Ok(())
+    }
+
+    fn next_work(&mut self) -> Option<Work<S::World>> {
+        self.pass.work.iter_mut().find_map(VecDeque::pop_front)
+    }
+
+    /// Runs the work's power-on again and meets every state that follows from it.
+    fn expand(&mut self, work: Work<S::World>) -> Result<(), Stop> {
+        let run = self.run(work.state.clone(), work.world.clone());
+        let (parent, _) = work.class;
+        if run.signature() != self.leaf(parent).signature {
+            return Err(self.disagrees(work.node, "two runs from equal states differ"));
+        }
+        let cuts = self.pass.nodes[work.node as usize].cuts;
+        let mut state = work.state;
+        let mut determined = Ranges::new();
+        if cuts < self.limits.cuts {
+            self.cut_each(work.node, parent, &run, &mut state, &mut determined)?;
+        } else {
+            self.pass.truncated |= !run.ops.is_empty();
+            for op in &run.ops {
+                determined.insert_if_erase(op);
+            }
+            state = run.state;
+        }
+        if cuts == 0 {
+            self.counts.operations += run.ops.len() as u64;
+        }
+        if run.end == Ok(Rest::Stuck) {
+            return Ok(());
+        }
+        let mut base = Base::new(&state);
+        let child = self.leaf_of(&mut base, None, &run.world)?;
+        self.demand(parent, child, &determined);
+        if let Some(class) = self.unvisited(&mut base, None, child, cuts) {
+            let node = self.node(work.node, Edge::Cycle, cuts);
+            self.enter(&mut base, None, &run.world, class, node);
+        }
+        Ok(())
+    }
+
+    /// Cuts before, in and after each operation of `run`; leaves `state` as after the last.
+    fn cut_each(
+        &mut self,
+        from: u32,
+        parent: LeafId,
+        run: &PowerOn<S::World>,
+        state: &mut State,
+        determined: &mut Ranges,
+    ) -> Result<(), Stop> {
+        // The power-on that would follow a cut right before the next operation, while known.
+        let mut here: Option<LeafId> = None;
+        for (index, op) in run.ops.iter().enumerate() {
+            let world = run.world_at(index);
+            if run.world_changed_before(index) {
+                here = None;
+            }
+            let mut base = Base::new(state);
+            let before = match here {
+                Some(leaf) => {
+                    self.counts.by_family += 1;
+                    leaf
+                }
+                None => self.meet(
+                    &mut base,
+                    None,
+                    world,
+                    from,
+                    parent,
+                    index,
+                    nothing_done(op),
+                    determined,
+                )?,
+            };
+            let tears = self.tears.of(op, self.pass.nodes[from as usize].cuts);
+            self.counts.crash_states += 1 + tears.len() as u64;
+            let touched = widen(&span(op), base.state.size());
+            if self.leaf(before).demand.intersects(&touched) {
+                for &tear in tears.iter() {
+                    self.meet(
+                        &mut base,
+                        Some((op, tear)),
+                        world,
+                        from,
+                        parent,
+                        index,
+                        tear,
+                        determined,
+                    )?;
+                }
+                here = None;
+            } else {
+                // No future reads a byte of this operation: however it is torn, and
+                // also when it completes, what follows is what follows `before`.
+                self.counts.by_family += tears.len() as u64;
+                if let Some(pick) = self.audit.due(tears.len()) {
+                    self.check(&mut base, Some((op, tears[pick])), world, before, from)?;
+                }
+                here = Some(before);
+            }
+            state.apply(op);
+            determined.insert_if_erase(op);
+        }
+        Ok(())
+    }
+
+    /// Looks at the state that a cut leaves: finds its power-on, and enters it if it is new.
+    #[allow(clippy::too_many_arguments)]
+    fn meet(
+        &mut self,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        world: &S::World,
+        from: u32,
+        parent: LeafId,
+        op: usize,
+        tear: Tear,
+        determined: &Ranges,
+    ) -> Result<LeafId, Stop> {
+        let boots = self.counts.boots;
+        self.counts.by_lookup += 1;
+        let leaf = self.leaf_of(base, torn, world)?;
+        if boots == self.counts.boots && torn.is_some() && self.audit.due(1).is_some() {
+            self.check(base, torn, world, leaf, from)?;
+        }
+        self.demand(parent, leaf, determined);
+        let cuts = self.pass.nodes[from as usize].cuts + 1;
+        if let Some(class) = self.unvisited(base, torn, leaf, cuts) {
+            let op = u32::try_from(op).unwrap_or(u32::MAX);
+            let node = self.node(from, Edge::Cut { op, tear }, cuts);
+            self.enter(base, torn, world, class, node);
+        }
+        Ok(leaf)
+    }
+
+    /// The power-on that follows in this state: looked up, or executed and added.
+    fn leaf_of(
+        &mut self,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        world: &S::World,
+    ) -> Result<LeafId, Stop> {
+        let mut view = View::new(base, torn, &mut self.scratch);
+        if let Some(leaf) = self.trie.find(world, &mut view) {
+            return Ok(leaf);
+        }
+        let state = view.state();
+        if self.counts.boots >= self.limits.boots || self.limits.out_of_time() {
+            return Err(Stop::Budget);
+        }
+        let run = self.run(state, world.clone());
+        let leaf = LeafId(u32::try_from(self.leaves.len()).unwrap_or(u32::MAX));
+        let mut demand = Ranges::new();
+        for range in &run.reads {
+            demand.insert(range.clone());
+        }
+        let signature = run.signature();
+        let mut view = View::new(base, torn, &mut self.scratch);
+        if self
+            .trie
+            .insert(world, &run.reads, &mut view, leaf)
+            .is_err()
+        {
+            return Err(self.disagrees(0, "two power-ons read the same and then differ"));
+        }
+        self.leaves.push(Leaf {
+            demand,
+            signature,
+            findings: run.findings,
+        });
+        Ok(leaf)
+    }
+
+    /// The class of the state, if it was not met in this pass after so few cuts; notes that it was now.
+    fn unvisited(
+        &mut self,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        leaf: LeafId,
+        cuts: u32,
+    ) -> Option<Class> {
+        let demand = &self.leaves[leaf.0 as usize].demand;
+        let mut view = View::new(base, torn, &mut self.scratch);
+        let class = (leaf, view.hash_all(demand));
+        match self.pass.visited.get_mut(&class) {
+            Some(fewest) if *fewest <= cuts => return None,
+            Some(fewest) => *fewest = cuts,
+            None => {
+                self.pass.visited.insert(class, cuts);
+            }
+        }
+        Some(class)
+    }
+
+    fn enter(
+        &mut self,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        world: &S::World,
+        class: Class,
+        node: u32,
+    ) {
+        let cuts = self.pass.nodes[node as usize].cuts as usize;
+        if self.pass.work.len() <= cuts {
+            self.pass.work.resize_with(cuts + 1, VecDeque::new);
+        }
+        let state = View::new(base, torn, &mut self.scratch).state();
+        self.pass.work[cuts].push_back(Work {
+            node,
+            class,
+            state,
+            world: world.clone(),
+        });
+    }
+
+    /// What the child's future reads, and this power-on did not determine, the parent demands too.
+    ///
+    /// (A power-on that follows itself demands nothing new; then the pair is not disjoint.)
+    fn demand(&mut self, parent: LeafId, child: LeafId, determined: &Ranges) {
+        let pair = [parent.0 as usize, child.0 as usize];
+        if let Ok([parent, child]) = self.leaves.get_disjoint_mut(pair) {
+            self.pass.grew |= parent.demand.insert_all_except(&child.demand, determined);
+        }
+    }
+
+    /// Executes a pruned state in full and compares.
+    fn check(
+        &mut self,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        world: &S::World,
+        leaf: LeafId,
+        from: u32,
+    ) -> Result<(), Stop> {
+        let state = View::new(base, torn, &mut self.scratch).state();
+        let run = power_on(
+            self.subject,
+            self.profile,
+            state,
+            world.clone(),
+            Conditions {
+                cut: None,
+                memo: None,
+                verbose: false,
+            },
+        );
+        self.counts.audited += 1;
+        if run.signature() == self.leaf(leaf).signature {
+            Ok(())
+        } else {
+            Err(self.disagrees(from, "a pruned state behaves otherwise than predicted"))
+        }
+    }
+
+    fn run(&mut self, state: State, world: S::World) -> PowerOn<S::World> {
+        self.counts.boots += 1;
+        let conditions = Conditions {
+            cut: None,
+            memo: Some(&mut self.memo),
+            verbose: false,
+        };
+        power_on(self.subject, self.profile, state, world, conditions)
+    }
+
+    fn leaf(&self, leaf: LeafId) -> &Leaf {
+        &self.leaves[leaf.0 as usize]
+    }
+
+    fn node(&mut self, parent: u32, edge: Edge, cuts: u32) -> u32 {
+        self.pass.nodes.push(Node { parent, edge, cuts });
+        u32::try_from(self.pass.nodes.len() - 1).expect("fewer than 2^32 states fit in memory")
+    }
+
+    fn disagrees(&self, node: u32, what: &'static str) -> Stop {
+        Stop::Disagreement(Disagreement {
+            what,
+            cuts: self.path(node),
+        })
+    }
+
+    /// The cuts that lead to `node`, first to last.
+    fn path(&self, mut node: u32) -> Vec<CutAt> {
+        let mut edges = Vec::new();
+        // Ends: a parent is always older than its child, and the start has edge Start.
+        while let Some(Node { parent, edge, .. }) = self.pass.nodes.get(node as usize) {
+            match edge {
+                Edge::Start => break,
+                edge => edges.push(*edge),
+            }
+            node = *parent;
+        }
+        let mut cuts = Vec::new();
+        let mut boot = 0;
+        for edge in edges.into_iter().rev() {
+            match edge {
+                Edge::Cut { op, tear } => {
+                    cuts.push(CutAt { boot, op, tear });
+                    boot = 1;
+                }
+                Edge::Cycle | Edge::Start => boot += 1,
+            }
+        }
+        cuts
+    }
+}

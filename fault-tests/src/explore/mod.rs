@@ -1,0 +1,268 @@
+//! The explorer: cuts the power everywhere and meets every state that follows.
+//!
+//! # What it does
+//!
+//! 1. The subject runs once, recorded. Every crash state of every operation is
+//!    derived from the state before it; nothing is executed to get there.
+//! 2. For each crash state the power-on that follows is looked up in the trie
+//!    of reads, or, if no known power-on read the same, executed.
+//! 3. That power-on's own operations are cut too, and so on: one worklist, up
+//!    to [`Limits::cuts`] cuts in a row. When the worklist runs dry before that
+//!    limit withheld anything, the exploration is a *closure*: it then holds
+//!    for any number of cuts.
+//!
+//! # Why nothing is missed
+//!
+//! A power-on is a function of the world and of the bytes it reads. Two states
+//! with equal worlds that agree on those bytes have the same power-on: the same
+//! operations, findings and end. That is the **trie**.
+//!
+//! It does not make them the same *state*: what this power-on did not read, the
+//! next one may. So each known power-on carries a **demand**: the bytes it reads
+//! and, for each state that can follow it (after a cut anywhere, or after its
+//! end), the bytes *that* one demands and this power-on had not itself
+//! determined by a completed erase. Two states are merged if they have the same
+//! power-on and agree on its demand. Then for the same operation and tear
+//! their successors agree too: on what the power-on determined, because the
+//! operations and the tear are the same and a tear depends on nothing but the
+//! operation and the old bytes; on the rest of the successor's demand, because
+//! it is part of theirs. So merging is a bisimulation. A program determines
+//! nothing: it is an AND with what was there.
+//!
+//! Demands are not known beforehand. They grow while exploring, and when a pass
+//! made one grow, everything met in that pass is forgotten but the trie, and a
+//! new pass begins. The pass in which none grows is the proof.
+//!
+//! An operation that touches no demanded byte of the power-on that would follow
+//! right before it can be torn in any way, or complete, without any future
+//! noticing: its tears are judged by that one test, as a **family**.
+//!
+//! # What guards it
+//!
+//! Each new power-on is executed twice and must repeat itself; a seeded sample
+//! of the pruned states is executed without trie and memo and must agree
+//! ([`Counts::audited`]). Any difference ends the sweep as nondeterminism, which
+//! is what it then is: the subject depends on something other than its flash
+//! and its world.
+
+mod audit;
+mod engine;
+mod ranges;
+mod run;
+#[cfg(test)]
+mod tests;
+mod trie;
+mod view;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Instant;
+
+use sim_flash::{Bits, Density, Level, Op, OpKind, Profile, State, Tear, tears};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::property::Finding;
+use crate::subject::Subject;
+
+pub use ranges::Ranges;
+pub(crate) use run::{Conditions, PowerOn, power_on};
+
+/// How far an exploration goes.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// How badly a cut may behave.
+    pub level: Level,
+    /// Cuts in a row, at most.
+    pub cuts: u32,
+    /// How many tears of each operation the first cut tries.
+    pub first: Density,
+    /// How many tears of each operation the later cuts try.
+    pub later: Density,
+    /// Power-ons executed, at most; beyond it the exploration is inconclusive.
+    pub boots: u64,
+    /// When to give up; beyond it the exploration is inconclusive.
+    pub deadline: Option<Instant>,
+    /// One in this many pruned judgements is executed after all; 0 audits none.
+    pub audit_one_in: u32,
+    /// Seeds the choice of seeded tears and of audited states.
+    pub seed: u64,
+}
+
+impl Default for Limits {
+    /// Two cuts in a row at level L2, one pruned judgement in 1000 audited.
+    fn default() -> Self {
+        Self {
+            level: Level::L2,
+            cuts: 2,
+            first: Density::Field,
+            later: Density::Coarse,
+            boots: 2_000_000,
+            deadline: None,
+            audit_one_in: 1000,
+            seed: 0,
+        }
+    }
+}
+
+impl Limits {
+    fn out_of_time(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+/// What an exploration did. Counts are of its last pass, but for `boots`, which are of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Chip operations of the history without cuts.
+    pub operations: u64,
+    /// Crash states judged: each operation met, times its tears.
+    pub crash_states: u64,
+    /// Crash states judged one by one.
+    pub by_lookup: u64,
+    /// Crash states judged a family at a time, by one test.
+    pub by_family: u64,
+    /// States, of those merged, that differ in a way some future can notice.
+    pub distinct_states: u64,
+    /// Power-ons executed, in all passes.
+    pub boots: u64,
+    /// Pruned states executed after all, which agreed.
+    pub audited: u64,
+    /// Passes until no demand grew.
+    pub passes: u64,
+}
+
+impl Counts {
+    fn begin_pass(&mut self) {
+        *self = Self {
+            boots: self.boots,
+            passes: self.passes + 1,
+            ..Self::default()
+        };
+    }
+
+    /// Crash states judged without executing a power-on for them.
+    pub fn pruned(&self) -> u64 {
+        self.crash_states.saturating_sub(self.boots)
+    }
+}
+
+/// One cut of a path: in which power-on, in which operation, and what it left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CutAt {
+    /// Power-ons since the previous cut, the first being 1; for the first cut,
+    /// power-ons since the start, the first being 0.
+    pub boot: u32,
+    /// The chip operation of that power-on, counted from 0.
+    pub op: u32,
+    /// What the cut left of it.
+    pub tear: Tear,
+}
+
+impl fmt::Display for CutAt {
+    /// As in a case id: `o213.E2.n100`, or `b1.o2.P3.b17`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.boot > 0 {
+            write!(f, "b{}.", self.boot)?;
+        }
+        write!(f, "o{}.{}", self.op, self.tear)
+    }
+}
+
+/// A violated property, and the cuts that lead to the power-on that shows it.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// What was violated, and how.
+    pub finding: Finding,
+    /// The cuts, first to last; no cut if the healthy history violates it.
+    pub cuts: Vec<CutAt>,
+}
+
+/// A pruned state that did not behave as predicted, or a subject that does not repeat itself.
+#[derive(Clone, Debug)]
+pub struct Disagreement {
+    /// What differs.
+    pub what: &'static str,
+    /// The cuts that lead there.
+    pub cuts: Vec<CutAt>,
+}
+
+/// The result of an exploration.
+#[derive(Clone, Debug)]
+pub struct Exploration {
+    /// What was done.
+    pub counts: Counts,
+    /// Every state that violates a property, fewest cuts first.
+    pub violations: Vec<Violation>,
+    /// No state is left unexplored, for any number of cuts.
+    pub closure: bool,
+    /// The budget ran out, so nothing may be concluded.
+    pub exhausted: bool,
+    /// The subject or the pruning contradicted itself.
+    pub disagreement: Option<Disagreement>,
+}
+
+/// Explores every crash state of `subject` that follows from `state` and `world`.
+pub fn explore<S: Subject>(
+    subject: &S,
+    profile: &Profile,
+    state: &State,
+    world: &S::World,
+    limits: &Limits,
+    progress: &dyn Fn(&Counts),
+) -> Exploration {
+    engine::Engine::new(subject, profile, limits, progress).explore(state, world)
+}
+
+/// The tears to try, remembered by operation.
+struct Tears {
+    level: Level,
+    first: Density,
+    later: Density,
+    seed: u64,
+    known: HashMap<(OpKind, u32, u64, bool), Rc<[Tear]>>,
+}
+
+impl Tears {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            level: limits.level,
+            first: limits.first,
+            later: limits.later,
+            seed: limits.seed,
+            known: HashMap::new(),
+        }
+    }
+
+    /// The tears of `op` for a cut that follows `cuts` others; the untouched state is not among them.
+    fn of(&mut self, op: &Op, cuts: u32) -> Rc<[Tear]> {
+        let content = match op {
+            Op::Program { data, .. } => xxh3_64(data),
+            Op::Erase { .. } => 0,
+        };
+        let first = cuts == 0;
+        let density = if first { self.first } else { self.later };
+        let (level, seed) = (self.level, self.seed);
+        let key = (op.kind(), op.len(), content, first);
+        Rc::clone(self.known.entry(key).or_insert_with(|| {
+            tears(op, density, level)
+                .into_iter()
+                .filter(|t| !t.is_nothing())
+                .map(|t| reseeded(t, seed))
+                .collect()
+        }))
+    }
+}
+
+/// Seeded tears drawn from another part of the seed space for each seed of the exploration.
+fn reseeded(tear: Tear, seed: u64) -> Tear {
+    const PER_SEED: u32 = 64;
+    #[allow(clippy::cast_possible_truncation)] // any seed will do
+    let shift = (seed as u32).wrapping_mul(PER_SEED);
+    match tear {
+        Tear::P3(Bits::Seeded(n)) => Tear::P3(Bits::Seeded(n.wrapping_add(shift))),
+        Tear::E4(Bits::Seeded(n)) => Tear::E4(Bits::Seeded(n.wrapping_add(shift))),
+        other => other,
+    }
+}

@@ -1,0 +1,129 @@
+//! Sets of flash addresses, as sorted disjoint ranges.
+//!
+//! Demand, reads and determined bytes are all such sets. They stay short (a
+//! device reads a handful of places), so a sorted `Vec` beats any tree.
+
+use std::ops::Range;
+
+/// A set of byte addresses: sorted, disjoint, no two ranges touching.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Ranges(Vec<Range<u32>>);
+
+impl Ranges {
+    /// The empty set.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The ranges, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = Range<u32>> + '_ {
+        self.0.iter().cloned()
+    }
+
+    /// Whether the set is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether any address of `range` is in the set.
+    pub fn intersects(&self, range: &Range<u32>) -> bool {
+        let first = self.0.partition_point(|r| r.end <= range.start);
+        !range.is_empty() && self.0.get(first).is_some_and(|r| r.start < range.end)
+    }
+
+    /// Adds `range`; `true` if the set grew.
+    pub fn insert(&mut self, range: Range<u32>) -> bool {
+        if range.is_empty() {
+            return false;
+        }
+        // Everything in lo..hi touches or overlaps `range` and merges with it.
+        let lo = self.0.partition_point(|r| r.end < range.start);
+        let hi = self.0.partition_point(|r| r.start <= range.end);
+        if let [only] = &self.0[lo..hi]
+            && only.start <= range.start
+            && range.end <= only.end
+        {
+            return false;
+        }
+        let start = self.0[lo..hi]
+            .first()
+            .map_or(range.start, |r| r.start.min(range.start));
+        let end = self.0[lo..hi]
+            .last()
+            .map_or(range.end, |r| r.end.max(range.end));
+        self.0.splice(lo..hi, std::iter::once(start..end));
+        true
+    }
+
+    /// The parts of `range` that are not in the set, in ascending order.
+    pub fn missing_from(&self, range: Range<u32>) -> impl Iterator<Item = Range<u32>> + '_ {
+        let mut rest = range;
+        let mut at = self.0.partition_point(|r| r.end <= rest.start);
+        std::iter::from_fn(move || {
+            while !rest.is_empty() {
+                match self.0.get(at) {
+                    Some(held) if held.start <= rest.start => {
+                        rest.start = held.end.min(rest.end).max(rest.start);
+                        at += 1;
+                    }
+                    Some(held) if held.start < rest.end => {
+                        let gap = rest.start..held.start;
+                        rest.start = held.start;
+                        return Some(gap);
+                    }
+                    _ => {
+                        let gap = rest.clone();
+                        rest.start = rest.end;
+                        return Some(gap);
+                    }
+                }
+            }
+            None
+        })
+    }
+
+    /// Adds every address of `other` that is not in `except`; `true` if the set grew.
+    pub fn insert_all_except(&mut self, other: &Self, except: &Self) -> bool {
+        let mut grew = false;
+        for range in other.iter() {
+            for part in except.missing_from(range) {
+                grew |= self.insert(part);
+            }
+        }
+        grew
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn plain(ranges: &Ranges) -> BTreeSet<u32> {
+        ranges.iter().flatten().collect()
+    }
+
+    proptest! {
+        #[test]
+        fn behaves_like_a_plain_set_of_addresses(
+            adds in prop::collection::vec((0u32..60, 0u32..12), 0..12),
+            probe in (0u32..60, 0u32..20),
+        ) {
+            let mut ranges = Ranges::new();
+            let mut set = BTreeSet::new();
+            for (start, len) in adds {
+                let before = set.len();
+                set.extend(start..start + len);
+                prop_assert_eq!(ranges.insert(start..start + len), set.len() > before);
+                prop_assert_eq!(plain(&ranges), set.clone());
+                prop_assert!(ranges.0.windows(2).all(|w| w[0].end < w[1].start));
+            }
+            let probe = probe.0..probe.0 + probe.1;
+            prop_assert_eq!(ranges.intersects(&probe), probe.clone().any(|a| set.contains(&a)));
+            let missing: BTreeSet<u32> = ranges.missing_from(probe.clone()).flatten().collect();
+            let expected: BTreeSet<u32> = probe.filter(|a| !set.contains(a)).collect();
+            prop_assert_eq!(missing, expected);
+        }
+    }
+}

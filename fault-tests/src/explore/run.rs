@@ -1,0 +1,167 @@
+//! One power-on, executed and recorded.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sim_flash::{Cut, Op, Profile, State};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::chip::{Chip, Memo};
+use crate::property::{Finding, Property};
+use crate::subject::{Dead, Entry, Journal, OperationClock, Rest, Subject};
+
+/// Everything that one power-on did.
+#[derive(Debug)]
+pub(crate) struct PowerOn<W> {
+    /// How it ended; `Err` if its power was cut.
+    pub(crate) end: Result<Rest, Dead>,
+    /// The flash afterwards.
+    pub(crate) state: State,
+    /// The world afterwards.
+    pub(crate) world: W,
+    /// Completed chip operations.
+    pub(crate) ops: Vec<Op>,
+    /// The operation that the cut hit, if it is not complete.
+    pub(crate) torn: Option<Op>,
+    /// Bytes read whose content the power-on did not itself determine, in order.
+    pub(crate) reads: Vec<Range<u32>>,
+    /// Violations that the subject's judge saw.
+    pub(crate) findings: Vec<Finding>,
+    /// The journal, if one was kept.
+    pub(crate) entries: Vec<Entry>,
+    changes: Vec<(u32, W)>,
+}
+
+impl<W> PowerOn<W> {
+    /// The world as a cut in operation `op` finds it.
+    pub(crate) fn world_at(&self, op: usize) -> &W {
+        let after = self.changes.partition_point(|(at, _)| *at as usize <= op);
+        // The first change stands at operation 0.
+        &self.changes[after - 1].1
+    }
+
+    /// Whether the world changed between operation `op - 1` and `op`.
+    pub(crate) fn world_changed_before(&self, op: usize) -> bool {
+        self.changes.iter().any(|(at, _)| *at as usize == op) && op > 0
+    }
+}
+
+impl<W: std::hash::Hash> PowerOn<W> {
+    /// A hash of all that the power-on did: two runs of one behaviour agree on it.
+    pub(crate) fn signature(&self) -> u128 {
+        use std::hash::Hash;
+        let mut hasher = Xxh3::new();
+        hash_ops(&self.ops, &mut hasher);
+        self.end
+            .map_or(u8::MAX, |rest| rest as u8)
+            .hash(&mut hasher);
+        self.world.hash(&mut hasher);
+        self.findings.hash(&mut hasher);
+        hasher.digest128()
+    }
+}
+
+fn hash_ops(ops: &[Op], hasher: &mut Xxh3) {
+    for op in ops {
+        hasher.update(&op.addr().to_le_bytes());
+        hasher.update(&op.len().to_le_bytes());
+        hasher.update(op.data());
+        hasher.update(&[op.kind() as u8]);
+    }
+}
+
+/// Where and how the power of one power-on is cut; `None` leaves it on.
+pub(crate) struct Conditions<'m> {
+    pub(crate) cut: Option<Cut>,
+    pub(crate) memo: Option<&'m mut Memo>,
+    pub(crate) verbose: bool,
+}
+
+/// Runs the subject once, from power-on.
+pub(crate) fn power_on<S: Subject>(
+    subject: &S,
+    profile: &Profile,
+    state: State,
+    world: S::World,
+    conditions: Conditions<'_>,
+) -> PowerOn<S::World> {
+    let clock = OperationClock::default();
+    let mut chip = Chip::new(profile, state, clock.clone(), conditions.memo);
+    if let Some(cut) = conditions.cut {
+        chip.arm(cut);
+    }
+    let mut journal = Journal::new(world, clock, conditions.verbose);
+    let outcome = quietly(|| {
+        catch_unwind(AssertUnwindSafe(|| {
+            subject.power_on(&mut chip, &mut journal)
+        }))
+    });
+    let end = match outcome {
+        _ if chip.dead() => Err(Dead),
+        Err(panic) => {
+            let message = panic_message(&*panic);
+            journal.violated(
+                Property::Totality,
+                "no panic",
+                format!("the code under test panicked: {message}"),
+            );
+            Ok(Rest::Stuck)
+        }
+        Ok(_) if chip.hangs() => {
+            journal.violated(
+                Property::Totality,
+                format!(
+                    "at most {} flash accesses in one power-on",
+                    crate::chip::ACCESS_LIMIT
+                ),
+                "a power-on that does not end",
+            );
+            Ok(Rest::Stuck)
+        }
+        Ok(Ok(rest)) => Ok(rest),
+        // Dead on a living chip: the subject gave up over an error it could not handle.
+        Ok(Err(Dead)) => Ok(Rest::Stuck),
+    };
+    let closed = journal.close();
+    let (state, recorder, reads) = chip.into_parts();
+    PowerOn {
+        end,
+        state,
+        world: closed.world,
+        ops: recorder.ops,
+        torn: recorder.under_way,
+        reads,
+        findings: closed.findings,
+        entries: closed.entries,
+        changes: closed.changes,
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+/// Runs `f` without the panic hook's message: a panic of the code under test is a
+/// finding with its own report, and a sweep may meet it thousands of times.
+fn quietly<T>(f: impl FnOnce() -> T) -> T {
+    use std::cell::Cell;
+    use std::sync::Once;
+    thread_local!(static QUIET: Cell<bool> = const { Cell::new(false) });
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                usual(info);
+            }
+        }));
+    });
+    let before = QUIET.replace(true);
+    let result = f();
+    QUIET.set(before);
+    result
+}

@@ -1,0 +1,265 @@
+//! The explorer against brute force, on a device small enough for both.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+
+use super::*;
+use crate::chip::{Chip, nothing_done};
+use crate::property::Property;
+use crate::subject::{Dead, Journal, Rest, Subject};
+
+/// Counts to `GOAL` in two alternating sectors, and keeps a payload in a third.
+///
+/// A record is `[n, !n]`. Only when no record is valid does it look at the payload, which an
+/// earlier power-on wrote and no power-on in between has read: a prune that
+/// forgets what later power-ons read would merge states that differ there.
+struct Ledger {
+    /// Erases the sector that it then relies on: finds itself without a record.
+    in_place: bool,
+}
+
+const GOAL: u8 = 3;
+const SECTOR: u32 = 4096;
+const PAYLOAD: u32 = 2 * SECTOR;
+
+impl Ledger {
+    fn record(chip: &mut Chip<'_>, sector: u32) -> Result<Option<u8>, Dead> {
+        let mut record = [0; 2];
+        chip.read(sector * SECTOR, &mut record).map_err(|_| Dead)?;
+        Ok((record[0] == !record[1] && record[0] <= GOAL).then_some(record[0]))
+    }
+}
+
+impl Subject for Ledger {
+    type World = u8;
+
+    fn power_on(&self, chip: &mut Chip<'_>, journal: &mut Journal<u8>) -> Result<Rest, Dead> {
+        let (a, b) = (Self::record(chip, 0)?, Self::record(chip, 1)?);
+        let n = match a.max(b) {
+            Some(n) => n,
+            None => {
+                let mut payload = [0; 4];
+                chip.read(PAYLOAD, &mut payload).map_err(|_| Dead)?;
+                if payload != [0xFF; 4] && payload != [1; 4] {
+                    journal.violated(
+                        Property::Durability,
+                        "a whole payload",
+                        format!("{payload:x?}"),
+                    );
+                }
+                0
+            }
+        };
+        let promised = *journal.world();
+        if n < promised {
+            journal.violated(Property::Durability, promised, n);
+        }
+        if n >= GOAL {
+            return Ok(Rest::Idle);
+        }
+        let next = n + 1;
+        let other = if self.in_place {
+            0
+        } else {
+            u32::from(a == Some(n))
+        };
+        chip.erase(PAYLOAD, PAYLOAD + SECTOR).map_err(|_| Dead)?;
+        chip.write(PAYLOAD, &[next; 4]).map_err(|_| Dead)?;
+        chip.erase(other * SECTOR, (other + 1) * SECTOR)
+            .map_err(|_| Dead)?;
+        chip.write(other * SECTOR, &[next, !next])
+            .map_err(|_| Dead)?;
+        journal.change(|promised| *promised = next);
+        Ok(Rest::Reset)
+    }
+}
+
+fn profile() -> Profile {
+    Profile::w25q64jv().with_size(64 * 1024)
+}
+
+fn limits(level: Level, cuts: u32) -> Limits {
+    Limits {
+        level,
+        cuts,
+        first: Density::Coarse,
+        later: Density::Coarse,
+        boots: u64::MAX,
+        deadline: None,
+        audit_one_in: 10,
+        seed: 1,
+    }
+}
+
+/// What can be seen of an exploration: the set of things that power-ons do, and of violations.
+#[derive(Debug, PartialEq, Eq, Default)]
+struct Seen {
+    violations: BTreeSet<String>,
+}
+
+/// Executes every state, keyed by its full contents.
+fn brute_force(subject: &Ledger, level: Level, cuts: u32) -> Seen {
+    let profile = profile();
+    let limits = limits(level, cuts);
+    let mut seen = Seen::default();
+    let mut visited = HashSet::new();
+    let mut work = VecDeque::from([(profile.erased(), 0u8, 0u32)]);
+    while let Some((state, world, done)) = work.pop_front() {
+        if !visited.insert((state.hash(), world)) {
+            continue;
+        }
+        let conditions = Conditions {
+            cut: None,
+            memo: None,
+            verbose: false,
+        };
+        let run = power_on(subject, &profile, state.clone(), world, conditions);
+        seen.violations
+            .extend(run.findings.iter().map(ToString::to_string));
+        if run.end != Ok(Rest::Stuck) {
+            work.push_front((run.state.clone(), run.world, done));
+        }
+        if done < cuts {
+            let mut before = state;
+            let mut known = Tears::new(&limits);
+            for (index, op) in run.ops.iter().enumerate() {
+                for tear in [nothing_done(op)]
+                    .into_iter()
+                    .chain(known.of(op, done).iter().copied())
+                {
+                    let mut torn = before.clone();
+                    torn.tear(op, tear);
+                    work.push_back((torn, *run.world_at(index), done + 1));
+                }
+                before.apply(op);
+            }
+        }
+    }
+    seen
+}
+
+fn pruned(subject: &Ledger, level: Level, cuts: u32) -> (Seen, Exploration) {
+    let profile = profile();
+    let exploration = explore(
+        subject,
+        &profile,
+        &profile.erased(),
+        &0,
+        &limits(level, cuts),
+        &|_| {},
+    );
+    assert!(
+        exploration.disagreement.is_none(),
+        "{:?}",
+        exploration.disagreement
+    );
+    assert!(!exploration.exhausted);
+    let violations = exploration
+        .violations
+        .iter()
+        .map(|v| v.finding.to_string())
+        .collect();
+    (Seen { violations }, exploration)
+}
+
+#[test]
+fn pruning_changes_nothing_that_can_be_seen() {
+    for in_place in [false, true] {
+        for (level, cuts) in [(Level::L0, 3), (Level::L1, 2), (Level::L2, 2)] {
+            let subject = Ledger { in_place };
+            let (seen, exploration) = pruned(&subject, level, cuts);
+            let expected = brute_force(&subject, level, cuts);
+            assert_eq!(seen, expected, "in_place {in_place}, {level}, {cuts} cuts");
+            assert!(exploration.counts.audited > 0);
+        }
+    }
+}
+
+#[test]
+fn a_careful_ledger_keeps_its_count_and_a_careless_one_does_not() {
+    let promised = |violation: &String| violation.contains("allowed 1, got 0");
+    let (careful, _) = pruned(&Ledger { in_place: false }, Level::L2, 2);
+    assert!(!careful.violations.iter().any(promised), "{careful:?}");
+    let (careless, _) = pruned(&Ledger { in_place: true }, Level::L2, 2);
+    assert!(careless.violations.iter().any(promised), "{careless:?}");
+}
+
+#[test]
+fn the_worklist_runs_dry_when_every_state_is_known() {
+    let (_, exploration) = pruned(&Ledger { in_place: false }, Level::L1, u32::MAX);
+    assert!(exploration.closure, "{:?}", exploration.counts);
+    let (_, shallow) = pruned(&Ledger { in_place: false }, Level::L1, 1);
+    assert!(!shallow.closure);
+}
+
+#[test]
+fn paths_lead_to_their_violations() {
+    let subject = Ledger { in_place: true };
+    let (_, exploration) = pruned(&subject, Level::L2, 2);
+    assert!(!exploration.violations.is_empty());
+    for violation in &exploration.violations {
+        let replay = crate::case::replay(
+            &subject,
+            &profile(),
+            &profile().erased(),
+            &0,
+            &violation.cuts,
+            false,
+        )
+        .expect("the path of a violation can be replayed");
+        assert!(replay.shows(&violation.finding), "{violation:?}");
+    }
+}
+
+#[test]
+fn a_budget_that_runs_out_is_said() {
+    let profile = profile();
+    let limits = Limits {
+        boots: 5,
+        ..limits(Level::L2, 2)
+    };
+    let exploration = explore(
+        &Ledger { in_place: false },
+        &profile,
+        &profile.erased(),
+        &0,
+        &limits,
+        &|_| {},
+    );
+    assert!(exploration.exhausted && !exploration.closure);
+}
+
+/// Writes its count in place, so that a cut after the last operation leaves just what the next
+/// power-on starts from anyway.
+struct Steps;
+
+impl Subject for Steps {
+    type World = ();
+
+    fn power_on(&self, chip: &mut Chip<'_>, _: &mut Journal<()>) -> Result<Rest, Dead> {
+        let mut count = [0];
+        chip.read(0, &mut count).map_err(|_| Dead)?;
+        if count[0] == 0xF0 {
+            return Ok(Rest::Idle);
+        }
+        chip.write(0, &[count[0] << 1]).map_err(|_| Dead)?;
+        Ok(Rest::Reset)
+    }
+}
+
+/// The state after an operation is met behind a cut ("done, but never told") before it is met
+/// without one. Taking the first for visited hid the whole life after the first power-on.
+#[test]
+fn a_state_met_behind_a_cut_first_is_still_explored_without_it() {
+    let profile = profile();
+    let exploration = explore(
+        &Steps,
+        &profile,
+        &profile.erased(),
+        &(),
+        &limits(Level::L0, 1),
+        &|_| {},
+    );
+    assert_eq!(exploration.counts.operations, 4, "FE, FC, F8, F0");
+}

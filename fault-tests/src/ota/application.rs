@@ -1,0 +1,176 @@
+//! What the application does from its first instruction on: confirm itself, then update itself.
+
+use ota_core::efuse::NoSecureVersion;
+use ota_core::otadata::OtaState;
+use ota_core::partition::{Partition, Slot};
+use ota_core::update::{ImageSize, Ota, OtaError};
+
+use super::device::{Device, SelfTest, Verifier, Writing};
+use super::firmware::ImageId;
+use super::world::{Promise, World};
+use crate::chip::{Chip, ChipError};
+use crate::subject::{Dead, Journal, Rest};
+
+/// Bytes handed to each `write`: one sector, as a download buffer often is.
+pub(super) const CHUNK: usize = 4096;
+
+/// Where the ELF's SHA-256 stands in an image: application descriptor at 32, digest at 144 of it.
+const ELF_SHA256: std::ops::Range<usize> = 0xB0..0xD0;
+
+pub(super) type UpdateCore<'a, 'm> = Ota<'a, &'a mut Chip<'m>, Verifier<'a>, NoSecureVersion, 1>;
+
+/// A running application.
+pub(super) struct Application<'a, 'm> {
+    pub(super) device: &'a Device,
+    pub(super) ota: UpdateCore<'a, 'm>,
+    pub(super) journal: &'a mut Journal<World>,
+    /// The image that runs.
+    pub(super) me: ImageId,
+}
+
+impl Application<'_, '_> {
+    pub(super) fn run(&mut self) -> Result<Rest, Dead> {
+        if self.unconfirmed()? {
+            match self.device.self_test {
+                SelfTest::Passes => self.confirm()?,
+                SelfTest::Hangs => {
+                    self.journal
+                        .note("the new image hangs; the watchdog resets the device");
+                    return Ok(Rest::Reset);
+                }
+            }
+        }
+        let next = ImageId(self.me.0 + 1);
+        if usize::from(next.0) >= self.device.published.len() {
+            return Ok(Rest::Idle);
+        }
+        if self.failed_before(next)? {
+            let name = self.device.name(next);
+            self.journal
+                .note(format_args!("{name} failed here before; not tried again"));
+            return Ok(Rest::Idle);
+        }
+        self.update(next)
+    }
+
+    /// Whether the running image is on trial.
+    fn unconfirmed(&mut self) -> Result<bool, Dead> {
+        let running = self.ota.running_partition();
+        if !matches!(running.slot(), Some(Slot::Ota(_))) {
+            return Ok(false); // only OTA slots have a state
+        }
+        let state = self.ota.state_partition(&running);
+        Ok(self.settle(state)? == Some(OtaState::PENDING_VERIFY))
+    }
+
+    fn confirm(&mut self) -> Result<(), Dead> {
+        self.journal.call("mark_app_valid_cancel_rollback", "");
+        let confirmed = self.ota.mark_app_valid_cancel_rollback();
+        if self.settle(confirmed)?.is_some() {
+            let me = self.me;
+            self.journal.change(|world| *world = World::confirmed(me));
+            self.journal
+                .note(format_args!("Ok: {} is confirmed", self.device.name(me)));
+        }
+        Ok(())
+    }
+
+    /// Whether the last image that was rolled back is the one on offer, as ESP-IDF's examples check.
+    fn failed_before(&mut self, next: ImageId) -> Result<bool, Dead> {
+        let failed = self.ota.last_invalid_partition();
+        let Some(Some(failed)) = self.settle(failed)? else {
+            return Ok(false);
+        };
+        let desc = self.ota.partition_description(&failed);
+        let Some(desc) = self.settle(desc)? else {
+            return Ok(false);
+        };
+        let offered = self.device.published[usize::from(next.0)]
+            .bytes
+            .get(ELF_SHA256);
+        Ok(offered == Some(&desc.app_elf_sha256[..]))
+    }
+
+    /// Downloads `next` into the next slot and switches to it.
+    fn update(&mut self, next: ImageId) -> Result<Rest, Dead> {
+        let Some(slot) = self.ota.next_update_partition(None) else {
+            self.journal.note("there is no slot to update");
+            return Ok(Rest::Idle);
+        };
+        if self.download(&slot, next)?.is_none() {
+            return Ok(Rest::Idle);
+        }
+        let from = self.me;
+        self.journal.call("set_boot_partition", name_of(&slot));
+        self.journal
+            .change(|world| world.promise = Promise::Switching { from, to: next });
+        let switched = self.ota.set_boot_partition(&slot);
+        if self.settle(switched)?.is_none() {
+            return Ok(Rest::Idle);
+        }
+        let rollback = self.device.boot.rollback;
+        self.journal.change(|world| {
+            if rollback {
+                world.promise = Promise::Activated { from, to: next };
+            } else {
+                *world = World::confirmed(next);
+            }
+        });
+        let name = self.device.name(next);
+        self.journal.note(format_args!(
+            "Ok: {name} is to be started; the device resets"
+        ));
+        Ok(Rest::Reset)
+    }
+
+    /// Writes what the server delivers as `next` into `slot`; `None` if it is refused.
+    fn download(&mut self, slot: &Partition, next: ImageId) -> Result<Option<()>, Dead> {
+        let delivered = self.device.delivered(next);
+        let size = match self.device.writing {
+            Writing::KnownSize => {
+                ImageSize::Known(u32::try_from(delivered.len()).unwrap_or(u32::MAX))
+            }
+            Writing::UnknownSize => ImageSize::Unknown,
+            Writing::Sequential => ImageSize::Sequential,
+        };
+        self.journal.call("begin", name_of(slot));
+        let handle = self.ota.begin(slot, size);
+        let Some(handle) = self.settle(handle)? else {
+            return Ok(None);
+        };
+        let bytes = delivered.len();
+        self.journal
+            .call("write", format_args!("{bytes} bytes in chunks of {CHUNK}"));
+        for chunk in delivered.chunks(CHUNK) {
+            let written = self.ota.write(handle, chunk);
+            if self.settle(written)?.is_none() {
+                return Ok(None);
+            }
+        }
+        self.journal.call("end", "");
+        let ended = self.ota.end(handle);
+        self.settle(ended)
+    }
+
+    /// The result, or `None` after a noted error that the application survives, or death.
+    fn settle<T>(&mut self, result: Result<T, OtaError<ChipError>>) -> Result<Option<T>, Dead> {
+        let chip = self.ota.flash();
+        if chip.dead() || chip.hangs() {
+            return Err(Dead);
+        }
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => {
+                self.journal
+                    .note(format_args!("{}: {error}", error.esp_err()));
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn name_of(partition: &Partition) -> String {
+    partition
+        .slot()
+        .map_or_else(|| partition.label.to_string(), |slot| slot.to_string())
+}

@@ -1,0 +1,264 @@
+//! A device with `ota-core` in its bootloader and in its application.
+
+use std::sync::Arc;
+
+use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, Reason, Start, boot};
+use ota_core::efuse::NoSecureVersion;
+use ota_core::flash::{Region, SECTOR};
+use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
+use ota_core::otadata::Entry;
+use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
+use ota_core::update::AppConfig;
+
+use super::application::{Application, CHUNK, UpdateCore};
+use super::firmware::{Firmware, ImageId, identify};
+use super::world::{World, judge_boot};
+use crate::chip::{Chip, ChipError};
+use crate::property::Property;
+use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
+
+/// What a freshly updated application finds out about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelfTest {
+    /// It works, and confirms itself.
+    Passes,
+    /// It hangs before it can tell; the watchdog resets the device.
+    Hangs,
+}
+
+/// How the update is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writing {
+    /// The size is known; its sectors are erased up front.
+    KnownSize,
+    /// `OTA_SIZE_UNKNOWN`: the whole slot is erased up front.
+    UnknownSize,
+    /// `OTA_WITH_SEQUENTIAL_WRITES`: each sector is erased as the download reaches it.
+    Sequential,
+}
+
+/// A bootloader: from the reset to the jump.
+pub type Bootloader = for<'m> fn(
+    &mut Chip<'m>,
+    &mut Verifier<'_>,
+    &BootConfig,
+    &mut [u8; TABLE_LEN],
+) -> Result<Decision, BootError<ChipError>>;
+
+/// The bootloader of `ota-core`, which is ESP-IDF's.
+#[expect(
+    clippy::result_large_err,
+    reason = "the list of refused slots is the point of the error"
+)]
+pub fn stock_bootloader(
+    chip: &mut Chip<'_>,
+    verifier: &mut Verifier<'_>,
+    config: &BootConfig,
+    table: &mut [u8; TABLE_LEN],
+) -> Result<Decision, BootError<ChipError>> {
+    boot(
+        chip,
+        verifier,
+        &mut NoSecureVersion,
+        config,
+        &BootInputs::default(),
+        table,
+    )
+}
+
+/// A device that boots, confirms itself and updates itself, with the stock policy.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// What the server has published, oldest first; an application asks for the one after itself.
+    pub published: Vec<Firmware>,
+    /// What a download delivers, by image, where it differs from what was published.
+    pub damaged: Option<ImageId>,
+    /// The self-test of every application but the first.
+    pub self_test: SelfTest,
+    /// How updates are written.
+    pub writing: Writing,
+    /// The bootloader.
+    pub bootloader: Bootloader,
+    /// The bootloader's configuration.
+    pub boot: BootConfig,
+    /// Whether the application insists on the table's MD5 row (`CONFIG_PARTITION_TABLE_MD5`).
+    pub md5: bool,
+    /// The chip that images must be built for.
+    pub target: Target,
+    /// The partitions, for naming what lies where.
+    pub partitions: Vec<Partition>,
+}
+
+/// Verifies through [`Chip::memoised`].
+#[derive(Debug)]
+pub struct Verifier<'b>(StreamVerifier<'b>);
+
+impl<'b> Verifier<'b> {
+    /// A verifier that reads through `verifier`, and remembers what it said of the same bytes.
+    pub const fn new(verifier: StreamVerifier<'b>) -> Self {
+        Self(verifier)
+    }
+}
+
+type Verified = Result<ImageMetadata, VerifyError<ChipError>>;
+
+impl<'m> VerifyImage<Chip<'m>> for Verifier<'_> {
+    fn verify(&mut self, chip: &mut Chip<'m>, at: Region) -> Verified {
+        let end = at.offset.saturating_add(at.size);
+        chip.memoised(at.offset..end, |chip| self.0.verify(chip, at))
+    }
+}
+
+/// The application's view of the flash goes through a borrow of the same chip.
+#[allow(clippy::mut_mut)] // the trait adds one, the application's borrow is the other
+impl<'m> VerifyImage<&mut Chip<'m>> for Verifier<'_> {
+    fn verify(&mut self, chip: &mut &mut Chip<'m>, at: Region) -> Verified {
+        <Self as VerifyImage<Chip<'m>>>::verify(self, chip, at)
+    }
+}
+
+impl Subject for Device {
+    type World = World;
+
+    fn power_on(&self, chip: &mut Chip<'_>, journal: &mut Journal<World>) -> Result<Rest, Dead> {
+        let mut table = [0; TABLE_LEN];
+        let mut buffer = [0; CHUNK];
+        let Ok(verifier) = StreamVerifier::new(self.target, &mut buffer) else {
+            return Ok(Rest::Stuck);
+        };
+        let mut verifier = Verifier::new(verifier);
+        let decision = match (self.bootloader)(chip, &mut verifier, &self.boot, &mut table) {
+            Ok(decision) => decision,
+            Err(_) if chip.dead() => return Err(Dead),
+            Err(error) => {
+                journal.boot(&error);
+                journal.violated(Property::NoBrick, "a slot whose image verifies", &error);
+                return Ok(Rest::Stuck);
+            }
+        };
+        let image = identify(
+            chip,
+            &self.published,
+            decision.image.region,
+            decision.image.image_len,
+        );
+        if chip.dead() {
+            return Err(Dead);
+        }
+        self.judge(journal, &decision, image);
+        let Some(me) = image else {
+            return Ok(Rest::Stuck);
+        };
+        let Ok(table) = PartitionTable::for_application(&table, self.md5) else {
+            journal.note("the application finds no partition table");
+            return Ok(Rest::Idle);
+        };
+        let config = AppConfig {
+            rollback: self.boot.rollback,
+            table_offset: self.boot.table_offset,
+            ..AppConfig::new(self.target, self.boot.flash_size)
+        };
+        let ota = UpdateCore::new(
+            chip,
+            verifier,
+            NoSecureVersion,
+            table,
+            decision.partition,
+            config,
+        );
+        Application {
+            device: self,
+            ota,
+            journal,
+            me,
+        }
+        .run()
+    }
+
+    fn place(&self, addr: u32) -> Place {
+        let named = |name: String, kind| Place { name, kind };
+        let inside = |p: &&Partition| p.region().contains(addr, 1);
+        match self.partitions.iter().find(inside) {
+            Some(p) if Some(p.offset) == self.otadata() => named(
+                format!("otadata[{}]", (addr - p.offset) / SECTOR),
+                "otadata",
+            ),
+            Some(p) => match p.slot() {
+                Some(slot) => named(slot.to_string(), "slot"),
+                None => named(p.label.to_string(), "data"),
+            },
+            None if Region::new(self.boot.table_offset, SECTOR).contains(addr, 1) => {
+                named("partition table".into(), "table")
+            }
+            None => named("outside all partitions".into(), "outside"),
+        }
+    }
+
+    fn meaning(&self, addr: u32, bytes: &[u8]) -> Option<Meaning> {
+        let otadata = self.otadata()?;
+        let bytes: &[u8; 32] = bytes.first_chunk()?;
+        let entry = Entry::parse(bytes);
+        let kind = if entry.seq == u32::MAX {
+            "erased".into()
+        } else if entry.crc_matches() {
+            entry.state.to_string()
+        } else {
+            "damaged".into()
+        };
+        let here = addr == otadata || addr == otadata + SECTOR;
+        here.then(|| Meaning {
+            text: entry.to_string(),
+            kind,
+        })
+    }
+}
+
+impl Device {
+    fn otadata(&self) -> Option<u32> {
+        use ota_core::partition::{SubType, Type};
+        let otadata = |p: &&Partition| p.kind == Type::DATA && p.subtype == SubType::OTA;
+        self.partitions.iter().find(otadata).map(|p| p.offset)
+    }
+
+    /// The name of a published image.
+    pub fn name(&self, image: ImageId) -> String {
+        self.published
+            .get(usize::from(image.0))
+            .map_or_else(|| "?".into(), |f| f.name.clone())
+    }
+
+    fn judge(&self, journal: &mut Journal<World>, decision: &Decision, image: Option<ImageId>) {
+        let runs = image.map_or_else(|| "unpublished content".into(), |image| self.name(image));
+        journal.boot(format_args!("{runs} runs: {decision}"));
+        if let Some(slot) = unverified_pointer(decision) {
+            journal.violated(
+                Property::PublishOrder,
+                "otadata points at a slot whose image verifies",
+                format!("it points at {slot}, whose image does not"),
+            );
+        }
+        judge_boot(journal, |image| self.name(image), decision.slot, image);
+    }
+
+    /// What a download of `image` delivers.
+    pub(super) fn delivered(&self, image: ImageId) -> Arc<[u8]> {
+        let firmware = &self.published[usize::from(image.0)];
+        if self.damaged == Some(image) {
+            firmware.damaged()
+        } else {
+            Arc::clone(&firmware.bytes)
+        }
+    }
+}
+
+/// The slot that otadata pointed at although its image does not verify.
+fn unverified_pointer(decision: &Decision) -> Option<Slot> {
+    let Reason::ActiveEntry { .. } = decision.reason else {
+        return None;
+    };
+    let first = decision.tried.iter().next()?;
+    let Start::Ota(selected) = decision.selected else {
+        return None;
+    };
+    (matches!(first.slot, Slot::Ota(slot) if u32::from(slot) == selected)).then_some(first.slot)
+}

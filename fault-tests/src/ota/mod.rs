@@ -1,0 +1,19 @@
+//! The first exhibit: a device that updates itself with `ota-core`.
+//!
+//! [`Device`] is the subject: bootloader, then whichever application the boot
+//! chose, which confirms itself or not and downloads the next version.
+//! [`Scenario`] names a device, its starting flash and what its server offers.
+//! [`World`] holds the device's promises, and judges each boot by them.
+
+mod application;
+mod device;
+mod firmware;
+mod scenario;
+mod setup;
+mod world;
+
+pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
+pub use firmware::{Firmware, ImageId};
+pub use scenario::{SCENARIOS, Scenario, find};
+pub use setup::{Inputs, NotApplicable, Setup};
+pub use world::{Promise, World};

@@ -1,0 +1,126 @@
+//! The scenarios: devices at a point of their life, with an update on offer.
+
+use super::device::{SelfTest, Writing};
+
+/// A device at a point of its life, and what happens to it next.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// Its name, as in case ids.
+    pub name: &'static str,
+    /// What it shows, in a line.
+    pub about: &'static str,
+    pub(super) table: Table,
+    pub(super) start: Start,
+    /// Bundled images, oldest first; the device starts on [`Scenario::running`].
+    pub(super) images: &'static [&'static str],
+    pub(super) running: u8,
+    pub(super) damaged: Option<u8>,
+    pub(super) self_test: SelfTest,
+    pub(super) writing: Writing,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Table {
+    /// A bundled table, by name.
+    Bundled(&'static str),
+    /// otadata and three slots of 1 MiB, no factory.
+    ThreeSlots,
+}
+
+/// What the flash holds when the scenario begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The running image is the factory's; otadata is blank.
+    Factory,
+    /// The running image was flashed into `ota_0`; otadata is blank.
+    BlankOtadata,
+    /// The running image in `ota_0` was an update itself: its entry and that of
+    /// its predecessor, which lies in the last slot, are both there.
+    Updated,
+}
+
+/// The scenarios, in the order in which they are swept.
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "first-update",
+        about: "first update of a device that runs its factory image",
+        table: Table::Bundled("v02_two_ota"),
+        start: Start::Factory,
+        images: &["c3_16k", "c3_64k"],
+        running: 0,
+        damaged: None,
+        self_test: SelfTest::Passes,
+        writing: Writing::KnownSize,
+    },
+    Scenario {
+        name: "update-confirm",
+        about: "update from one slot to the other, confirmed",
+        table: Table::Bundled("v02_two_ota"),
+        start: Start::Updated,
+        images: &["c3_4k", "c3_64k", "c3_256k"],
+        running: 1,
+        damaged: None,
+        self_test: SelfTest::Passes,
+        writing: Writing::KnownSize,
+    },
+    Scenario {
+        name: "update-rollback",
+        about: "the new image never confirms and is rolled back",
+        table: Table::Bundled("v02_two_ota"),
+        start: Start::Updated,
+        images: &["c3_4k", "c3_64k", "c3_16k"],
+        running: 1,
+        damaged: None,
+        self_test: SelfTest::Hangs,
+        writing: Writing::Sequential,
+    },
+    Scenario {
+        name: "update-damaged",
+        about: "the download has a flipped bit and is refused",
+        table: Table::Bundled("v02_two_ota"),
+        start: Start::Updated,
+        images: &["c3_4k", "c3_16k", "c3_64k"],
+        running: 1,
+        damaged: Some(2),
+        self_test: SelfTest::Passes,
+        writing: Writing::KnownSize,
+    },
+    Scenario {
+        name: "three-updates",
+        about: "three updates in a row, each confirmed",
+        table: Table::Bundled("v02_two_ota"),
+        start: Start::Factory,
+        images: &["c3_4k", "c3_16k", "c3_4k_v2", "c3_secver3"],
+        running: 0,
+        damaged: None,
+        self_test: SelfTest::Passes,
+        writing: Writing::KnownSize,
+    },
+    Scenario {
+        name: "no-factory",
+        about: "first update of a device without a factory partition",
+        table: Table::Bundled("v03_two_ota_nofactory_auto"),
+        start: Start::BlankOtadata,
+        images: &["c3_4k", "c3_16k"],
+        running: 0,
+        damaged: None,
+        self_test: SelfTest::Passes,
+        writing: Writing::UnknownSize,
+    },
+    Scenario {
+        name: "three-slots",
+        about: "update of a device with three slots and no factory partition",
+        table: Table::ThreeSlots,
+        start: Start::Updated,
+        images: &["c3_4k", "c3_16k", "c3_64k"],
+        running: 1,
+        damaged: None,
+        self_test: SelfTest::Passes,
+        writing: Writing::KnownSize,
+    },
+];
+
+/// The scenario of this name.
+pub fn find(name: &str) -> Option<&'static Scenario> {
+    SCENARIOS.iter().find(|scenario| scenario.name == name)
+}

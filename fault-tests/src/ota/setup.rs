@@ -1,0 +1,274 @@
+//! Makes a scenario concrete: builds its flash, from the bundled files or the user's own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ota_core::boot::BootConfig;
+use ota_core::image::{Header, Target, header};
+use ota_core::otadata::{Entry, OtaState};
+use ota_core::partition::{
+    DEFAULT_TABLE_OFFSET, Label, Partition, PartitionTable, Slot, SubType, TABLE_LEN, Type,
+    emit_table,
+};
+use ota_core::{Chip, Region};
+use sim_flash::{Profile, State};
+
+use super::device::{Device, stock_bootloader};
+use super::firmware::{Firmware, ImageId};
+use super::scenario::{Scenario, Start, Table};
+use super::world::World;
+use crate::input::{self, InputError, Place, Problem, TableFile};
+use crate::partition_csv::Options;
+
+/// A scenario made concrete: everything an exploration needs.
+#[derive(Debug)]
+pub struct Setup {
+    /// The device under test.
+    pub device: Device,
+    /// Its flash at the start.
+    pub state: State,
+    /// The world at the start.
+    pub world: World,
+    /// The chip.
+    pub profile: Profile,
+}
+
+/// A user's own table and images in place of the bundled ones.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// The partition table.
+    pub table: TableFile,
+    /// Its flash address.
+    pub table_offset: u32,
+    /// The image that the device runs.
+    pub running: input::Firmware,
+    /// The image that it is updated to.
+    pub update: input::Firmware,
+}
+
+/// Why a scenario says nothing about a user's own table and images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotApplicable(pub &'static str);
+
+impl Inputs {
+    /// The bundled table with two OTA slots and a factory partition, for users who bring images only.
+    pub fn bundled_table() -> Result<TableFile, InputError> {
+        let table = corpus::table("v02_two_ota").and_then(corpus::Table::binary);
+        let name = Path::new("the bundled table v02_two_ota");
+        TableFile::new(name, table.unwrap_or_default(), &Options::default())
+    }
+
+    /// Checks that table and images fit each other.
+    pub fn check(&self) -> Result<(), InputError> {
+        self.table.check_updatable()?;
+        self.update.check_same_chip(&self.running)?;
+        let layout = Layout::of(&*self.table.binary, self.table_offset);
+        for slot in layout.slots.iter().take(2).chain(&layout.factory) {
+            self.running.check_fits(slot)?;
+            self.update.check_fits(slot)?;
+        }
+        if self.running.bytes == self.update.bytes {
+            return Err(InputError::new(
+                &self.update.file,
+                Place::Whole,
+                Problem::SameImage,
+            ));
+        }
+        let table = Region::new(self.table_offset, 4096);
+        let over = layout.partitions.iter().find(|p| {
+            p.kind != Type::PARTITION_TABLE
+                && u64::from(p.offset) < table.end()
+                && u64::from(table.offset) < p.region().end()
+        });
+        match over {
+            Some(over) => {
+                let problem = Problem::OverTheTable {
+                    partition: over.label.to_string(),
+                    at: over.offset,
+                    table: self.table_offset,
+                };
+                Err(InputError::new(&self.table.file, Place::Whole, problem))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Scenario {
+    /// The scenario on its bundled table and images.
+    pub fn bundled(&self, profile: &Profile) -> Setup {
+        let table = match self.table {
+            Table::Bundled(name) => corpus::table(name)
+                .and_then(corpus::Table::binary)
+                .map(<[u8]>::to_vec),
+            Table::ThreeSlots => three_slots(),
+        };
+        let published = self.images.iter().zip(0u8..).map(|(name, id)| {
+            let bytes = corpus::image(name).map(|image| Arc::from(image.bytes));
+            let version = i16::from(id) + 1 - i16::from(self.running);
+            Firmware {
+                name: format!("v{version} ({name})"),
+                bytes: bytes.unwrap_or_default(),
+            }
+        });
+        let table = table.unwrap_or_default();
+        let layout = Layout::of(&table, DEFAULT_TABLE_OFFSET);
+        self.build(profile, &layout, &table, published.collect())
+    }
+
+    /// The scenario on a user's own table and images, which have been [checked](Inputs::check).
+    pub fn with_inputs(&self, profile: &Profile, inputs: &Inputs) -> Result<Setup, NotApplicable> {
+        let layout = Layout::of(&*inputs.table.binary, inputs.table_offset);
+        let not_applicable = if self.images.len() > 3 {
+            Some("it needs more than two images")
+        } else if self.start == Start::Factory && layout.factory.is_none() {
+            Some("the table has no factory partition")
+        } else if self.start == Start::BlankOtadata && layout.factory.is_some() {
+            Some("the table has a factory partition")
+        } else if matches!(self.table, Table::ThreeSlots) && layout.slots.len() < 3 {
+            Some("the table has two OTA slots only")
+        } else {
+            None
+        };
+        if let Some(why) = not_applicable {
+            return Err(NotApplicable(why));
+        }
+        let firmware = |name: &str, image: &input::Firmware| Firmware {
+            name: name.into(),
+            bytes: Arc::from(image.bytes.as_slice()),
+        };
+        let published = vec![
+            firmware("v1 (running)", &inputs.running),
+            firmware("v2 (update)", &inputs.update),
+        ];
+        let own = Self {
+            running: 0,
+            damaged: self.damaged.map(|_| 1),
+            ..*self
+        };
+        Ok(own.build(profile, &layout, &*inputs.table.binary, published))
+    }
+
+    fn build(
+        &self,
+        profile: &Profile,
+        layout: &Layout,
+        table: &[u8],
+        published: Vec<Firmware>,
+    ) -> Setup {
+        let mut state = profile.erased();
+        state.load(layout.table_offset, table);
+        let running = &published[usize::from(self.running)];
+        let otadata = layout.otadata;
+        // Every slot holds something: a predecessor, or noise where nothing was published.
+        for slot in &layout.slots {
+            let noise: Vec<u8> = running.bytes.iter().rev().map(|b| b ^ 0x5A).collect();
+            state.load(slot.offset, &noise[..noise.len().min(slot.size as usize)]);
+        }
+        let home = match (self.start, &layout.factory) {
+            (Start::Factory, Some(factory)) => factory,
+            _ => &layout.slots[0],
+        };
+        state.load(home.offset, &running.bytes);
+        if self.start == Start::Updated {
+            let slots = u32::try_from(layout.slots.len()).unwrap_or(1);
+            let last = &layout.slots[layout.slots.len() - 1];
+            if let Some(predecessor) = self.running.checked_sub(1) {
+                // Slot s has sequence numbers s + 1, s + 1 + n, …: the predecessor in the
+                // last slot had n, the running image in ota_0 got n + 1.
+                state.load(last.offset, &published[usize::from(predecessor)].bytes);
+                state.load(otadata + 4096, &Entry::new(slots, OtaState::VALID).emit());
+                state.load(otadata, &Entry::new(slots + 1, OtaState::VALID).emit());
+            } else {
+                state.load(otadata, &Entry::new(1, OtaState::VALID).emit());
+            }
+        }
+        let chip = chip_of(&running.bytes).unwrap_or(&ota_core::chip::ESP32C3);
+        let device = Device {
+            damaged: self.damaged.map(ImageId),
+            self_test: self.self_test,
+            writing: self.writing,
+            bootloader: stock_bootloader,
+            boot: BootConfig {
+                table_offset: layout.table_offset,
+                rollback: true,
+                ..BootConfig::new(profile.size())
+            },
+            md5: layout.md5,
+            target: Target::new(chip),
+            partitions: layout.partitions.clone(),
+            published,
+        };
+        Setup {
+            device,
+            state,
+            world: World::confirmed(ImageId(self.running)),
+            profile: profile.clone(),
+        }
+    }
+}
+
+/// What the scenarios need to know of a table.
+struct Layout {
+    table_offset: u32,
+    /// Whether the table has an MD5 row.
+    md5: bool,
+    partitions: Vec<Partition>,
+    /// Flash address of otadata.
+    otadata: u32,
+    factory: Option<Partition>,
+    /// `ota_0`, `ota_1`, … without a gap.
+    slots: Vec<Partition>,
+}
+
+impl Layout {
+    /// The layout of a table that can be updated. Of any other it says less, and nothing wrong.
+    fn of(table: &[u8], table_offset: u32) -> Self {
+        // An application finds no partition in a table without MD5 row, unless it was built for one.
+        let with_md5 = PartitionTable::for_application(table, true);
+        let md5 = with_md5.is_ok();
+        let view = with_md5
+            .or_else(|_| PartitionTable::for_application(table, false))
+            .ok();
+        let slot = |slot| view.and_then(|view| view.slot(slot));
+        Self {
+            table_offset,
+            md5,
+            partitions: view.map(|view| view.iter().collect()).unwrap_or_default(),
+            otadata: view
+                .and_then(|view| view.otadata())
+                .map_or(0, |otadata| otadata.offset),
+            factory: slot(Slot::Factory),
+            slots: (0..16).map_while(|n| slot(Slot::Ota(n))).collect(),
+        }
+    }
+}
+
+fn chip_of(image: &[u8]) -> Option<&'static Chip> {
+    let start = image.first_chunk::<{ header::LEN }>()?;
+    Chip::by_id(Header::parse(start).ok()?.chip_id)
+}
+
+/// otadata, then three slots of 1 MiB: no bundled table has just that.
+fn three_slots() -> Option<Vec<u8>> {
+    let mut out = [0; TABLE_LEN];
+    let row = |label: &str, kind, subtype, offset, size| {
+        Some(Partition {
+            kind,
+            subtype,
+            offset,
+            size,
+            label: Label::try_from(label).ok()?,
+            flags: 0,
+        })
+    };
+    let rows = [
+        row("nvs", Type::DATA, SubType::NVS, 0x9000, 0x4000)?,
+        row("otadata", Type::DATA, SubType::OTA, 0xD000, 0x2000)?,
+        row("ota_0", Type::APP, SubType::ota(0), 0x1_0000, 0x10_0000)?,
+        row("ota_1", Type::APP, SubType::ota(1), 0x11_0000, 0x10_0000)?,
+        row("ota_2", Type::APP, SubType::ota(2), 0x21_0000, 0x10_0000)?,
+    ];
+    emit_table(rows, true, &mut out).ok()?;
+    Some(out.to_vec())
+}

@@ -1,0 +1,115 @@
+//! What the device has told the world, and what a boot may therefore run.
+
+use ota_core::partition::Slot;
+
+use super::firmware::ImageId;
+use crate::property::Property;
+use crate::subject::Journal;
+
+/// Everything outside the flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct World {
+    /// The image that the device last promised to keep.
+    pub confirmed: ImageId,
+    /// What has been promised, or is being promised, beyond that.
+    pub promise: Promise,
+}
+
+/// A promise under way or given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Promise {
+    /// Nothing beyond the confirmed image.
+    None,
+    /// A switch was asked for; the call has not returned.
+    Switching {
+        /// The image that asked. It need not be a confirmed one.
+        from: ImageId,
+        /// The image to be started.
+        to: ImageId,
+    },
+    /// The call returned Ok: `to` is to be started.
+    Activated {
+        /// The image that asked.
+        from: ImageId,
+        /// The image to be started.
+        to: ImageId,
+    },
+    /// `to` was started; until it confirms itself, the device may fall back.
+    Started {
+        /// The image that asked for the switch.
+        from: ImageId,
+        /// The image on trial.
+        to: ImageId,
+    },
+}
+
+impl World {
+    /// A device that runs `image` and has promised nothing else.
+    pub const fn confirmed(image: ImageId) -> Self {
+        Self {
+            confirmed: image,
+            promise: Promise::None,
+        }
+    }
+
+    /// The images that a boot may run now.
+    fn allowed(self) -> Vec<ImageId> {
+        let mut allowed = match self.promise {
+            Promise::None => vec![self.confirmed],
+            Promise::Switching { from, to } | Promise::Started { from, to } => {
+                vec![self.confirmed, from, to]
+            }
+            Promise::Activated { to, .. } => vec![to],
+        };
+        allowed.dedup();
+        allowed
+    }
+
+    /// The world after a boot ran `image`.
+    ///
+    /// After a violation the device's life goes on from what it now runs, so
+    /// that states behind it are judged too.
+    fn after_boot(mut self, image: ImageId) -> Self {
+        match self.promise {
+            Promise::Switching { from, to } | Promise::Activated { from, to } if to == image => {
+                self.promise = Promise::Started { from, to };
+            }
+            _ if self.allowed().contains(&image) => {}
+            _ => self = Self::confirmed(image),
+        }
+        self
+    }
+}
+
+/// Judges the boot that ran `image` from `slot`, and notes it in the world.
+pub(super) fn judge_boot(
+    journal: &mut Journal<World>,
+    name: impl Fn(ImageId) -> String,
+    slot: Slot,
+    image: Option<ImageId>,
+) {
+    let world = *journal.world();
+    let allowed = world.allowed();
+    let names = allowed
+        .iter()
+        .map(|image| name(*image))
+        .collect::<Vec<_>>()
+        .join(" or ");
+    let Some(image) = image else {
+        journal.violated(
+            Property::AtomicSwitch,
+            format!("{names}, whole"),
+            format!("{slot} runs content that nobody published"),
+        );
+        return;
+    };
+    if !allowed.contains(&image) {
+        // A promise given (Ok was returned) is durability; one under way is atomicity.
+        let property = match world.promise {
+            Promise::None | Promise::Activated { .. } => Property::Durability,
+            Promise::Switching { .. } | Promise::Started { .. } => Property::AtomicSwitch,
+        };
+        journal.violated(property, names, format!("{} from {slot}", name(image)));
+    }
+    journal.change(|world| *world = world.after_boot(image));
+}

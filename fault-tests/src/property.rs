@@ -1,0 +1,87 @@
+//! What a device must keep, however the power fails: the properties P1 to P15.
+//!
+//! A property here is a name, a short title and its quantification; the code
+//! that judges it lives with the subject that knows what a boot or a promise
+//! is (for updates: [`crate::ota`]).
+
+use std::fmt;
+
+/// A property of a device that updates itself, judged in every crash state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Property {
+    /// Every boot ends within its bound and runs a slot whose image verifies.
+    NoBrick,
+    /// A cut while switching from a to b leaves a or b, whole, and nothing else.
+    AtomicSwitch,
+    /// What a call that returned Ok has promised still holds after any cut.
+    Durability,
+    /// Where otadata points at a slot as bootable, the image there verified before the pointer's first operation began.
+    PublishOrder,
+    /// On arbitrary flash contents a boot ends, without panic, and finds an image if one can be found.
+    Totality,
+}
+
+impl Property {
+    /// The properties that are judged today, in order.
+    pub const ALL: [Self; 5] = [
+        Self::NoBrick,
+        Self::AtomicSwitch,
+        Self::Durability,
+        Self::PublishOrder,
+        Self::Totality,
+    ];
+
+    /// The short name: `P1`, `P2`, …
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::NoBrick => "P1",
+            Self::AtomicSwitch => "P2",
+            Self::Durability => "P3",
+            Self::PublishOrder => "P13",
+            Self::Totality => "P14",
+        }
+    }
+
+    /// The property in a few words.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::NoBrick => "no brick",
+            Self::AtomicSwitch => "atomic switch",
+            Self::Durability => "durability",
+            Self::PublishOrder => "publish order",
+            Self::Totality => "totality",
+        }
+    }
+
+    /// The property with the short name `id`.
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.id() == id)
+    }
+}
+
+impl fmt::Display for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.id(), self.title())
+    }
+}
+
+/// One violation, as the judge saw it: the property, what it allowed, what happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Finding {
+    /// The violated property.
+    pub property: Property,
+    /// What the property allowed in this state.
+    pub allowed: String,
+    /// What the device did instead.
+    pub got: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} violated: allowed {}, got {}",
+            self.property, self.allowed, self.got
+        )
+    }
+}

@@ -1,0 +1,235 @@
+//! The seam between the code under test and the explorer.
+//!
+//! A [`Subject`] is a device: given its flash and its [`Journal`], it does what
+//! the device does from power-on until it rests or resets. It is built anew
+//! for each power-on, so no RAM survives a cut: what survives is the flash and
+//! the *world*, which holds everything outside the flash (eFuses, what the
+//! server offers, what the device has promised).
+//!
+//! The subject never sees a cut coming. After one, every flash operation
+//! returns [`ChipError::PowerLost`](crate::chip::ChipError::PowerLost); the subject
+//! lets go at once by returning [`Dead`].
+
+use std::cell::Cell;
+use std::fmt;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::rc::Rc;
+
+use crate::chip::Chip;
+use crate::property::{Finding, Property};
+
+/// A device under test.
+pub trait Subject: Sync {
+    /// Everything outside the flash: other non-volatile memory, the server, the promises.
+    type World: Clone + Eq + Hash + Debug + Send + Sync;
+
+    /// One power-on, from the reset vector until the device rests or resets.
+    ///
+    /// It must depend on the flash and the world alone, and touch nothing else:
+    /// no clock, no global, no random number.
+    fn power_on(
+        &self,
+        chip: &mut Chip<'_>,
+        journal: &mut Journal<Self::World>,
+    ) -> Result<Rest, Dead>;
+
+    /// What lies at `addr`. For timelines and for telling windows apart.
+    fn place(&self, addr: u32) -> Place {
+        Place {
+            name: format!("sector {:#x}", addr / 4096 * 4096),
+            kind: "flash",
+        }
+    }
+
+    /// What the bytes of a record mean, if a record starts at `addr`; `None` for bulk data.
+    fn meaning(&self, addr: u32, bytes: &[u8]) -> Option<Meaning> {
+        let _ = (addr, bytes);
+        None
+    }
+}
+
+/// What lies at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// This place: `otadata[0]`, `ota_1`.
+    pub name: String,
+    /// The kind of place: `otadata`, `slot`. Windows are told apart by it.
+    pub kind: &'static str,
+}
+
+/// What the bytes of a record mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// In full: `seq 3 NEW`.
+    pub text: String,
+    /// The kind of record: `NEW`. Windows are told apart by it.
+    pub kind: String,
+}
+
+/// How a power-on ended, with the power still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rest {
+    /// The device reset itself; the next power-on follows at once.
+    Reset,
+    /// The device has nothing left to do until its power is cycled.
+    Idle,
+    /// The device cannot go on: nothing to boot, or it no longer terminates.
+    Stuck,
+}
+
+/// The power went while the device was running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dead;
+
+impl fmt::Display for Dead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the power was cut")
+    }
+}
+
+impl std::error::Error for Dead {}
+
+/// Counts the chip operations of one power-on; shared by its chip and its journal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OperationClock(Rc<Cell<u32>>);
+
+impl OperationClock {
+    pub(crate) fn now(&self) -> u32 {
+        self.0.get()
+    }
+
+    pub(crate) fn tick(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+/// One line of a journal, with the number of chip operations that came before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Chip operations completed in this power-on when the line was written.
+    pub at: u32,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What a journal records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The bootloader decided; the text says for what and why.
+    Boot(String),
+    /// The application called the update core.
+    Call {
+        /// The function's name.
+        name: &'static str,
+        /// Its argument, for a person.
+        argument: String,
+    },
+    /// What a call returned, or anything else worth a line.
+    Note(String),
+    /// The judge saw a violation.
+    Violated(Finding),
+}
+
+/// What the device tells the outside during one power-on.
+#[derive(Debug)]
+pub struct Journal<W> {
+    world: W,
+    changes: Vec<(u32, W)>,
+    clock: OperationClock,
+    findings: Vec<Finding>,
+    entries: Option<Vec<Entry>>,
+}
+
+impl<W: Clone + Eq> Journal<W> {
+    pub(crate) fn new(world: W, clock: OperationClock, verbose: bool) -> Self {
+        let changes = vec![(0, world.clone())];
+        Self {
+            world,
+            changes,
+            clock,
+            findings: Vec::new(),
+            entries: verbose.then(Vec::new),
+        }
+    }
+
+    /// The world as it is now.
+    pub fn world(&self) -> &W {
+        &self.world
+    }
+
+    /// Changes the world, for instance when a call returned Ok and thereby promised something.
+    ///
+    /// The change takes effect between two flash operations: a cut in the next
+    /// operation finds the world changed.
+    pub fn change(&mut self, change: impl FnOnce(&mut W)) {
+        let mut world = self.world.clone();
+        change(&mut world);
+        if world != self.world {
+            self.changes.push((self.clock.now(), world.clone()));
+            self.world = world;
+        }
+    }
+
+    /// Notes a boot decision.
+    pub fn boot(&mut self, text: impl fmt::Display) {
+        self.write(|| Event::Boot(text.to_string()));
+    }
+
+    /// Notes that the application calls `name(argument)`.
+    pub fn call(&mut self, name: &'static str, argument: impl fmt::Display) {
+        self.write(|| Event::Call {
+            name,
+            argument: argument.to_string(),
+        });
+    }
+
+    /// Notes anything else that a reader of the timeline should see.
+    pub fn note(&mut self, text: impl fmt::Display) {
+        self.write(|| Event::Note(text.to_string()));
+    }
+
+    /// Reports a violated property.
+    pub fn violated(
+        &mut self,
+        property: Property,
+        allowed: impl fmt::Display,
+        got: impl fmt::Display,
+    ) {
+        let finding = Finding {
+            property,
+            allowed: allowed.to_string(),
+            got: got.to_string(),
+        };
+        self.write(|| Event::Violated(finding.clone()));
+        self.findings.push(finding);
+    }
+
+    fn write(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(entries) = &mut self.entries {
+            entries.push(Entry {
+                at: self.clock.now(),
+                event: event(),
+            });
+        }
+    }
+
+    pub(crate) fn close(self) -> Closed<W> {
+        Closed {
+            world: self.world,
+            changes: self.changes,
+            findings: self.findings,
+            entries: self.entries.unwrap_or_default(),
+        }
+    }
+}
+
+/// A journal after its power-on.
+#[derive(Debug)]
+pub(crate) struct Closed<W> {
+    pub(crate) world: W,
+    /// The world from operation `.0` on, in ascending order; the first is at 0.
+    pub(crate) changes: Vec<(u32, W)>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) entries: Vec<Entry>,
+}

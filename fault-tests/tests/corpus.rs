@@ -1,0 +1,46 @@
+//! Every case of the corpus still shows what it says.
+
+use fault_tests::case::{CaseFile, replay};
+use fault_tests::ota;
+use sim_flash::Profile;
+
+#[test]
+fn every_case_shows_what_it_says() {
+    assert!(!corpus::CASES.is_empty());
+    let profile = Profile::w25q64jv();
+    for case in corpus::CASES {
+        let file = CaseFile::parse(case.text).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        let scenario = ota::find(&file.id.scenario).unwrap_or_else(|| panic!("{}", case.name));
+        let setup = scenario.bundled(&profile);
+        let replay = replay(
+            &setup.device,
+            &setup.profile,
+            &setup.state,
+            &setup.world,
+            &file.id.cuts,
+            false,
+        )
+        .unwrap_or_else(|unreached| panic!("{}: stale: {unreached}", case.name));
+        assert_eq!(replay.trace, file.id.trace, "{}: stale", case.name);
+        assert!(
+            replay.shows(&file.finding),
+            "{}: {}",
+            case.name,
+            file.finding
+        );
+    }
+}
+
+/// A case file can be read, printed and read again.
+#[test]
+fn case_files_survive_a_round_trip() {
+    for case in corpus::CASES {
+        let file = CaseFile::parse(case.text).expect(case.name);
+        assert_eq!(
+            CaseFile::parse(&file.to_string()),
+            Ok(file),
+            "{}",
+            case.name
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! The full sweep of the stock algorithm, as `cargo run --release` runs it.
+
+use std::sync::OnceLock;
+
+use fault_tests::case::{CaseFile, replay};
+use fault_tests::ota;
+use fault_tests::sweep::{self, SweepOptions, SweepReport, Verdict};
+
+/// One sweep for all tests of this file.
+fn full() -> &'static SweepReport {
+    static REPORT: OnceLock<SweepReport> = OnceLock::new();
+    REPORT.get_or_init(|| sweep::run(&SweepOptions::default(), &|_, _| {}))
+}
+
+/// The report without its host times, which differ from run to run.
+fn timeless(report: &SweepReport) -> String {
+    let mut report = report.clone();
+    report
+        .scenarios
+        .iter_mut()
+        .for_each(|scenario| scenario.seconds = 0.0);
+    format!("{report}\n{}", report.json())
+}
+
+/// The list of windows is complete and none is hidden: whatever changes in it shows here.
+#[test]
+fn the_windows_of_the_stock_algorithm() {
+    insta::assert_snapshot!("stock_sweep", timeless(full()));
+    assert_eq!(full().verdict(), Verdict::Pass);
+}
+
+#[test]
+fn every_case_of_the_sweep_replays_to_its_violation() {
+    let options = SweepOptions::default();
+    let mut cases = 0;
+    for scenario in &full().scenarios {
+        let setup = ota::find(scenario.scenario)
+            .expect("a scenario")
+            .bundled(&options.profile);
+        for window in &scenario.windows {
+            let id = window.case.to_string();
+            let case: fault_tests::case::CaseId = id.parse().expect("a printed id can be parsed");
+            assert_eq!(case, window.case);
+            let replay = replay(
+                &setup.device,
+                &setup.profile,
+                &setup.state,
+                &setup.world,
+                &case.cuts,
+                true,
+            )
+            .unwrap_or_else(|unreached| panic!("{id}: {unreached}"));
+            assert!(replay.shows(&window.finding), "{id}: {}", window.finding);
+            assert_eq!(replay.trace, case.trace, "{id}");
+            cases += 1;
+        }
+    }
+    assert!(cases > 10);
+}
+
+/// Each known window, once, has its case in the corpus, and the corpus has no other.
+#[test]
+fn the_corpus_holds_one_case_of_each_known_window() {
+    let found = full()
+        .scenarios
+        .iter()
+        .flat_map(|scenario| &scenario.windows);
+    let mut known: Vec<_> = found.filter_map(|window| window.known).collect();
+    known.sort_by_key(|known| (known.property, known.call, known.transition));
+    known.dedup();
+    let cases = corpus::CASES
+        .iter()
+        .map(|case| CaseFile::parse(case.text).expect(case.name));
+    let mut covered: Vec<_> = cases
+        .filter_map(|case| {
+            let windows = full()
+                .scenarios
+                .iter()
+                .flat_map(|scenario| &scenario.windows);
+            windows
+                .filter(|window| window.case == case.id)
+                .find_map(|window| window.known)
+        })
+        .collect();
+    covered.sort_by_key(|known| (known.property, known.call, known.transition));
+    covered.dedup();
+    assert_eq!(covered, known);
+    assert_eq!(
+        known.len(),
+        sweep::known::STOCK.len(),
+        "a known window was not found again"
+    );
+}
+
+#[test]
+fn the_number_of_jobs_changes_nothing_but_the_time() {
+    let of = |jobs| {
+        let options = SweepOptions {
+            jobs,
+            cuts: 1,
+            seed: 7,
+            ..SweepOptions::default()
+        };
+        timeless(&sweep::run(&options, &|_, _| {}))
+    };
+    let one = of(1);
+    assert_eq!(one, of(2));
+    assert_eq!(
+        one,
+        of(2),
+        "the second run of a process sees nothing of the first"
+    );
+}
+
+#[test]
+fn a_sweep_that_runs_out_of_its_budget_never_passes() {
+    let options = SweepOptions {
+        budget: sweep::Budget::Boots(20),
+        ..SweepOptions::default()
+    };
+    let report = sweep::run(&options, &|_, _| {});
+    assert_eq!(report.verdict(), Verdict::Inconclusive);
+    assert_eq!(report.verdict().exit_code(), 6);
+}
+
+/// The README shows an id to copy; it must be one that the sweep prints.
+#[test]
+fn the_readme_shows_a_case_that_exists() {
+    let readme = include_str!("../../README.md");
+    let ids: Vec<&str> = readme
+        .split(|c: char| c.is_whitespace() || c == '\'')
+        .filter(|word| word.contains('~'))
+        .collect();
+    assert!(!ids.is_empty());
+    let known: Vec<String> = full()
+        .scenarios
+        .iter()
+        .flat_map(|scenario| &scenario.windows)
+        .map(|window| window.case.to_string())
+        .collect();
+    for id in ids {
+        assert!(known.iter().any(|known| known == id), "{id}");
+    }
+}

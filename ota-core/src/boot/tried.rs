@@ -1,0 +1,115 @@
+//! The candidates that were passed over, and why.
+
+use core::fmt;
+
+use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
+
+use crate::image::{DescError, VerifyError};
+use crate::partition::Slot;
+
+/// Why a candidate does not run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// Its image does not verify.
+    Image(VerifyError<NorFlashErrorKind>),
+    /// Anti-rollback: it has no application descriptor to take a secure version from.
+    NoDescriptor(DescError<NorFlashErrorKind>),
+    /// Anti-rollback: its secure version is below the device's.
+    SecureVersion {
+        /// Secure version of the image.
+        image: u32,
+        /// Secure version of the device.
+        device: u32,
+    },
+    /// Anti-rollback: the secure version of the device could not be read.
+    DeviceVersionUnknown,
+}
+
+impl Refused {
+    /// Whether the image was looked at; anti-rollback refuses before that.
+    #[must_use]
+    pub const fn was_loaded(&self) -> bool {
+        matches!(self, Self::Image(_))
+    }
+
+    pub(super) fn image<E: NorFlashError>(error: VerifyError<E>) -> Self {
+        Self::Image(error.map_flash(|e| e.kind()))
+    }
+
+    pub(super) fn descriptor<E: NorFlashError>(error: DescError<E>) -> Self {
+        Self::NoDescriptor(error.map_flash(|e| e.kind()))
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(error) => error.fmt(f),
+            Self::NoDescriptor(error) => error.fmt(f),
+            Self::SecureVersion { image, device } => write!(
+                f,
+                "its secure version {image} is below the device's {device}"
+            ),
+            Self::DeviceVersionUnknown => f.pad("the device's secure version cannot be read"),
+        }
+    }
+}
+
+/// One candidate that was passed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Attempt {
+    /// The candidate.
+    pub slot: Slot,
+    /// Why it does not run.
+    pub refused: Refused,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not bootable: {}", self.slot, self.refused)
+    }
+}
+
+/// The candidates passed over, in the order they were tried.
+///
+/// About 1.6 KiB, most of it room for the hashes of images that do not match theirs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tried {
+    list: [Option<Attempt>; Self::CAPACITY],
+}
+
+impl Tried {
+    /// The most candidates there are: factory, sixteen OTA slots, test.
+    pub const CAPACITY: usize = 18;
+
+    pub(super) const NONE: Self = Self {
+        list: [None; Self::CAPACITY],
+    };
+
+    /// Each candidate occurs once, so there is always room.
+    pub(super) fn push(&mut self, attempt: Attempt) {
+        if let Some(free) = self.list.iter_mut().find(|place| place.is_none()) {
+            *free = Some(attempt);
+        }
+    }
+
+    /// Each refused candidate, first to last.
+    pub fn iter(&self) -> impl Iterator<Item = &Attempt> {
+        self.list.iter().flatten()
+    }
+
+    /// Whether no candidate was refused.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        let [first, ..] = &self.list;
+        first.is_none()
+    }
+}
+
+impl fmt::Display for Tried {
+    /// One line for each candidate, each starting on a new line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter()
+            .try_for_each(|attempt| write!(f, "\n  {attempt}"))
+    }
+}

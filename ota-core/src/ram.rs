@@ -1,0 +1,217 @@
+//! A device in RAM for the unit tests: a flash that logs and can lose power, a verifier that
+//! answers from the first byte, and tables to boot from.
+extern crate std;
+
+use embedded_storage::nor_flash::{
+    ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
+};
+use std::vec::Vec;
+
+use crate::Region;
+use crate::image::{ImageMetadata, Refusal, VerifyError, VerifyImage, app_desc};
+use crate::otadata::{ENTRY_LEN, Entry, OtaState};
+use crate::partition::{
+    DEFAULT_TABLE_OFFSET, Label, Partition, Slot, SubType, TABLE_LEN, Type, emit_table,
+};
+
+pub(crate) const SIZE: u32 = 1 << 20;
+pub(crate) const OTADATA: u32 = 0xD000;
+pub(crate) const SLOT_SIZE: u32 = 0x1_0000;
+
+/// What reached the flash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Op {
+    Erase { from: u32, to: u32 },
+    Program { at: u32, len: usize },
+}
+
+#[derive(Clone)]
+pub(crate) struct Ram {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ops: Vec<Op>,
+    pub(crate) reads: usize,
+    /// Number of operations that still succeed.
+    pub(crate) power: usize,
+    /// Whether reads fail as well when the power is gone.
+    pub(crate) dead_reads: bool,
+    /// Accesses after the first failure.
+    pub(crate) after_failure: usize,
+    failed: bool,
+}
+
+impl Ram {
+    pub(crate) fn erased() -> Self {
+        Self {
+            bytes: std::vec![0xFF; SIZE as usize],
+            ops: Vec::new(),
+            reads: 0,
+            power: usize::MAX,
+            dead_reads: true,
+            after_failure: 0,
+            failed: false,
+        }
+    }
+
+    /// A device with a table of these slots (and otadata), from 0x10000 on.
+    pub(crate) fn with_slots(slots: &[Slot]) -> Self {
+        let mut ram = Self::erased();
+        let mut table = [0; TABLE_LEN];
+        emit_table(partitions(slots), true, &mut table).unwrap();
+        ram.put(DEFAULT_TABLE_OFFSET, &table);
+        ram
+    }
+
+    pub(crate) fn put(&mut self, at: u32, bytes: &[u8]) {
+        let at = at as usize;
+        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    pub(crate) fn put_entry(&mut self, sector: u32, entry: Entry) {
+        self.put(OTADATA + sector * 0x1000, &entry.emit());
+    }
+
+    pub(crate) fn entries(&self) -> [Entry; 2] {
+        [OTADATA, OTADATA + 0x1000].map(|at| {
+            let bytes = self.bytes[at as usize..].first_chunk::<ENTRY_LEN>();
+            Entry::parse(bytes.unwrap())
+        })
+    }
+
+    /// An image that verifies, with a descriptor of this secure version.
+    pub(crate) fn put_image(&mut self, partition: &Partition, secure_version: u32) {
+        self.put(partition.offset, &[0xE9]);
+        let at = partition.offset + app_desc::OFFSET;
+        self.put(at, &[0; app_desc::LEN]);
+        self.put(at, &app_desc::MAGIC.to_le_bytes());
+        self.put(at + 4, &secure_version.to_le_bytes());
+    }
+
+    pub(crate) fn table(&self) -> [u8; TABLE_LEN] {
+        *self.bytes[DEFAULT_TABLE_OFFSET as usize..]
+            .first_chunk()
+            .unwrap()
+    }
+
+    fn operate(&mut self) -> Result<(), NorFlashErrorKind> {
+        if self.failed {
+            self.after_failure += 1;
+        }
+        if let Some(left) = self.power.checked_sub(1) {
+            self.power = left;
+            Ok(())
+        } else {
+            self.failed = true;
+            Err(NorFlashErrorKind::Other)
+        }
+    }
+}
+
+impl ErrorType for Ram {
+    type Error = NorFlashErrorKind;
+}
+
+impl ReadNorFlash for Ram {
+    const READ_SIZE: usize = 1;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
+        self.reads += 1;
+        if self.failed && self.dead_reads {
+            self.after_failure += 1;
+            return Err(NorFlashErrorKind::Other);
+        }
+        check_read(self, offset, bytes.len())?;
+        let at = offset as usize;
+        bytes.copy_from_slice(&self.bytes[at..at + bytes.len()]);
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl NorFlash for Ram {
+    const WRITE_SIZE: usize = 1;
+    const ERASE_SIZE: usize = 4096;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
+        check_erase(self, from, to)?;
+        self.operate()?;
+        self.ops.push(Op::Erase { from, to });
+        self.bytes[from as usize..to as usize].fill(0xFF);
+        Ok(())
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        check_write(self, offset, bytes.len())?;
+        self.operate()?;
+        let (at, len) = (offset, bytes.len());
+        self.ops.push(Op::Program { at, len });
+        for (cell, byte) in self.bytes[offset as usize..].iter_mut().zip(bytes) {
+            *cell &= byte;
+        }
+        Ok(())
+    }
+}
+
+/// An image verifies if it starts with the magic byte.
+pub(crate) struct FirstByte;
+
+impl<F: ReadNorFlash> VerifyImage<F> for FirstByte {
+    fn verify(
+        &mut self,
+        flash: &mut F,
+        at: Region,
+    ) -> Result<ImageMetadata, VerifyError<F::Error>> {
+        let refuse = |refusal| VerifyError {
+            at: at.offset,
+            refusal,
+        };
+        let mut first = [0];
+        flash
+            .read(at.offset, &mut first)
+            .map_err(|e| refuse(Refusal::Flash(e)))?;
+        match first {
+            [0xE9] => Ok(ImageMetadata {
+                region: at,
+                image_len: 1,
+                segments: 0,
+                hash: None,
+                secure_version: None,
+            }),
+            [found] => Err(refuse(Refusal::Magic { found })),
+        }
+    }
+}
+
+pub(crate) fn row(kind: Type, subtype: SubType, offset: u32, size: u32) -> Partition {
+    Partition {
+        kind,
+        subtype,
+        offset,
+        size,
+        label: Label([0; 16]),
+        flags: 0,
+    }
+}
+
+/// otadata, then the slots one after the other.
+pub(crate) fn partitions(slots: &[Slot]) -> Vec<Partition> {
+    let otadata = row(Type::DATA, SubType::OTA, OTADATA, 0x2000);
+    let places = (SLOT_SIZE..).step_by(SLOT_SIZE as usize);
+    let apps = slots
+        .iter()
+        .zip(places)
+        .map(|(slot, at)| row(Type::APP, slot.subtype(), at, SLOT_SIZE));
+    [otadata].into_iter().chain(apps).collect()
+}
+
+/// The partition of `slot` in a table made of `slots`.
+pub(crate) fn place(slots: &[Slot], slot: Slot) -> Partition {
+    let mut found = partitions(slots).into_iter();
+    found.find(|p| p.slot() == Some(slot)).unwrap()
+}
+
+pub(crate) fn entry(seq: u32, state: OtaState) -> Entry {
+    Entry::new(seq, state)
+}

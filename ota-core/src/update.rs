@@ -1,0 +1,240 @@
+//! The application's side: download an image, switch to it, confirm it or go back.
+//!
+//! [`Ota`] is ESP-IDF's `esp_ota_ops` over any NOR flash. Its methods are named as there, without
+//! `esp_ota_` and `get_`; they check their arguments in the same order, and each error maps to the
+//! same value ([`OtaError::esp_err`]). What is here is the stock behaviour, windows included;
+//! source: ESP-IDF `components/app_update/esp_ota_ops.c`.
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | `begin` | [`begin`](Ota::begin), [`resume`](Ota::resume), [`set_final_partition`](Ota::set_final_partition), [`abort`](Ota::abort) |
+//! | `write` | [`write`](Ota::write), [`write_with_offset`](Ota::write_with_offset) |
+//! | `end` | [`end`](Ota::end) |
+//! | `switch` | [`set_boot_partition`](Ota::set_boot_partition), [`boot_partition`](Ota::boot_partition), [`next_update_partition`](Ota::next_update_partition) |
+//! | `confirm` | [`mark_app_valid_cancel_rollback`](Ota::mark_app_valid_cancel_rollback), [`mark_app_invalid_rollback`](Ota::mark_app_invalid_rollback), [`erase_last_boot_app_partition`](Ota::erase_last_boot_app_partition) |
+//! | `query` | states and descriptions |
+//!
+//! # What differs from C
+//!
+//! - Checks for NULL are gone: no argument can be NULL.
+//! - Partitions are values and compare by what they say; C compares pointers into its table.
+//! - An error that is not the flash's is found before the flash is touched, unless a method says
+//!   otherwise. After an error of the flash nothing more is done to it, and the error is returned
+//!   at once; the one exception is stated at [`Ota::begin`].
+//! - Where C would stop with an assertion, or write a sequence number that selects the wrong slot,
+//!   there is an error instead.
+//! - Reads stay inside the partition: an otadata partition of less than two sectors counts as none.
+//!
+//! # The active entry is not the running slot
+//!
+//! Confirming, refusing and switching act on the *active* otadata entry, as in the reference. After
+//! a fallback that is not the entry of the image that runs.
+
+mod begin;
+mod confirm;
+mod end;
+mod error;
+mod handle;
+mod query;
+mod storage;
+mod switch;
+mod table_check;
+mod write;
+
+pub use begin::ImageSize;
+pub use error::{Inactive, OtaError, RangeError};
+pub use handle::Handle;
+
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+
+use crate::commit;
+use crate::efuse::SecureVersion;
+use crate::image::{Refusal, Target, VerifyError, VerifyImage};
+use crate::otadata::{Entry, MIN_SIZE};
+use crate::partition::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, Slot, SubType, Type};
+use handle::Handles;
+
+/// What the application was built with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AppConfig {
+    /// New images start monitored (`CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE`).
+    pub rollback: bool,
+    /// Images below the secure version in eFuse are refused, and erased
+    /// (`CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK`).
+    pub anti_rollback: bool,
+    /// The device.
+    pub target: Target,
+    /// Where the partition table is (`CONFIG_PARTITION_TABLE_OFFSET`); the bootloader's region ends
+    /// here.
+    pub table_offset: u32,
+    /// Size of the flash in bytes, for the check of a downloaded partition table.
+    pub flash_size: u32,
+    /// The flash encrypts: images are programmed in blocks of 16 bytes. (The encryption itself is
+    /// the flash's.)
+    pub flash_encryption: bool,
+}
+
+impl AppConfig {
+    /// The defaults of ESP-IDF: the table at 0x8000, and every option off.
+    #[must_use]
+    pub const fn new(target: Target, flash_size: u32) -> Self {
+        Self {
+            rollback: false,
+            anti_rollback: false,
+            target,
+            table_offset: DEFAULT_TABLE_OFFSET,
+            flash_size,
+            flash_encryption: false,
+        }
+    }
+
+    /// Anti-rollback cannot be had without rollback.
+    const fn monitors(&self) -> bool {
+        self.rollback || self.anti_rollback
+    }
+}
+
+/// The over-the-air update of one application.
+///
+/// It owns what it works on (hand in `&mut` to keep it) and room for `HANDLES` updates at a time.
+/// It holds nothing that outlives a reset: a new one is as good as the old.
+#[derive(Debug)]
+pub struct Ota<'t, F, V, S, const HANDLES: usize = 1> {
+    flash: F,
+    verifier: V,
+    efuse: S,
+    table: PartitionTable<'t>,
+    running: Partition,
+    config: AppConfig,
+    handles: Handles<HANDLES>,
+}
+
+impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
+    /// An updater for the application that runs from `running`. Touches no flash.
+    ///
+    /// `table` is what [`PartitionTable::for_application`] made of the table in flash.
+    pub const fn new(
+        flash: F,
+        verifier: V,
+        efuse: S,
+        table: PartitionTable<'t>,
+        running: Partition,
+        config: AppConfig,
+    ) -> Self {
+        Self {
+            flash,
+            verifier,
+            efuse,
+            table,
+            running,
+            config,
+            handles: Handles::NONE,
+        }
+    }
+
+    /// Gives back the flash, the verifier and the eFuse. Open handles are forgotten.
+    pub fn into_parts(self) -> (F, V, S) {
+        (self.flash, self.verifier, self.efuse)
+    }
+
+    /// The flash.
+    pub const fn flash(&mut self) -> &mut F {
+        &mut self.flash
+    }
+
+    /// The partition that the application runs from (`esp_ota_get_running_partition`).
+    ///
+    /// The reference finds it by the address of its own code: see [`partition_at`].
+    pub const fn running_partition(&self) -> Partition {
+        self.running
+    }
+
+    /// Number of OTA slots: `ota_0`, `ota_1`, … up to the first that is missing
+    /// (`esp_ota_get_app_partition_count`). The bootloader counts differently.
+    pub fn app_partition_count(&self) -> u32 {
+        self.table.ota_count()
+    }
+
+    /// The row of the table that `partition` describes (`esp_partition_verify`): same type,
+    /// subtype, place and label. An empty label matches any.
+    fn in_table(&self, partition: &Partition) -> Option<Partition> {
+        let label = partition.label.as_bytes();
+        self.table.iter().find(|row| {
+            row.kind == partition.kind
+                && row.subtype == partition.subtype
+                && row.region() == partition.region()
+                && (label.is_empty() || label == row.label.as_bytes())
+        })
+    }
+
+    fn is_running(&self, partition: &Partition) -> bool {
+        partition.kind == self.running.kind
+            && partition.subtype == self.running.subtype
+            && partition.region() == self.running.region()
+    }
+
+    /// The partition of OTA slot `slot`, the first if there are several.
+    fn ota_slot(&self, slot: u32) -> Option<Partition> {
+        let n = u8::try_from(slot).ok().filter(|&n| n < 16)?;
+        self.table.find(Type::APP, Some(SubType::ota(n)))
+    }
+
+    fn factory(&self) -> Option<Partition> {
+        self.table.find(Type::APP, Some(SubType::FACTORY))
+    }
+
+    /// otadata, unless it does not hold two entries.
+    fn otadata(&self) -> Option<Partition> {
+        self.table
+            .find(Type::DATA, Some(SubType::OTA))
+            .filter(|row| row.size >= MIN_SIZE)
+    }
+}
+
+impl<F: ReadNorFlash, V, S, const HANDLES: usize> Ota<'_, F, V, S, HANDLES> {
+    /// otadata and its entries; `None` without otadata.
+    fn read_otadata(&mut self) -> Result<Option<Otadata>, OtaError<F::Error>> {
+        let Some(partition) = self.otadata() else {
+            return Ok(None);
+        };
+        let entries = commit::read(&mut self.flash, partition.region()).map_err(OtaError::Flash)?;
+        Ok(Some((partition, entries)))
+    }
+}
+
+impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
+    Ota<'_, F, V, S, HANDLES>
+{
+    /// Whether the image of `partition` verifies.
+    fn verifies(&mut self, partition: &Partition) -> Result<bool, OtaError<F::Error>> {
+        match self.verifier.verify(&mut self.flash, partition.region()) {
+            Ok(_) => Ok(true),
+            Err(VerifyError {
+                refusal: Refusal::Flash(error),
+                ..
+            }) => Err(OtaError::Flash(error)),
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+/// The otadata partition and its two entries.
+type Otadata = (Partition, [Entry; 2]);
+
+/// The app partition that holds the flash address `address`, the first if several do.
+///
+/// With the address of the running code this is the running partition.
+#[must_use]
+pub fn partition_at(table: PartitionTable<'_>, address: u32) -> Option<Partition> {
+    table
+        .iter()
+        .find(|row| row.kind == Type::APP && row.region().contains(address, 1))
+}
+
+/// Whether an image can be staged there: an app partition `ota_0` to `ota_15`.
+fn is_ota(partition: &Partition) -> bool {
+    matches!(partition.slot(), Some(Slot::Ota(_)))
+}
+
+#[cfg(test)]
+mod tests;
