@@ -13,13 +13,31 @@ use crate::tear::Tear;
 pub enum Rule {
     /// A program can only clear bits.
     ClearsBitsOnly,
+    /// A word may be programmed so many times between erases.
+    ProgramLimit(u8),
+    /// One program command stays within a page; the address wraps at its end.
+    PageWrap,
+    /// The range is protected by the chip's block protection.
+    Protected,
+    /// While an erase is suspended, its range cannot be read or changed, and nothing else can be erased.
+    EraseSuspended,
+    /// There is no suspended erase to resume.
+    NothingSuspended,
 }
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Rule::ClearsBitsOnly => "a program can only clear bits, erase first",
-        })
+        match self {
+            Rule::ClearsBitsOnly => f.write_str("a program can only clear bits, erase first"),
+            Rule::ProgramLimit(1) => f.write_str("a word may be programmed once between erases"),
+            Rule::ProgramLimit(times) => {
+                write!(f, "a word may be programmed {times} times between erases")
+            }
+            Rule::PageWrap => f.write_str("a program command wraps at the end of its page"),
+            Rule::Protected => f.write_str("the range is protected"),
+            Rule::EraseSuspended => f.write_str("an erase is suspended"),
+            Rule::NothingSuspended => f.write_str("no erase is suspended"),
+        }
     }
 }
 
@@ -29,6 +47,8 @@ impl fmt::Display for Rule {
 pub enum FlashError {
     /// The power is off: cut, and not yet back on.
     PowerLost,
+    /// The processor was reset, and has not been restarted. The chip still has power.
+    Reset,
     /// The operation breaks a rule of the chip; nothing was changed.
     Rule {
         /// The rule.
@@ -64,6 +84,24 @@ pub enum FlashError {
         /// The unit in bytes.
         unit: u32,
     },
+    /// The chip, or its bus, reports failure. What the cells hold is for the caller to find out.
+    Failed {
+        /// What was asked.
+        kind: OpKind,
+        /// First byte.
+        addr: u32,
+        /// Length in bytes.
+        len: u32,
+    },
+    /// The check bits of a word do not fit its data: a torn word.
+    Ecc {
+        /// First byte of the read.
+        addr: u32,
+        /// Its length in bytes.
+        len: u32,
+        /// First byte of the word.
+        at: u32,
+    },
     /// The armed cut does not fit the operation it met; nothing was changed and the power stays on.
     CutDoesNotFit {
         /// The armed tear.
@@ -81,6 +119,7 @@ impl fmt::Display for FlashError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FlashError::PowerLost => f.write_str("the power is off"),
+            FlashError::Reset => f.write_str("the processor is in reset"),
             FlashError::Rule {
                 rule,
                 kind,
@@ -110,6 +149,15 @@ impl fmt::Display for FlashError {
                 write!(
                     f,
                     "{kind} {addr:#x}+{len:#x} is not aligned to {unit:#x} bytes"
+                )
+            }
+            FlashError::Failed { kind, addr, len } => {
+                write!(f, "{kind} {addr:#x}+{len:#x} failed, says the chip")
+            }
+            FlashError::Ecc { addr, len, at } => {
+                write!(
+                    f,
+                    "read {addr:#x}+{len:#x}: the check bits of the word at {at:#x} do not fit its data"
                 )
             }
             FlashError::CutDoesNotFit {

@@ -1,24 +1,38 @@
-//! The powered device: rules, cuts, device time, counters and trace around a [`State`].
+//! The powered device: rules, cuts, failures, device time, counters and trace around a [`State`].
 
+mod erase;
+mod failures;
+mod power;
+mod program;
+mod read;
 mod storage;
 
+use std::ops::Range;
+
+pub use self::power::Cut;
+
+use self::failures::StuckBits;
+use self::power::{Armed, Power, Running};
+use crate::adversary::Adversary;
+use crate::cipher::Cipher;
 use crate::error::{FlashError, Rule};
+use crate::fault::{Fault, Symptom};
 use crate::geometry::SpiNor;
 use crate::observer::Observer;
 use crate::op::{Op, OpKind};
-use crate::profile::Profile;
+use crate::profile::{Pace, Profile};
 use crate::state::State;
 use crate::stats::Stats;
-use crate::tear::Tear;
-use crate::trace::{Entry, Trace};
+use crate::trace::{Entry, Outcome, Recording, Trace};
 
-/// One loss of power, armed in advance.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Cut {
-    /// The operation of the chip it hits, counted from 0 since power-on.
-    pub op: u64,
-    /// What it leaves behind of it.
-    pub tear: Tear,
+/// In which order a driver erases a range of several blocks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum EraseOrder {
+    /// From the lowest address.
+    #[default]
+    Up,
+    /// From the highest address.
+    Down,
 }
 
 /// A simulated NOR flash with its power on, until a cut.
@@ -29,15 +43,33 @@ pub struct Cut {
 #[derive(Clone, Debug)]
 pub struct Flash<O = (), G = SpiNor> {
     profile: Profile<G>,
+    cipher: Option<Cipher>,
     state: State,
     observer: O,
-    dead: bool,
-    /// Operations since power-on.
+    adversary: Adversary,
+    pace: Pace,
+    strict: bool,
+    erase_order: EraseOrder,
+    /// Something beyond a plain program or read is set up: take the careful way.
+    careful: bool,
+    power: Power,
+    /// Operations and reads since power-on.
     ops: u64,
+    reads: u64,
     boot: u32,
-    cut: Option<Cut>,
+    /// Device time at power-on.
+    booted: u64,
+    armed: Option<Armed>,
     fired: bool,
-    recording: bool,
+    /// An operation that the chip finishes alone, or that is suspended.
+    running: Option<Running>,
+    suspended: Option<Op>,
+    faults: Vec<Fault>,
+    faults_fired: u64,
+    stuck: Vec<StuckBits>,
+    symptom: Option<Symptom>,
+    protected: Vec<Range<u32>>,
+    recording: Recording,
     stats: Stats,
     wear: Vec<u32>,
     trace: Trace,
@@ -50,7 +82,7 @@ impl<G> Flash<(), G> {
         Flash::with_observer(profile, state, ())
     }
 
-    /// A chip with contents. Their size counts, not the profile's.
+    /// A chip with contents. Their size counts, not the profile's; the profile's physics count.
     pub fn with_state(profile: Profile<G>, state: State) -> Self {
         Flash::with_observer(profile, state, ())
     }
@@ -58,27 +90,79 @@ impl<G> Flash<(), G> {
 
 impl<O: Observer, G> Flash<O, G> {
     /// A chip with contents and someone who watches it.
-    pub fn with_observer(profile: Profile<G>, state: State, observer: O) -> Self {
+    pub fn with_observer(profile: Profile<G>, mut state: State, observer: O) -> Self {
+        state.set_physics(profile.physics());
         let sectors = state.size().div_ceil(state.sector()) as usize;
-        Flash {
+        let mut flash = Flash {
+            cipher: profile.rules().encryption.as_ref().map(Cipher::new),
             profile,
             state,
             observer,
-            dead: false,
+            adversary: Adversary::PerRead { seed: 0 },
+            pace: Pace::Typical,
+            strict: true,
+            erase_order: EraseOrder::default(),
+            careful: false,
+            power: Power::On,
             ops: 0,
+            reads: 0,
             boot: 0,
-            cut: None,
+            booted: 0,
+            armed: None,
             fired: false,
-            recording: true,
+            running: None,
+            suspended: None,
+            faults: Vec::new(),
+            faults_fired: 0,
+            stuck: Vec::new(),
+            symptom: None,
+            protected: Vec::new(),
+            recording: Recording::default(),
             stats: Stats::default(),
             wear: vec![0; sectors],
             trace: Trace::default(),
-        }
+        };
+        flash.take_care();
+        flash
     }
 
-    /// Records operations in the trace, or not. It does, unless told otherwise.
-    pub fn record(&mut self, on: bool) {
-        self.recording = on;
+    /// Sets who decides what weak bits read as. [`Adversary::PerRead`] with seed 0, unless told otherwise.
+    pub fn set_adversary(&mut self, adversary: Adversary) {
+        self.adversary = adversary;
+    }
+
+    /// Sets whether the chip takes typical or maximum times.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
+    /// Sets in which order a driver erases a range of several blocks. Upwards, unless told otherwise.
+    pub fn set_erase_order(&mut self, order: EraseOrder) {
+        self.erase_order = order;
+    }
+
+    /// Strict (the default): a breach of a rule is an error and changes nothing. Otherwise the chip does what such chips
+    /// do: a program ANDs, a page wraps, a protected range stays as it is.
+    pub fn set_strict(&mut self, strict: bool) {
+        self.strict = strict;
+        self.take_care();
+    }
+
+    /// Protects a range from programs and erases, as the block protection bits of the chip would.
+    pub fn protect(&mut self, range: Range<u32>) {
+        self.protected.push(range);
+        self.take_care();
+    }
+
+    /// Takes all protection away.
+    pub fn unprotect(&mut self) {
+        self.protected.clear();
+        self.take_care();
+    }
+
+    /// Records in the trace, or not. [`Recording::Ops`], unless told otherwise.
+    pub fn record(&mut self, recording: impl Into<Recording>) {
+        self.recording = recording.into();
     }
 
     /// Its profile.
@@ -142,39 +226,22 @@ impl<O: Observer, G> Flash<O, G> {
         self.ops
     }
 
-    /// Arms a cut. It replaces one that has not fired.
-    pub fn arm(&mut self, cut: Cut) {
-        self.cut = Some(cut);
-        self.fired = false;
+    /// Decides whether plain programs may take the short way.
+    fn take_care(&mut self) {
+        self.careful = O::OPS
+            || self.armed.is_some()
+            || self.running.is_some()
+            || self.suspended.is_some()
+            || !self.faults.is_empty()
+            || !self.stuck.is_empty()
+            || !self.protected.is_empty()
+            || !self.strict
+            || self.cipher.is_some()
+            || self.profile.physics().counted != 0
+            || self.power != Power::On;
     }
 
-    /// Whether the cut armed last has fired. A harness that never looks proves nothing.
-    pub fn fired(&self) -> bool {
-        self.fired
-    }
-
-    /// Whether the power is off.
-    pub fn dead(&self) -> bool {
-        self.dead
-    }
-
-    /// Turns the power on (off and on, if it is on). Operations count from 0 again; a cut that has not fired is
-    /// disarmed.
-    pub fn power_on(&mut self) {
-        self.dead = false;
-        self.ops = 0;
-        self.boot += 1;
-        self.cut = None;
-    }
-
-    fn alive(&self) -> Result<(), FlashError> {
-        if self.dead {
-            Err(FlashError::PowerLost)
-        } else {
-            Ok(())
-        }
-    }
-
+    #[inline]
     fn check(&self, kind: OpKind, addr: u32, len: u64, unit: usize) -> Result<(), FlashError> {
         self.alive()?;
         let size = self.state.size();
@@ -198,139 +265,77 @@ impl<O: Observer, G> Flash<O, G> {
         Ok(())
     }
 
-    /// One page program: within bounds, within one page, power on.
-    #[inline]
-    fn program(&mut self, addr: u32, data: &[u8]) -> Result<(), FlashError> {
-        #[allow(clippy::cast_possible_truncation)] // within one page
-        let len = data.len() as u32;
-        let duration = self.profile.program_time(len);
-        let broken = |at: usize| {
-            #[allow(clippy::cast_possible_truncation)] // within one page
-            let at = addr + at as u32;
-            FlashError::Rule {
-                rule: Rule::ClearsBitsOnly,
-                kind: OpKind::Program,
+    /// Rules about where: protection and suspended erases.
+    fn check_place(&self, kind: OpKind, addr: u32, len: u32) -> Result<(), FlashError> {
+        let overlap =
+            |range: &Range<u32>| addr < range.end && range.start < addr.saturating_add(len);
+        let broken = |rule, from: u32| {
+            Err(FlashError::Rule {
+                rule,
+                kind,
                 addr,
                 len,
-                at,
-            }
+                at: addr.max(from),
+            })
         };
-        let mut watched = None;
-        if O::OPS || self.cut_is_due() {
-            // Only an operation that the chip accepts is announced, or cut.
-            self.state.check_program(addr, data).map_err(broken)?;
-            let op = watched.insert(Op::program(addr, data));
-            self.state.seal();
-            self.observer.before(&self.state, op);
-            if self.cut_is_due() {
-                return self.fire(op, duration);
-            }
+        if kind != OpKind::Read
+            && self.strict
+            && let Some(range) = self.protected.iter().find(|range| overlap(range))
+        {
+            return broken(Rule::Protected, range.start);
         }
-        self.state.program_strict(addr, data).map_err(broken)?;
-        self.note(OpKind::Program, addr, len, data, duration, None);
-        self.stats.programs += 1;
-        self.stats.bytes_programmed += u64::from(len);
-        if let Some(op) = &watched {
-            self.observer.after(&self.state, op);
+        if let Some(op) = &self.suspended {
+            let range = op.addr()..op.addr() + op.len();
+            if kind == OpKind::Erase || overlap(&range) {
+                return broken(Rule::EraseSuspended, range.start);
+            }
         }
         Ok(())
     }
 
-    /// One erase: within bounds, aligned, power on.
-    fn erase_block(&mut self, addr: u32, len: u32) -> Result<(), FlashError> {
-        let duration = self.profile.erase_time(len);
-        let op = Op::erase(addr, len);
-        if O::OPS {
-            self.state.seal();
-            self.observer.before(&self.state, &op);
-        }
-        if self.cut_is_due() {
-            self.worn(addr, len);
-            return self.fire(&op, duration);
-        }
-        self.state.erase(addr, len);
-        self.worn(addr, len);
-        self.note(OpKind::Erase, addr, len, &[], duration, None);
-        self.stats.erases += 1;
-        self.stats.bytes_erased += u64::from(len);
-        if O::OPS {
-            self.observer.after(&self.state, &op);
-        }
-        Ok(())
+    /// Whether protection silently keeps an operation away, on a chip that is not strict about it.
+    fn is_protected(&self, addr: u32, len: u32) -> bool {
+        self.protected
+            .iter()
+            .any(|range| addr < range.end && range.start < addr.saturating_add(len))
     }
 
-    fn worn(&mut self, addr: u32, len: u32) {
-        let sector = self.state.sector();
-        let (from, to) = (
-            (addr / sector) as usize,
-            ((addr + len).div_ceil(sector)) as usize,
-        );
-        for count in &mut self.wear[from..to] {
-            *count += 1;
-        }
-    }
-
+    /// Counts and records an operation that was acknowledged as asked.
     #[inline]
-    fn cut_is_due(&self) -> bool {
-        self.cut.is_some_and(|cut| cut.op == self.ops)
-    }
-
-    #[cold]
-    fn fire(&mut self, op: &Op, duration: u64) -> Result<(), FlashError> {
-        let Some(Cut { tear, .. }) = self.cut.take() else {
-            return Ok(());
-        };
-        if !tear.applies_to(op) {
-            return Err(FlashError::CutDoesNotFit {
-                tear,
-                kind: op.kind(),
-                addr: op.addr(),
-                len: op.len(),
-            });
-        }
-        self.state.tear(op, tear);
-        self.note(
-            op.kind(),
-            op.addr(),
-            op.len(),
-            op.data(),
-            duration,
-            Some(tear),
-        );
-        self.stats.cuts += 1;
-        self.fired = true;
-        self.dead = true;
-        Err(FlashError::PowerLost)
-    }
-
-    #[inline]
-    fn note(
-        &mut self,
-        kind: OpKind,
-        addr: u32,
-        len: u32,
-        data: &[u8],
-        duration: u64,
-        cut: Option<Tear>,
-    ) {
-        if self.recording {
-            let (index, start, boot) = (self.ops, self.stats.device_time, self.boot);
-            self.trace.push(
-                Entry {
-                    index,
-                    start,
-                    duration,
-                    data_at: 0,
-                    boot,
-                    addr,
-                    len,
-                    kind,
-                    cut,
-                },
-                data,
-            );
+    fn note(&mut self, kind: OpKind, addr: u32, len: u32, data: &[u8], duration: u64) {
+        if self.recording != Recording::Off {
+            let entry = self.entry(kind, addr, len, duration);
+            self.trace.push(entry, data);
         }
         self.ops += 1;
         self.stats.device_time += duration;
+    }
+
+    #[cold]
+    fn note_with(&mut self, op: &Op, duration: u64, outcome: Outcome) {
+        if self.recording != Recording::Off {
+            let entry = self.entry(op.kind(), op.addr(), op.len(), duration);
+            self.trace.push_with(entry, op.data(), outcome);
+        }
+        self.ops += 1;
+        self.stats.device_time += duration;
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // nobody watches four thousand million operations
+    fn entry(&self, kind: OpKind, addr: u32, len: u32, duration: u64) -> Entry {
+        let index = if kind == OpKind::Read {
+            self.reads
+        } else {
+            self.ops
+        } as u32;
+        Entry {
+            start: self.stats.device_time,
+            duration,
+            index,
+            boot: self.boot,
+            addr,
+            len,
+            kind,
+        }
     }
 }

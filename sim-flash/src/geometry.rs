@@ -1,4 +1,7 @@
 //! Geometries: what the `embedded-storage` traits state as constants.
+//!
+//! A profile carries its geometry in its type, so a [`Flash`](crate::Flash) made from it has the right `WRITE_SIZE`. For
+//! a kind of flash that is not here, implement [`Geometry`] for a type of your own.
 
 /// The constants of the `embedded-storage` traits for one kind of flash.
 pub trait Geometry {
@@ -13,14 +16,43 @@ pub trait Geometry {
 /// A kind of flash that may be programmed again without an erase.
 pub trait Multiwrite: Geometry {}
 
-/// Serial NOR: bytes, 4 KiB sectors, bits cleared as often as one likes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SpiNor {}
+macro_rules! geometry {
+    ($(#[$doc:meta])* $name:ident, $write:literal, $erase:literal $(, $multi:ident)?) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum $name {}
 
-impl Geometry for SpiNor {
-    const READ: usize = 1;
-    const WRITE: usize = 1;
-    const ERASE: usize = 4096;
+        impl Geometry for $name {
+            const READ: usize = 1;
+            const WRITE: usize = $write;
+            const ERASE: usize = $erase;
+        }
+
+        $(impl $multi for $name {})?
+    };
 }
 
-impl Multiwrite for SpiNor {}
+geometry! {
+    /// Serial NOR: bytes, 4 KiB sectors, bits cleared as often as one likes.
+    SpiNor, 1, 4096, Multiwrite
+}
+geometry! {
+    /// Serial NOR behind a ROM that programs whole pages of 256 bytes.
+    RomPages, 256, 4096, Multiwrite
+}
+geometry! {
+    /// Words of 32 bits that may be programmed a few times, 4 KiB pages.
+    Words, 4, 4096, Multiwrite
+}
+geometry! {
+    /// Double words of 64 bits with ECC, programmed once, 2 KiB pages.
+    EccDoubleWords, 8, 2048
+}
+geometry! {
+    /// Serial NOR behind encryption in rows of 16 bytes.
+    EncryptedRows16, 16, 4096
+}
+geometry! {
+    /// Serial NOR behind encryption in rows of 32 bytes.
+    EncryptedRows32, 32, 4096
+}

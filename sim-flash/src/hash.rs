@@ -17,7 +17,20 @@ pub const GRANULE: u32 = 32;
 
 pub(crate) const GRANULE_LEN: usize = GRANULE as usize;
 
+// Seeds that keep what is hashed about a place apart: its cells, and what is known of them besides.
 const SOLID: u64 = 0x6272_6f77_6e6f_7574;
+pub(crate) const WEAK: u64 = 0x7765_616b_2062_6974;
+pub(crate) const TRUST: u64 = 0x756e_7472_7573_7400;
+pub(crate) const PROGRAMS: u64 = 0x7072_6f67_7261_6d73;
+pub(crate) const ECC: u64 = 0x6563_6320_6661_756c;
+
+/// The hash of something known about the cells at `addr`; 0 if it is all zero.
+pub(crate) fn of_overlay(domain: u64, addr: u32, bytes: &[u8]) -> u128 {
+    if bytes.iter().all(|byte| *byte == 0) {
+        return 0;
+    }
+    xxh3_128_with_seed(bytes, domain ^ (u64::from(addr) << 8))
+}
 
 /// The sum of the hashes of the granules in `bytes`, which start at `addr`.
 ///

@@ -1,4 +1,4 @@
-//! Observers: who watches a flash while it works.
+//! Observers: who watches a flash while it works, and decides what weak bits read as.
 
 use crate::op::Op;
 use crate::state::State;
@@ -24,6 +24,13 @@ pub trait Observer {
     /// `len` bytes at `addr` are being read.
     fn read(&mut self, addr: u32, len: u32) {
         let _ = (addr, len);
+    }
+
+    /// A read at `addr` met weak bits: those set in `weak`. `out` holds what the flash's
+    /// [`Adversary`](crate::Adversary) made of them and may be changed; only weak bits count. This is where an explorer
+    /// branches. On an encrypted flash, cells are meant and not the decrypted bytes.
+    fn weak(&mut self, addr: u32, weak: &[u8], out: &mut [u8]) {
+        let _ = (addr, weak, out);
     }
 }
 

@@ -1,61 +1,133 @@
-//! Profiles: chips as data.
+//! Profiles: chips as data. What size, which rules, how long, and where each number comes from.
 
+mod builder;
+mod preset;
+mod sfdp;
+mod timing;
+
+use std::fmt;
 use std::marker::PhantomData;
 
-use crate::geometry::SpiNor;
-use crate::state::State;
+pub use self::builder::{ProfileBuilder, ProfileError};
+pub use self::sfdp::SfdpError;
+pub use self::timing::{EraseKind, Pace, Span, Timing};
 
-/// Typical times of a chip in nanoseconds of device time.
+use crate::geometry::SpiNor;
+use crate::state::{Physics, State};
+
+/// What a chip forbids, and what its cells are prone to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Timing {
-    /// Programming the first byte of a page.
-    pub program_first: u64,
-    /// Every further byte, until `program_page` is reached.
-    pub program_next: u64,
-    /// Programming a whole page.
-    pub program_page: u64,
-    /// Erase sizes in bytes with their times, smallest first.
-    pub erases: Vec<(u32, u64)>,
-    /// Fixed cost of a read: command, address, dummy cycles.
-    pub read_command: u64,
-    /// Bus time per byte, in picoseconds.
-    pub read_byte_ps: u64,
+#[allow(clippy::struct_excessive_bools)] // independent facts about a chip
+pub struct Rules {
+    /// Programming a weak bit to 0, to completion, makes it solid. Part of every guarantee.
+    pub reprogram_heals: bool,
+    /// How often a word may be programmed between erases.
+    pub limit: Option<ProgramLimit>,
+    /// Words carry check bits: a torn word is a read error.
+    pub ecc: bool,
+    /// Data is encrypted on its way to the flash.
+    pub encryption: Option<Encryption>,
+    /// Words that were never programmed since their erase read as anything.
+    pub erased_undefined: bool,
+    /// A cut program may disturb the rest of its page and sector (Microchip on SST26VF016B).
+    pub program_disturb: bool,
+    /// An over-erased sector may disturb its neighbours (US 6381175).
+    pub over_erase: bool,
+}
+
+impl Rules {
+    pub(crate) const SPI_NOR: Rules = Rules {
+        reprogram_heals: true,
+        limit: None,
+        ecc: false,
+        encryption: None,
+        erased_undefined: false,
+        program_disturb: true,
+        over_erase: false,
+    };
+}
+
+/// How often a word may be programmed between erases.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProgramLimit {
+    /// Bytes per word: a power of two of at least 4.
+    pub word: u32,
+    /// Programs allowed.
+    pub times: u8,
+    /// Whether one more program of all zeros is allowed.
+    pub zeros: bool,
+}
+
+/// Transparent encryption: each row is encrypted with its address, so a changed bit garbles 16 bytes.
+///
+/// The cipher is AES-256 in XEX mode over blocks of 16 bytes, tweaked with the address of the block. It stands in for
+/// what chips do (it is not bit-compatible with any): equal in what matters, that ciphertext is what the cells hold.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Encryption {
+    /// Bytes per row: 16 or 32.
+    pub row: u32,
+    /// The key.
+    pub key: [u8; 32],
+}
+
+impl fmt::Debug for Encryption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encryption")
+            .field("row", &self.row)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a number comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Source {
+    /// Which numbers.
+    pub what: String,
+    /// Where they are from.
+    pub from: String,
 }
 
 /// A chip as data. `G` is what its `embedded-storage` traits say about it.
-#[derive(Clone, Debug)]
 pub struct Profile<G = SpiNor> {
     pub(crate) name: String,
     pub(crate) size: u32,
     pub(crate) sector: u32,
     pub(crate) page: u32,
+    pub(crate) endurance: u32,
     pub(crate) timing: Timing,
-    pub(crate) geometry: PhantomData<G>,
+    pub(crate) rules: Rules,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) geometry: PhantomData<fn() -> G>,
 }
 
-impl Profile<SpiNor> {
-    /// Winbond W25Q64JV: 8 MiB, pages of 256 bytes, sectors of 4 KiB, blocks of 32 and 64 KiB.
-    ///
-    /// Times are the typical ones of its datasheet.
-    pub fn w25q64jv() -> Self {
-        const US: u64 = 1_000;
-        const MS: u64 = 1_000 * US;
+impl<G> Clone for Profile<G> {
+    fn clone(&self) -> Self {
         Profile {
-            name: "w25q64jv".to_owned(),
-            size: 8 << 20,
-            sector: 4096,
-            page: 256,
-            timing: Timing {
-                program_first: 32 * US,
-                program_next: 3 * US,
-                program_page: 400 * US,
-                erases: vec![(4096, 45 * MS), (32 << 10, 120 * MS), (64 << 10, 150 * MS)],
-                read_command: 200,
-                read_byte_ps: 25_000,
-            },
+            name: self.name.clone(),
+            size: self.size,
+            sector: self.sector,
+            page: self.page,
+            endurance: self.endurance,
+            timing: self.timing.clone(),
+            rules: self.rules.clone(),
+            sources: self.sources.clone(),
             geometry: PhantomData,
         }
+    }
+}
+
+impl<G> fmt::Debug for Profile<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Profile")
+            .field("name", &self.name)
+            .field("size", &self.size)
+            .field("sector", &self.sector)
+            .field("page", &self.page)
+            .field("endurance", &self.endurance)
+            .field("timing", &self.timing)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,9 +152,24 @@ impl<G> Profile<G> {
         self.page
     }
 
+    /// Erases a sector is specified for.
+    pub fn endurance(&self) -> u32 {
+        self.endurance
+    }
+
     /// Its times.
     pub fn timing(&self) -> &Timing {
         &self.timing
+    }
+
+    /// Its rules.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Where each number comes from.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
     }
 
     /// The same chip with another capacity, rounded down to whole sectors.
@@ -92,39 +179,28 @@ impl<G> Profile<G> {
         self
     }
 
-    /// An erased flash of this chip's size.
+    /// The same chip, whose cells programming over weak bits heals, or not.
+    #[must_use]
+    pub fn with_reprogram_heals(mut self, heals: bool) -> Self {
+        self.rules.reprogram_heals = heals;
+        self
+    }
+
+    /// An erased flash of this chip's size and physics.
     pub fn erased(&self) -> State {
-        State::erased(self.size, self.sector)
+        let mut state = State::erased(self.size, self.sector);
+        state.set_physics(self.physics());
+        state
     }
 
-    #[inline]
-    pub(crate) fn program_time(&self, len: u32) -> u64 {
-        let t = &self.timing;
-        (t.program_first + t.program_next * u64::from(len.saturating_sub(1))).min(t.program_page)
-    }
-
-    pub(crate) fn erase_time(&self, len: u32) -> u64 {
-        self.timing
-            .erases
-            .iter()
-            .find(|(size, _)| *size == len)
-            .map_or(0, |(_, time)| *time)
-    }
-
-    /// The largest erase that starts at `addr` and ends by `to`.
-    pub(crate) fn erase_at(&self, addr: u32, to: u32) -> u32 {
-        let fits = |size: &u32| addr.is_multiple_of(*size) && *size <= to - addr;
-        self.timing
-            .erases
-            .iter()
-            .rev()
-            .map(|(size, _)| *size)
-            .find(fits)
-            .unwrap_or(self.sector)
-    }
-
-    #[inline]
-    pub(crate) fn read_time(&self, len: usize) -> u64 {
-        self.timing.read_command + self.timing.read_byte_ps * len as u64 / 1_000
+    pub(crate) fn physics(&self) -> Physics {
+        let word = self.rules.limit.map_or(4, |limit| limit.word);
+        let counted = self.rules.limit.is_some() || self.rules.ecc || self.rules.erased_undefined;
+        Physics {
+            reprogram_heals: self.rules.reprogram_heals,
+            page: self.page,
+            counted: if counted { word } else { 0 },
+            ecc: self.rules.ecc,
+        }
     }
 }

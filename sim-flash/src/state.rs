@@ -4,51 +4,97 @@
 //! everything and costs two reference counts; the first change after it copies one leaf. Work on the open leaf never
 //! touches the tree, which is what makes page programs cheap and crash states cheaper still.
 //!
-//! A state has no wear and no clock. It obeys physics (a program only clears bits) but no rules of any chip; those are
-//! the business of [`Flash`](crate::Flash).
+//! A leaf is pristine bytes, one bit of trust per granule, and sparse overlays: weak bits, and what chips with
+//! write-once or counted words know of them. A state has no wear and no clock. It obeys physics (a program only
+//! clears bits) but no rules of any chip; those are the business of [`Flash`](crate::Flash).
 
+mod change;
+mod facts;
+mod identity;
 mod leaf;
+mod overlay;
+mod sums;
 mod tree;
 
-use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
-use self::leaf::{LEAF, LEAF_LEN, Leaf};
-use self::tree::{FAN, Tree};
+pub(crate) use self::leaf::LEAF;
+use self::leaf::{LEAF_LEN, Leaf};
+use self::tree::{SharedLeaf, Tree};
 use crate::hash;
-use crate::op::Op;
-use crate::tear::Tear;
 
 const NONE_OPEN: usize = usize::MAX;
+
+/// What a chip's cells do, as far as it shows in their contents.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Physics {
+    /// A completed program of a weak bit to 0 makes it solid.
+    pub(crate) reprogram_heals: bool,
+    /// Bytes per page.
+    pub(crate) page: u32,
+    /// Programs are counted per unit of so many bytes (a power of two of at least 4), or not at all (0).
+    pub(crate) counted: u32,
+    /// Units carry check bits: a torn unit cannot be read.
+    pub(crate) ecc: bool,
+}
+
+impl Physics {
+    pub(crate) const SPI_NOR: Physics = Physics {
+        reprogram_heals: true,
+        page: 256,
+        counted: 0,
+        ecc: false,
+    };
+}
 
 /// The contents of a flash at one moment.
 #[derive(Clone)]
 pub struct State {
     size: u32,
     sector: u32,
+    physics: Physics,
     tree: Tree,
     /// The leaf number in `open`; what the tree holds there is out of date.
     open_index: usize,
-    /// `None` is erased.
-    open: Option<Arc<Leaf>>,
+    /// The open leaf as its own, changeable at no cost, or as it came from the tree; neither is erased.
+    own: Option<Box<Leaf>>,
+    shared: Option<SharedLeaf>,
 }
 
 impl State {
     /// Bytes per granule, the unit of hashing and of trust.
     pub const GRANULE: u32 = hash::GRANULE;
 
-    /// An erased flash of `size` bytes in sectors of `sector` bytes. A sector of 0 counts as 4096.
+    /// An erased serial NOR flash of `size` bytes in sectors of `sector` bytes. A sector of 0 counts as 4096.
+    ///
+    /// [`Profile::erased`](crate::Profile::erased) makes one for any chip.
     pub fn erased(size: u32, sector: u32) -> Self {
         let sector = if sector == 0 { LEAF_LEN } else { sector };
         let leaves = (size as usize).div_ceil(LEAF);
+        let tree = Tree::erased(leaves);
         State {
             size,
             sector,
-            tree: Tree::erased(leaves),
+            physics: Physics::SPI_NOR,
+            tree,
             open_index: NONE_OPEN,
-            open: None,
+            own: None,
+            shared: None,
         }
+    }
+
+    pub(crate) fn set_physics(&mut self, physics: Physics) {
+        self.physics = physics;
+    }
+
+    /// Sets whether programming a weak bit to 0, to completion, makes it solid (the default), or leaves it weak.
+    pub fn set_reprogram_heals(&mut self, heals: bool) {
+        self.physics.reprogram_heals = heals;
+    }
+
+    /// Whether programming a weak bit to 0, to completion, makes it solid.
+    pub fn reprogram_heals(&self) -> bool {
+        self.physics.reprogram_heals
     }
 
     /// Puts the open leaf back into the tree, so that clones made from now on share all of it.
@@ -69,148 +115,66 @@ impl State {
         self.sector
     }
 
-    /// The hash of one or more granules; see the free function of the same name.
+    /// The hash of one or more granules of solid cells; see the free function of the same name.
     #[inline]
     pub fn granule_hash(addr: u32, bytes: &[u8]) -> u128 {
         hash::granule_hash(addr, bytes)
     }
 
-    /// Copies the bytes at `addr` out. Bytes beyond the end of the flash read as 0xFF.
+    /// Copies the bytes at `addr` out; weak bits show what they lean to. Bytes beyond the end of the flash read as 0xFF.
     #[inline]
     pub fn read(&self, addr: u32, out: &mut [u8]) {
+        self.read_pristine(addr, out);
+    }
+
+    /// The same; whether nothing but pristine bytes is known of what was read.
+    #[inline]
+    pub(crate) fn read_pristine(&self, addr: u32, out: &mut [u8]) -> bool {
+        let mut pristine = true;
         let mut at = addr as usize;
         let mut out = out;
         while !out.is_empty() {
             let within = at % LEAF;
             let (here, rest) = out.split_at_mut((LEAF - within).min(out.len()));
             match self.leaf(at / LEAF) {
-                Some(leaf) => here.copy_from_slice(&leaf.bytes()[within..within + here.len()]),
+                Some(leaf) => {
+                    here.copy_from_slice(&leaf.bytes()[within..within + here.len()]);
+                    pristine &= leaf.overlay().is_none();
+                }
                 None => here.fill(0xFF),
             }
             at += here.len();
             out = rest;
         }
-    }
-
-    /// Sets bytes as a programmer's tool would, without any rule of NOR. Bytes beyond the end are left out.
-    pub fn load(&mut self, addr: u32, bytes: &[u8]) {
-        self.change(addr, bytes.len(), |at, cells| {
-            cells.copy_from_slice(&bytes[at..at + cells.len()]);
-        });
-    }
-
-    /// Carries an operation out completely: a program ANDs, an erase sets.
-    pub fn apply(&mut self, op: &Op) {
-        match op {
-            Op::Program { addr, data } => self.program(*addr, data),
-            Op::Erase { addr, len } => self.erase(*addr, *len),
-        }
-    }
-
-    /// Leaves behind what `tear` leaves behind of `op`. A tear that does not apply to `op` changes nothing.
-    pub fn tear(&mut self, op: &Op, tear: Tear) {
-        if !tear.applies_to(op) || tear.is_nothing() {
-            return;
-        }
-        if tear.is_complete() {
-            return self.apply(op);
-        }
-        #[allow(clippy::cast_possible_truncation)] // within one operation
-        self.change(op.addr(), op.len() as usize, |at, cells| {
-            tear.tear_cells(op, at as u32, cells);
-        });
-    }
-
-    pub(crate) fn program(&mut self, addr: u32, data: &[u8]) {
-        self.change(addr, data.len(), |at, cells| {
-            let len = cells.len();
-            for (cell, wanted) in cells.iter_mut().zip(&data[at..at + len]) {
-                *cell &= wanted;
-            }
-        });
-    }
-
-    /// Programs bytes that lie within one leaf, unless that would set a bit; then nothing changes and the offset of
-    /// the first such byte is returned.
-    #[inline]
-    pub(crate) fn program_strict(&mut self, addr: u32, data: &[u8]) -> Result<(), usize> {
-        let at = addr as usize % LEAF;
-        let leaf = self.open_leaf(addr as usize / LEAF);
-        clears_only(&leaf.bytes()[at..at + data.len()], data)?;
-        // No bit would be set, so `old & data` is `data`.
-        leaf.cells_mut(at, data.len()).copy_from_slice(data);
-        Ok(())
-    }
-
-    /// Whether a program within one leaf only clears bits; otherwise the offset of the first byte that does not.
-    pub(crate) fn check_program(&self, addr: u32, data: &[u8]) -> Result<(), usize> {
-        let at = addr as usize % LEAF;
-        match self.leaf(addr as usize / LEAF) {
-            Some(leaf) => clears_only(&leaf.bytes()[at..at + data.len()], data),
-            None => Ok(()),
-        }
-    }
-
-    pub(crate) fn erase(&mut self, addr: u32, len: u32) {
-        let from = addr as usize;
-        let to = from.saturating_add(len as usize).min(self.size as usize);
-        let (first, last) = (from.div_ceil(LEAF), to / LEAF);
-        if first * LEAF == from && last * LEAF == to && first < last {
-            self.erase_leaves(first, last);
-        } else {
-            self.change(addr, len as usize, |_, cells| cells.fill(0xFF));
-        }
-    }
-
-    fn erase_leaves(&mut self, first: usize, last: usize) {
-        if last - first == 1 {
-            self.open_at(first);
-            match self.open.as_mut().map(Arc::get_mut) {
-                Some(Some(leaf)) => leaf.erase(),
-                _ => self.open = None,
-            }
-            return;
-        }
-        if (first..last).contains(&self.open_index) {
-            self.close();
-        }
-        self.tree.erase(first, last);
-    }
-
-    /// Hands out the cells of a range for changing, leaf by leaf, with their offset in the range.
-    fn change(&mut self, addr: u32, len: usize, mut each: impl FnMut(usize, &mut [u8])) {
-        let from = addr as usize;
-        let to = from.saturating_add(len).min(self.size as usize);
-        let mut at = from;
-        while at < to {
-            let within = at % LEAF;
-            let here = (LEAF - within).min(to - at);
-            each(at - from, self.open_leaf(at / LEAF).cells_mut(within, here));
-            at += here;
-        }
+        pristine
     }
 
     #[inline]
     fn leaf(&self, index: usize) -> Option<&Leaf> {
-        if index == self.open_index {
-            self.open.as_deref()
-        } else {
-            self.tree.leaf(index).map(Arc::as_ref)
+        if index != self.open_index {
+            return self.tree.leaf(index).map(|leaf| leaf.as_ref().as_ref());
         }
+        self.own
+            .as_deref()
+            .or(self.shared.as_ref().map(|leaf| leaf.as_ref().as_ref()))
     }
 
     /// The leaf at `index`, open and for changing.
     #[inline]
     fn open_leaf(&mut self, index: usize) -> &mut Leaf {
         self.open_at(index);
-        Arc::make_mut(self.open.get_or_insert_with(|| Arc::new(Leaf::erased())))
+        let shared = &mut self.shared;
+        self.own.get_or_insert_with(|| match shared.take() {
+            Some(leaf) => Arc::try_unwrap(leaf).unwrap_or_else(|leaf| Box::clone(&leaf)),
+            None => Box::new(Leaf::erased()),
+        })
     }
 
     #[inline]
     fn open_at(&mut self, index: usize) {
         if self.open_index != index {
             self.close();
-            self.open = self.tree.check_out(index);
+            self.shared = self.tree.check_out(index);
             self.open_index = index;
         }
     }
@@ -218,128 +182,9 @@ impl State {
     #[cold]
     fn close(&mut self) {
         if self.open_index != NONE_OPEN {
-            self.tree.check_in(self.open_index, self.open.take());
+            let leaf = self.own.take().map(Arc::new).or(self.shared.take());
+            self.tree.check_in(self.open_index, leaf);
             self.open_index = NONE_OPEN;
         }
-    }
-
-    /// The hash of the whole contents. Equal contents, equal hash, however they came to be.
-    pub fn hash(&self) -> u128 {
-        let tree = self.tree.hash();
-        if self.open_index == NONE_OPEN {
-            return tree;
-        }
-        tree.wrapping_sub(self.tree.leaf_hash(self.open_index))
-            .wrapping_add(self.leaf_hash(self.open_index))
-    }
-
-    /// The hash of a range: the wrapping sum of [`State::granule_hash`] over its granules.
-    ///
-    /// The range is widened to whole granules. Sums are cached per page (256 bytes), per 4 KiB and per 128 KiB.
-    pub fn hash_range(&self, range: Range<u32>) -> u128 {
-        let from = range.start as usize / hash::GRANULE_LEN * hash::GRANULE_LEN;
-        let to = (range.end as usize).next_multiple_of(hash::GRANULE_LEN);
-        let to = to.min((self.size as usize).next_multiple_of(hash::GRANULE_LEN));
-        let mut sum = 0u128;
-        let mut at = from;
-        while at < to {
-            let index = at / LEAF;
-            let whole = to / LEAF;
-            if at.is_multiple_of(LEAF) && index < whole {
-                sum = sum.wrapping_add(self.hash_leaves(index, whole));
-                at = whole * LEAF;
-            } else {
-                let end = ((index + 1) * LEAF).min(to);
-                if let Some(leaf) = self.leaf(index) {
-                    sum = sum.wrapping_add(leaf.hash_part(
-                        leaf_addr(index),
-                        at % LEAF,
-                        end - index * LEAF,
-                    ));
-                }
-                at = end;
-            }
-        }
-        sum
-    }
-
-    fn hash_leaves(&self, from: usize, to: usize) -> u128 {
-        if !(from..to).contains(&self.open_index) {
-            return self.tree.hash_leaves(from, to);
-        }
-        self.tree
-            .hash_leaves(from, to)
-            .wrapping_sub(self.tree.leaf_hash(self.open_index))
-            .wrapping_add(self.leaf_hash(self.open_index))
-    }
-
-    fn leaf_hash(&self, index: usize) -> u128 {
-        self.leaf(index)
-            .map_or(0, |leaf| leaf.hash(leaf_addr(index)))
-    }
-}
-
-/// Whether programming `new` over `old` only clears bits; otherwise the offset of the first byte that does not.
-#[inline]
-fn clears_only(old: &[u8], new: &[u8]) -> Result<(), usize> {
-    let raised = old
-        .iter()
-        .zip(new)
-        .fold(0, |raised, (old, new)| raised | (new & !old));
-    if raised == 0 {
-        return Ok(());
-    }
-    Err(old
-        .iter()
-        .zip(new)
-        .position(|(old, new)| new & !old != 0)
-        .unwrap_or(0))
-}
-
-#[allow(clippy::cast_possible_truncation)] // leaves lie within a 32-bit address space
-fn leaf_addr(index: usize) -> u32 {
-    (index * LEAF) as u32
-}
-
-impl PartialEq for State {
-    /// By content; sharing makes it quick for states that are related.
-    fn eq(&self, other: &Self) -> bool {
-        if (self.size, self.sector) != (other.size, other.sector) {
-            return false;
-        }
-        let erased = [0xFF; LEAF];
-        let leaves = (self.size as usize).div_ceil(LEAF);
-        let mut index = 0;
-        while index < leaves {
-            let group = index / FAN;
-            let open_here = self.open_index / FAN == group || other.open_index / FAN == group;
-            if !open_here && self.tree.shares_group(&other.tree, group) {
-                index = (group + 1) * FAN;
-                continue;
-            }
-            let (a, b) = (self.leaf(index), other.leaf(index));
-            let same = match (a, b) {
-                (Some(a), Some(b)) => std::ptr::eq(a, b) || a.bytes() == b.bytes(),
-                (Some(leaf), None) | (None, Some(leaf)) => *leaf.bytes() == erased,
-                (None, None) => true,
-            };
-            if !same {
-                return false;
-            }
-            index += 1;
-        }
-        true
-    }
-}
-
-impl Eq for State {}
-
-impl fmt::Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State")
-            .field("size", &self.size)
-            .field("sector", &self.sector)
-            .field("hash", &format_args!("{:032x}", self.hash()))
-            .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,34 @@
-//! The trace: every operation of the chip, in order, with device time.
+//! The trace: what the chip did, in order, with device time.
+
+mod file;
+mod replay;
+
+use std::fmt;
+
+pub use self::file::ParseTraceError;
+pub use self::replay::ReplayError;
 
 use crate::op::{Op, OpKind};
 use crate::tear::Tear;
+
+/// How much a flash records in its trace.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Recording {
+    /// Nothing.
+    Off,
+    /// Programs with their data, and erases.
+    #[default]
+    Ops,
+    /// Reads as well, without their data.
+    All,
+}
+
+impl From<bool> for Recording {
+    /// Operations, or nothing.
+    fn from(on: bool) -> Self {
+        if on { Recording::Ops } else { Recording::Off }
+    }
+}
 
 /// How an operation ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -11,6 +38,33 @@ pub enum Outcome {
     Done,
     /// Cut; this is what it left behind.
     Cut(Tear),
+    /// The chip reported failure; this is what it left behind.
+    Failed(Tear),
+    /// A read failed.
+    ReadFailed,
+    /// Acknowledged, but this is what it left behind.
+    Silent(Tear),
+    /// The chip was busy and did not hear it; acknowledged.
+    Ignored,
+    /// Suspended; meanwhile the cells are so.
+    Suspended(Tear),
+    /// The processor was reset meanwhile; the chip completed it alone.
+    Reset,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Done => f.write_str("done"),
+            Outcome::Cut(tear) => write!(f, "cut:{tear}"),
+            Outcome::Failed(tear) => write!(f, "failed:{tear}"),
+            Outcome::ReadFailed => f.write_str("failed"),
+            Outcome::Silent(tear) => write!(f, "silent:{tear}"),
+            Outcome::Ignored => f.write_str("ignored"),
+            Outcome::Suspended(tear) => write!(f, "suspended:{tear}"),
+            Outcome::Reset => f.write_str("reset"),
+        }
+    }
 }
 
 /// One operation in the trace.
@@ -18,56 +72,60 @@ pub enum Outcome {
 pub struct Row<'t> {
     /// Which power-on it belongs to, from 0.
     pub boot: u32,
-    /// Its number since that power-on, from 0: what a cut counts.
-    pub index: u64,
-    /// Program or erase.
+    /// Its number since that power-on, from 0: what a cut counts. Reads are counted by themselves.
+    pub index: u32,
+    /// Read, program or erase.
     pub kind: OpKind,
     /// First byte.
     pub addr: u32,
     /// Length in bytes.
     pub len: u32,
-    /// The bytes to program; empty for an erase.
+    /// The bytes to program; empty for a read or an erase.
     pub data: &'t [u8],
     /// Device time at its start, in nanoseconds since the flash was made.
     pub start: u64,
-    /// Device time it took, in nanoseconds.
+    /// Device time it took, in nanoseconds; until the cut, if it was cut.
     pub duration: u64,
     /// How it ended.
     pub outcome: Outcome,
 }
 
 impl Row<'_> {
-    /// The operation itself.
-    pub fn op(&self) -> Op {
+    /// The operation itself; none for a read.
+    pub fn op(&self) -> Option<Op> {
         match self.kind {
-            OpKind::Program => Op::program(self.addr, self.data),
-            OpKind::Read | OpKind::Erase => Op::erase(self.addr, self.len),
+            OpKind::Program => Some(Op::program(self.addr, self.data)),
+            OpKind::Erase => Some(Op::erase(self.addr, self.len)),
+            OpKind::Read => None,
         }
     }
 }
 
+/// A row as it is kept: small, because there is one per operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
-    pub(crate) index: u64,
     pub(crate) start: u64,
     pub(crate) duration: u64,
-    pub(crate) data_at: usize,
+    pub(crate) index: u32,
     pub(crate) boot: u32,
     pub(crate) addr: u32,
     pub(crate) len: u32,
     pub(crate) kind: OpKind,
-    pub(crate) cut: Option<Tear>,
 }
 
-/// Operations in the order in which the chip carried them out.
+/// What the chip did, in order.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Trace {
     entries: Vec<Entry>,
+    /// The bytes of all programs, one after the other, and where those of each entry start.
     data: Vec<u8>,
+    starts: Vec<usize>,
+    /// Outcomes other than `Done`, with the place of their entry, in order.
+    outcomes: Vec<(usize, Outcome)>,
 }
 
 impl Trace {
-    /// How many operations it holds.
+    /// How many rows it holds.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -77,26 +135,45 @@ impl Trace {
         self.entries.is_empty()
     }
 
-    /// The operation at a place in the trace.
+    /// The row at a place in the trace.
     pub fn get(&self, place: usize) -> Option<Row<'_>> {
-        self.entries.get(place).map(|entry| self.row(entry))
+        self.entries.get(place).map(|entry| self.row(place, entry))
     }
 
-    /// All operations in order.
+    /// All rows in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Row<'_>> {
-        self.entries.iter().map(|entry| self.row(entry))
+        self.entries
+            .iter()
+            .enumerate()
+            .map(|(place, entry)| self.row(place, entry))
     }
 
     /// Forgets everything, keeping the memory.
     pub fn clear(&mut self) {
         self.entries.clear();
         self.data.clear();
+        self.starts.clear();
+        self.outcomes.clear();
     }
 
-    fn row(&self, entry: &Entry) -> Row<'_> {
-        let data = match entry.kind {
-            OpKind::Program => &self.data[entry.data_at..entry.data_at + entry.len as usize],
-            OpKind::Read | OpKind::Erase => &[],
+    /// A hash of everything in it. The same script with the same seeds gives the same hash on every machine.
+    pub fn hash(&self) -> u128 {
+        xxhash_rust::xxh3::xxh3_128(self.to_string().as_bytes())
+    }
+
+    fn row(&self, place: usize, entry: &Entry) -> Row<'_> {
+        let start = self.starts[place];
+        let end = self
+            .starts
+            .get(place + 1)
+            .copied()
+            .unwrap_or(self.data.len());
+        let outcome = match self
+            .outcomes
+            .binary_search_by_key(&place, |(place, _)| *place)
+        {
+            Ok(found) => self.outcomes[found].1,
+            Err(_) => Outcome::Done,
         };
         Row {
             boot: entry.boot,
@@ -104,17 +181,24 @@ impl Trace {
             kind: entry.kind,
             addr: entry.addr,
             len: entry.len,
-            data,
+            data: &self.data[start..end],
             start: entry.start,
             duration: entry.duration,
-            outcome: entry.cut.map_or(Outcome::Done, Outcome::Cut),
+            outcome,
         }
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, mut entry: Entry, data: &[u8]) {
-        entry.data_at = self.data.len();
+    pub(crate) fn push(&mut self, entry: Entry, data: &[u8]) {
+        self.starts.push(self.data.len());
         self.data.extend_from_slice(data);
         self.entries.push(entry);
+    }
+
+    pub(crate) fn push_with(&mut self, entry: Entry, data: &[u8], outcome: Outcome) {
+        if outcome != Outcome::Done {
+            self.outcomes.push((self.entries.len(), outcome));
+        }
+        self.push(entry, data);
     }
 }

@@ -41,7 +41,7 @@ fn contents(state: &State) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_state_is_a_byte_array_and_snapshots_are_independent(steps in proptest::collection::vec(step(), 1..60)) {

@@ -2,7 +2,7 @@
 
 use embedded_storage::nor_flash::{ErrorType, MultiwriteNorFlash, NorFlash, ReadNorFlash};
 
-use super::Flash;
+use super::{EraseOrder, Flash};
 use crate::error::FlashError;
 use crate::geometry::{Geometry, Multiwrite};
 use crate::observer::Observer;
@@ -18,13 +18,7 @@ impl<O: Observer, G: Geometry> ReadNorFlash for Flash<O, G> {
     #[inline]
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
         self.check(OpKind::Read, offset, bytes.len() as u64, G::READ)?;
-        #[allow(clippy::cast_possible_truncation)] // within a flash of less than 4 GiB
-        self.observer.read(offset, bytes.len() as u32);
-        self.state.read(offset, bytes);
-        self.stats.reads += 1;
-        self.stats.bytes_read += bytes.len() as u64;
-        self.stats.device_time += self.profile.read_time(bytes.len());
-        Ok(())
+        self.read_cells(offset, bytes)
     }
 
     fn capacity(&self) -> usize {
@@ -40,9 +34,12 @@ impl<O: Observer, G: Geometry> NorFlash for Flash<O, G> {
     fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
         let len = u64::from(to.saturating_sub(from));
         self.check(OpKind::Erase, from, len, G::ERASE)?;
+        if self.erase_order == EraseOrder::Down {
+            return self.erase_down(from, to);
+        }
         let mut at = from;
         while at < to {
-            let block = self.profile.erase_at(at, to);
+            let block = self.profile.timing.largest(at, to);
             self.erase_block(at, block)?;
             at += block;
         }
@@ -53,19 +50,7 @@ impl<O: Observer, G: Geometry> NorFlash for Flash<O, G> {
     #[inline]
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
         self.check(OpKind::Program, offset, bytes.len() as u64, G::WRITE)?;
-        let page = self.profile.page;
-        let (mut at, mut rest) = (offset, bytes);
-        while !rest.is_empty() {
-            let room = (page - at % page) as usize;
-            let (here, later) = rest.split_at(room.min(rest.len()));
-            self.program(at, here)?;
-            #[allow(clippy::cast_possible_truncation)] // within one page
-            {
-                at += here.len() as u32;
-            }
-            rest = later;
-        }
-        Ok(())
+        self.program(offset, bytes)
     }
 }
 

@@ -2,20 +2,24 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::hash::granule_hash;
+use super::overlay::Overlay;
+use crate::hash::{GRANULE_LEN, TRUST, granule_hash, of_overlay};
 
 /// Bytes per leaf. Sectors of the usual size are one leaf; smaller and larger ones work as well.
 pub(crate) const LEAF: usize = 4096;
 pub(crate) const LEAF_LEN: u32 = 4096;
 /// Bytes per cached hash.
-const PAGE: usize = 256;
+pub(crate) const PAGE: usize = 256;
 const PAGES: usize = LEAF / PAGE;
 
-/// 4 KiB of pristine cells.
+/// 4 KiB of pristine cells, and what is known of them besides.
 #[derive(Clone)]
 pub(crate) struct Leaf {
     bytes: [u8; LEAF],
     hashes: PageHashes,
+    /// One bit per granule: an operation on it since its last erase is not known to have completed.
+    untrusted: u128,
+    overlay: Option<Box<Overlay>>,
 }
 
 impl Leaf {
@@ -23,12 +27,23 @@ impl Leaf {
         Leaf {
             bytes: [0xFF; LEAF],
             hashes: PageHashes::erased(),
+            untrusted: 0,
+            overlay: None,
         }
     }
 
     #[inline]
     pub(crate) fn bytes(&self) -> &[u8; LEAF] {
         &self.bytes
+    }
+
+    #[inline]
+    pub(crate) fn overlay(&self) -> Option<&Overlay> {
+        self.overlay.as_deref()
+    }
+
+    pub(crate) fn untrusted(&self) -> u128 {
+        self.untrusted
     }
 
     /// The cells of `at..at + len` for changing; their hashes are forgotten.
@@ -38,13 +53,66 @@ impl Leaf {
         &mut self.bytes[at..at + len]
     }
 
+    /// The cells of `at..at + len` and the overlay of the leaf, for changing. Call [`Leaf::tidy`] afterwards.
+    pub(crate) fn all_mut(&mut self, at: usize, len: usize) -> (&mut [u8], &mut Overlay) {
+        self.hashes.forget(at, len);
+        (
+            &mut self.bytes[at..at + len],
+            self.overlay.get_or_insert_default(),
+        )
+    }
+
+    /// Drops an overlay that says nothing.
+    pub(crate) fn tidy(&mut self) {
+        if self.overlay.as_mut().is_some_and(|overlay| !overlay.tidy()) {
+            self.overlay = None;
+        }
+    }
+
+    /// Marks the granules of `at..at + len` as untrusted, or as trusted.
+    pub(crate) fn set_trust(&mut self, at: usize, len: usize, trusted: bool) {
+        if len == 0 {
+            return;
+        }
+        let (first, last) = (at / GRANULE_LEN, (at + len - 1) / GRANULE_LEN);
+        let mask = (u128::MAX << first) & (u128::MAX >> (LEAF / GRANULE_LEN - 1 - last));
+        if trusted {
+            self.untrusted &= !mask;
+        } else {
+            self.untrusted |= mask;
+        }
+    }
+
     /// All cells erased, in place.
     pub(crate) fn erase(&mut self) {
         self.bytes.fill(0xFF);
         self.hashes = PageHashes::erased();
+        self.untrusted = 0;
+        self.overlay = None;
     }
 
-    /// The hash of the whole leaf, which starts at `addr`.
+    /// Whether nothing distinguishes it from an erased leaf.
+    pub(crate) fn is_erased(&self) -> bool {
+        self.untrusted == 0 && self.overlay.is_none() && self.bytes == [0xFF; LEAF]
+    }
+
+    /// Whether both hold the same cells, and the same is known of them.
+    pub(crate) fn same(&self, other: &Leaf) -> bool {
+        self.bytes == other.bytes
+            && self.untrusted == other.untrusted
+            && self.overlay == other.overlay
+    }
+
+    /// The hash of which granules are untrusted.
+    pub(crate) fn trust_hash(&self, addr: u32) -> u128 {
+        if self.untrusted == 0 {
+            0
+        } else {
+            of_overlay(TRUST, addr, &self.untrusted.to_le_bytes())
+        }
+    }
+
+    /// The hash of all cells with their overlay, trust left out; the leaf starts at `addr`.
     pub(crate) fn hash(&self, addr: u32) -> u128 {
         (0..PAGES).fold(0, |sum: u128, page| {
             sum.wrapping_add(self.page_hash(addr, page))
@@ -61,7 +129,7 @@ impl Leaf {
             let part = if at.is_multiple_of(PAGE) && end == page_end {
                 self.page_hash(addr, at / PAGE)
             } else {
-                granule_hash(offset(addr, at), &self.bytes[at..end])
+                self.cells_hash(addr, at, end)
             };
             sum = sum.wrapping_add(part);
             at = end;
@@ -74,14 +142,22 @@ impl Leaf {
             return known;
         }
         let at = page * PAGE;
-        let hash = granule_hash(offset(addr, at), &self.bytes[at..at + PAGE]);
+        let hash = self.cells_hash(addr, at, at + PAGE);
         self.hashes.set(page, hash);
         hash
+    }
+
+    fn cells_hash(&self, addr: u32, from: usize, to: usize) -> u128 {
+        let cells = granule_hash(offset(addr, from), &self.bytes[from..to]);
+        match &self.overlay {
+            Some(overlay) => cells.wrapping_add(overlay.hash(addr, from, to - from)),
+            None => cells,
+        }
     }
 }
 
 #[allow(clippy::cast_possible_truncation)] // offsets within a leaf
-fn offset(addr: u32, at: usize) -> u32 {
+pub(crate) fn offset(addr: u32, at: usize) -> u32 {
     addr.wrapping_add(at as u32)
 }
 

@@ -1,24 +1,29 @@
 //! The persistent tree that holds the leaves: root, groups of 32, leaves of 4 KiB.
 //!
-//! An absent leaf or group is erased. Nodes cache the sum of their leaves' hashes.
+//! An absent leaf or group is erased. Nodes cache the sums of their leaves' hashes.
 
 use std::sync::{Arc, OnceLock};
 
 use super::leaf::{LEAF_LEN, Leaf};
+use super::sums::Sums;
+
+/// A leaf in the tree. The box lets it move in and out of the shared allocation without copying its cells.
+#[allow(clippy::redundant_allocation)]
+pub(crate) type SharedLeaf = Arc<Box<Leaf>>;
 
 /// Leaves per group.
 pub(crate) const FAN: usize = 32;
 
 #[derive(Clone, Default)]
 struct Group {
-    leaves: [Option<Arc<Leaf>>; FAN],
-    hash: OnceLock<u128>,
+    leaves: [Option<SharedLeaf>; FAN],
+    sums: OnceLock<Sums>,
 }
 
 #[derive(Clone, Default)]
 struct Root {
     groups: Vec<Option<Arc<Group>>>,
-    hash: OnceLock<u128>,
+    sums: OnceLock<Sums>,
 }
 
 /// All leaves of a flash. Cloning is one reference count.
@@ -37,34 +42,34 @@ impl Tree {
         Tree {
             root: Arc::new(Root {
                 groups: vec![None; leaves.div_ceil(FAN)],
-                hash: OnceLock::new(),
+                sums: OnceLock::new(),
             }),
         }
     }
 
     /// The leaf at `index`, if it is not erased.
     #[inline]
-    pub(crate) fn leaf(&self, index: usize) -> Option<&Arc<Leaf>> {
+    pub(crate) fn leaf(&self, index: usize) -> Option<&SharedLeaf> {
         self.root.groups.get(index / FAN)?.as_ref()?.leaves[index % FAN].as_ref()
     }
 
     /// Takes the leaf out if nobody shares the way to it; otherwise hands out a second reference and leaves the tree
     /// as it is.
-    pub(crate) fn check_out(&mut self, index: usize) -> Option<Arc<Leaf>> {
+    pub(crate) fn check_out(&mut self, index: usize) -> Option<SharedLeaf> {
         let (group, slot) = (index / FAN, index % FAN);
         if let Some(root) = Arc::get_mut(&mut self.root)
             && let Some(Some(group)) = root.groups.get_mut(group)
             && let Some(group) = Arc::get_mut(group)
         {
-            root.hash.take();
-            group.hash.take();
+            root.sums.take();
+            group.sums.take();
             return group.leaves[slot].take();
         }
         self.leaf(index).cloned()
     }
 
     /// Puts a leaf in its place, copying the nodes above it that others share.
-    pub(crate) fn check_in(&mut self, index: usize, leaf: Option<Arc<Leaf>>) {
+    pub(crate) fn check_in(&mut self, index: usize, leaf: Option<SharedLeaf>) {
         if leaf.is_none() && self.leaf(index).is_none() {
             return;
         }
@@ -90,11 +95,11 @@ impl Tree {
         }
     }
 
-    fn slot_mut(&mut self, index: usize) -> Option<&mut Option<Arc<Leaf>>> {
+    fn slot_mut(&mut self, index: usize) -> Option<&mut Option<SharedLeaf>> {
         let root = Arc::make_mut(&mut self.root);
-        root.hash.take();
+        root.sums.take();
         let group = Arc::make_mut(root.groups.get_mut(index / FAN)?.get_or_insert_default());
-        group.hash.take();
+        group.sums.take();
         Some(&mut group.leaves[index % FAN])
     }
 
@@ -102,51 +107,49 @@ impl Tree {
     fn group_mut(&mut self, group: usize) -> Option<&mut Group> {
         self.root.groups.get(group)?.as_ref()?;
         let root = Arc::make_mut(&mut self.root);
-        root.hash.take();
+        root.sums.take();
         let group = Arc::make_mut(root.groups.get_mut(group)?.as_mut()?);
-        group.hash.take();
+        group.sums.take();
         Some(group)
     }
 
-    /// The hash of the leaf at `index`.
-    pub(crate) fn leaf_hash(&self, index: usize) -> u128 {
+    /// The sums of the leaf at `index`.
+    pub(crate) fn leaf_sums(&self, index: usize) -> Sums {
         self.leaf(index)
-            .map_or(0, |leaf| leaf.hash(leaf_addr(index)))
+            .map_or(Sums::ERASED, |leaf| Sums::of(leaf, leaf_addr(index)))
     }
 
-    /// The sum over all leaves.
-    pub(crate) fn hash(&self) -> u128 {
-        *self.root.hash.get_or_init(|| {
-            (0..self.root.groups.len()).fold(0, |sum: u128, group| {
-                sum.wrapping_add(self.group_hash(group))
-            })
+    /// The sums over all leaves.
+    pub(crate) fn sums(&self) -> Sums {
+        let groups = 0..self.root.groups.len();
+        *self.root.sums.get_or_init(|| {
+            groups.fold(Sums::ERASED, |sums, group| sums.add(self.group_sums(group)))
         })
     }
 
-    /// The sum over the leaves `from..to`.
-    pub(crate) fn hash_leaves(&self, mut from: usize, to: usize) -> u128 {
-        let mut sum = 0u128;
+    /// The sums over the leaves `from..to`.
+    pub(crate) fn sums_of(&self, mut from: usize, to: usize) -> Sums {
+        let mut sums = Sums::ERASED;
         while from < to {
             if from.is_multiple_of(FAN) && from + FAN <= to {
-                sum = sum.wrapping_add(self.group_hash(from / FAN));
+                sums = sums.add(self.group_sums(from / FAN));
                 from += FAN;
             } else {
-                sum = sum.wrapping_add(self.leaf_hash(from));
+                sums = sums.add(self.leaf_sums(from));
                 from += 1;
             }
         }
-        sum
+        sums
     }
 
-    fn group_hash(&self, index: usize) -> u128 {
+    fn group_sums(&self, index: usize) -> Sums {
         let Some(Some(group)) = self.root.groups.get(index) else {
-            return 0;
+            return Sums::ERASED;
         };
-        *group.hash.get_or_init(|| {
-            (0..FAN).fold(0, |sum: u128, slot| {
-                sum.wrapping_add(self.leaf_hash(index * FAN + slot))
-            })
-        })
+        let leaves = index * FAN..(index + 1) * FAN;
+        *group
+            .sums
+            .get_or_init(|| leaves.fold(Sums::ERASED, |sums, leaf| sums.add(self.leaf_sums(leaf))))
     }
 
     /// Whether both hold the same node above `index`, and so the same leaf.

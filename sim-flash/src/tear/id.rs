@@ -3,11 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Bits, Rows, Tear};
+use super::{Around, Bits, Neighbour, Rows, Tear};
 
 impl fmt::Display for Bits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Bits::None => f.write_str("none"),
+            Bits::All => f.write_str("all"),
+            Bits::Mask(mask) => write!(f, "m{mask:x}"),
             Bits::One(n) => write!(f, "b{n}"),
             Bits::AllBut(n) => write!(f, "x{n}"),
             Bits::Seeded(n) => write!(f, "s{n}"),
@@ -32,13 +35,21 @@ impl fmt::Display for Tear {
             Tear::P1(n) => write!(f, "P1.n{n}"),
             Tear::P2(rows) => write!(f, "P2.{rows}"),
             Tear::P3(bits) => write!(f, "P3.{bits}"),
+            Tear::P4(bits) => write!(f, "P4.{bits}"),
+            Tear::P5(bits) => write!(f, "P5.{bits}"),
             Tear::P6 => f.write_str("P6"),
+            Tear::P7(Around::Page, bits) => write!(f, "P7.page.{bits}"),
+            Tear::P7(Around::Sector, bits) => write!(f, "P7.sector.{bits}"),
             Tear::E0 => f.write_str("E0"),
             Tear::E1(n) => write!(f, "E1.n{n}"),
             Tear::E2(n) => write!(f, "E2.n{n}"),
             Tear::E3 => f.write_str("E3"),
             Tear::E4(bits) => write!(f, "E4.{bits}"),
+            Tear::E5(bits) => write!(f, "E5.{bits}"),
+            Tear::E6(bits) => write!(f, "E6.{bits}"),
             Tear::E7 => f.write_str("E7"),
+            Tear::E8(Neighbour::Before, bits) => write!(f, "E8.prev.{bits}"),
+            Tear::E8(Neighbour::Behind, bits) => write!(f, "E8.next.{bits}"),
         }
     }
 }
@@ -79,22 +90,39 @@ fn parse(id: &str) -> Option<Tear> {
         ("P1", Some(rest)) => Tear::P1(number(rest, 'n')?),
         ("P2", Some(rest)) => Tear::P2(rows(rest)?),
         ("P3", Some(rest)) => Tear::P3(bits(rest)?),
+        ("P4", Some(rest)) => Tear::P4(bits(rest)?),
+        ("P5", Some(rest)) => Tear::P5(bits(rest)?),
         ("P6", None) => Tear::P6,
+        ("P7", Some(rest)) => match rest.split_once('.')? {
+            ("page", rest) => Tear::P7(Around::Page, bits(rest)?),
+            ("sector", rest) => Tear::P7(Around::Sector, bits(rest)?),
+            _ => return None,
+        },
         ("E0", None) => Tear::E0,
         ("E1", Some(rest)) => Tear::E1(number(rest, 'n')?),
         ("E2", Some(rest)) => Tear::E2(number(rest, 'n')?),
         ("E3", None) => Tear::E3,
         ("E4", Some(rest)) => Tear::E4(bits(rest)?),
+        ("E5", Some(rest)) => Tear::E5(bits(rest)?),
+        ("E6", Some(rest)) => Tear::E6(bits(rest)?),
         ("E7", None) => Tear::E7,
+        ("E8", Some(rest)) => match rest.split_once('.')? {
+            ("prev", rest) => Tear::E8(Neighbour::Before, bits(rest)?),
+            ("next", rest) => Tear::E8(Neighbour::Behind, bits(rest)?),
+            _ => return None,
+        },
         _ => return None,
     })
 }
 
 fn bits(text: &str) -> Option<Bits> {
-    match text.chars().next()? {
-        'b' => number(text, 'b').map(Bits::One),
-        'x' => number(text, 'x').map(Bits::AllBut),
-        's' => number(text, 's').map(Bits::Seeded),
+    match (text, text.chars().next()?) {
+        ("none", _) => Some(Bits::None),
+        ("all", _) => Some(Bits::All),
+        (_, 'b') => number(text, 'b').map(Bits::One),
+        (_, 'x') => number(text, 'x').map(Bits::AllBut),
+        (_, 's') => number(text, 's').map(Bits::Seeded),
+        (_, 'm') => mask(text).map(Bits::Mask),
         _ => None,
     }
 }
@@ -123,4 +151,9 @@ fn number(text: &str, letter: char) -> Option<u32> {
     let plain = digits.bytes().all(|digit| digit.is_ascii_digit())
         && (digits == "0" || !digits.starts_with('0'));
     if plain { digits.parse().ok() } else { None }
+}
+
+fn mask(text: &str) -> Option<u128> {
+    let mask = u128::from_str_radix(text.strip_prefix('m')?, 16).ok()?;
+    (format!("m{mask:x}") == text).then_some(mask)
 }

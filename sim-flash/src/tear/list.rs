@@ -1,6 +1,7 @@
 //! Which tears to try for an operation: enumeration by density and level.
 
-use super::{Bits, Rows, Tear, rows, wanted_zeros};
+use super::bits::rows;
+use super::{Around, Bits, Neighbour, Rows, Tear, wanted_zeros};
 use crate::level::Level;
 use crate::op::Op;
 
@@ -69,6 +70,46 @@ fn program(op: &Op, data: &[u8], density: Density) -> Vec<Tear> {
         }
         list.extend((0..seeds(density)).map(|n| Tear::P3(Bits::Seeded(n))));
     }
+    if zeros >= 1 {
+        list.extend(weak_program(zeros, data.len(), density));
+    }
+    list
+}
+
+/// An adversary who decides weak bits needs few of these: `P4.none` alone already reads as any torn program.
+fn weak_program(zeros: u32, len: usize, density: Density) -> Vec<Tear> {
+    let mut list = vec![Tear::P4(Bits::None), Tear::P5(Bits::All)];
+    let (spots, seeds) = match density {
+        Density::Coarse => (0, 1),
+        Density::Field => (if len <= RECORD { 16 } else { 4 }, 4),
+        Density::Full => (if len <= RECORD { u32::MAX } else { 16 }, 8),
+    };
+    if zeros > 1 {
+        for n in spread(zeros, spots) {
+            list.extend([Tear::P4(Bits::AllBut(n)), Tear::P5(Bits::One(n))]);
+        }
+        for n in 0..seeds {
+            list.extend([Tear::P4(Bits::Seeded(n)), Tear::P5(Bits::Seeded(n))]);
+        }
+    }
+    for around in [Around::Page, Around::Sector] {
+        list.push(Tear::P7(around, Bits::All));
+        list.extend((0..seeds).map(|n| Tear::P7(around, Bits::Seeded(n))));
+    }
+    list
+}
+
+/// Tears of an erase that reach into a neighbouring sector (E8).
+///
+/// They are opt-in and not in [`tears`]: [`Level::L4`](crate::Level::L4) keeps collateral within the sector, and what is
+/// known of over-erased cells that disturb others is a patent's background (US 6381175), not a measurement.
+pub fn over_erase_tears(op: &Op, density: Density) -> Vec<Tear> {
+    let mut list = Vec::new();
+    for neighbour in [Neighbour::Before, Neighbour::Behind] {
+        list.push(Tear::E8(neighbour, Bits::All));
+        list.extend((0..seeds(density) / 4).map(|n| Tear::E8(neighbour, Bits::Seeded(n))));
+    }
+    list.retain(|tear| tear.applies_to(op));
     list
 }
 
@@ -109,6 +150,9 @@ fn erase(len: u32, density: Density) -> Vec<Tear> {
         seeds(density)
     };
     list.extend((0..seeds).map(|n| Tear::E4(Bits::Seeded(n))));
+    list.extend([Tear::E5(Bits::All), Tear::E6(Bits::All)]);
+    list.extend((0..seeds / 4).map(|n| Tear::E5(Bits::Seeded(n))));
+    list.extend((0..seeds / 4).map(|n| Tear::E6(Bits::Seeded(n))));
     list
 }
 
@@ -138,6 +182,9 @@ fn erase_cuts(len: u32, density: Density) -> Vec<u32> {
 fn spread(count: u32, most: u32) -> Vec<u32> {
     if count <= most {
         return (0..count).collect();
+    }
+    if most < 2 {
+        return (0..most).collect();
     }
     #[allow(clippy::cast_possible_truncation)] // a quotient below `count`
     (0..most)

@@ -16,11 +16,17 @@ pub(super) struct Subset {
 
 impl Subset {
     pub(super) fn of(op: &Op, n: u32) -> Self {
+        Subset::salted(op, n, 0)
+    }
+
+    /// Different salts give independent subsets.
+    pub(super) fn salted(op: &Op, n: u32, salt: u32) -> Self {
         let mut seed = [0; 32];
         seed[..4].copy_from_slice(&op.addr().to_le_bytes());
         seed[4..8].copy_from_slice(&op.len().to_le_bytes());
         seed[8..12].copy_from_slice(&n.to_le_bytes());
         seed[12] = u8::from(op.kind() == OpKind::Erase);
+        seed[13] = salt.to_le_bytes()[0];
         seed[16..].copy_from_slice(&xxh3_128(op.data()).to_le_bytes());
         let (draws, inverted) = match n % 5 {
             0 => (1, false),

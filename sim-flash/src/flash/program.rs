@@ -1,0 +1,195 @@
+//! Page programs.
+
+use super::Flash;
+use crate::error::{FlashError, Rule};
+use crate::observer::Observer;
+use crate::op::{Op, OpKind};
+use crate::state::LEAF;
+use crate::trace::{Entry, Outcome, Recording};
+
+impl<O: Observer, G> Flash<O, G> {
+    /// Programs of any length, page by page: within bounds, power on.
+    #[inline]
+    pub(super) fn program(&mut self, addr: u32, data: &[u8]) -> Result<(), FlashError> {
+        let page = self.profile.page as usize;
+        let (mut at, mut rest) = (addr, data);
+        while !rest.is_empty() {
+            let unit = if self.careful { page } else { LEAF };
+            let (here, later) = rest.split_at((unit - (at as usize & (unit - 1))).min(rest.len()));
+            if self.careful {
+                self.program_with_care(at, here)?;
+            } else {
+                self.program_plainly(at, here)?;
+            }
+            #[allow(clippy::cast_possible_truncation)] // within one leaf
+            {
+                at += here.len() as u32;
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// The pages of one leaf, when nothing is to be watched, cut, encrypted, counted or broken.
+    #[inline]
+    fn program_plainly(&mut self, addr: u32, data: &[u8]) -> Result<(), FlashError> {
+        let Flash {
+            state,
+            profile,
+            stats,
+            trace,
+            ops,
+            ..
+        } = self;
+        let (recording, boot, speed) = (self.recording != Recording::Off, self.boot, self.pace);
+        let mut at = addr;
+        let result = state.program_strict(addr, data, profile.page as usize, |page| {
+            #[allow(clippy::cast_possible_truncation)] // within one page
+            let len = page.len() as u32;
+            let duration = profile.timing.program(len, speed);
+            if recording {
+                #[allow(clippy::cast_possible_truncation)]
+                // nobody watches four thousand million operations
+                let index = *ops as u32;
+                let (start, kind) = (stats.device_time, OpKind::Program);
+                trace.push(
+                    Entry {
+                        start,
+                        duration,
+                        index,
+                        boot,
+                        addr: at,
+                        len,
+                        kind,
+                    },
+                    page,
+                );
+            }
+            *ops += 1;
+            stats.device_time += duration;
+            stats.programs += 1;
+            stats.bytes_programmed += u64::from(len);
+            at += len;
+        });
+        result.map_err(|raised| {
+            // The error is about the page that was refused, and starts where the last one ended.
+            let done = (at - addr) as usize;
+            let page = profile.page as usize;
+            let room = page - at as usize % page;
+            broken(
+                Rule::ClearsBitsOnly,
+                at,
+                &data[done..data.len().min(done + room)],
+                raised - done,
+            )
+        })
+    }
+
+    /// One page, when something is to be watched, cut, encrypted, counted or broken.
+    #[cold]
+    fn program_with_care(&mut self, addr: u32, data: &[u8]) -> Result<(), FlashError> {
+        let encrypted = self.cipher.as_ref().map(|cipher| {
+            let mut bytes = data.to_vec();
+            cipher.encrypt(addr, &mut bytes);
+            bytes
+        });
+        let op = Op::program(addr, encrypted.as_deref().unwrap_or(data));
+        let data = op.data();
+        let duration = self.profile.timing.program(op.len(), self.pace);
+        self.check_place(OpKind::Program, addr, op.len())?;
+        if self.strict {
+            self.check_program_limit(addr, data)?;
+            self.state
+                .check_program(addr, data)
+                .map_err(|at| broken(Rule::ClearsBitsOnly, addr, data, at))?;
+        }
+        if self.unheard(&op, duration) {
+            return Ok(());
+        }
+        if O::OPS {
+            self.state.seal();
+            self.observer.before(&self.state, &op);
+        }
+        self.strike(&op, duration)?;
+        if !self.fail(&op, duration)? {
+            self.state.apply(&op);
+            self.force_stuck(addr, op.len());
+            self.note(OpKind::Program, addr, op.len(), data, duration);
+        }
+        self.stats.programs += 1;
+        self.stats.bytes_programmed += u64::from(op.len());
+        if O::OPS {
+            self.observer.after(&self.state, &op);
+        }
+        Ok(())
+    }
+
+    /// One program command as the chip sees it: up to a page of bytes, starting anywhere in the page. Bytes beyond the
+    /// end of the page are an error, or, on a flash that is not strict, wrap to its start.
+    ///
+    /// A driver splits its writes so that this never happens; this is for testing drivers.
+    pub fn page_program(&mut self, addr: u32, bytes: &[u8]) -> Result<(), FlashError> {
+        self.check(OpKind::Program, addr, bytes.len() as u64, 1)?;
+        let page = self.profile.page;
+        let room = (page - addr % page) as usize;
+        if bytes.len() <= room {
+            return self.program(addr, bytes);
+        }
+        if self.strict {
+            return Err(broken(Rule::PageWrap, addr, bytes, room));
+        }
+        // The page buffer takes the last byte for each place; all of it is one program.
+        let mut buffer = vec![0xFF; page as usize];
+        for (at, byte) in bytes.iter().enumerate() {
+            buffer[(addr as usize + at) % page as usize] = *byte;
+        }
+        self.program(addr - addr % page, &buffer)
+    }
+
+    fn check_program_limit(&self, addr: u32, data: &[u8]) -> Result<(), FlashError> {
+        let Some(limit) = self.profile.rules().limit else {
+            return Ok(());
+        };
+        if limit.zeros && data.iter().all(|byte| *byte == 0) {
+            return Ok(());
+        }
+        #[allow(clippy::cast_possible_truncation)] // within one page
+        let end = addr + data.len() as u32;
+        let mut words = (addr / limit.word * limit.word..end).step_by(limit.word as usize);
+        match words.find(|word| self.state.programs(*word) >= limit.times) {
+            Some(word) => {
+                let at = word.saturating_sub(addr) as usize;
+                Err(broken(Rule::ProgramLimit(limit.times), addr, data, at))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the chip does not hear an operation: it is busy, or the range is protected and nobody is strict about it.
+    pub(super) fn unheard(&mut self, op: &Op, duration: u64) -> bool {
+        if self.busy() {
+            // A driver polls the busy bit until it clears, and finds all well.
+            let until = self.running.take().map_or(0, |running| running.until);
+            self.note_with(op, until - self.stats.device_time, Outcome::Ignored);
+            self.take_care();
+            return true;
+        }
+        if self.is_protected(op.addr(), op.len()) {
+            self.note_with(op, duration.min(1_000), Outcome::Ignored);
+            return true;
+        }
+        false
+    }
+}
+
+#[cold]
+#[allow(clippy::cast_possible_truncation)] // within one page
+fn broken(rule: Rule, addr: u32, data: &[u8], at: usize) -> FlashError {
+    FlashError::Rule {
+        rule,
+        kind: OpKind::Program,
+        addr,
+        len: data.len() as u32,
+        at: addr + at as u32,
+    }
+}

@@ -1,0 +1,152 @@
+//! Traces as text, one line per operation, to be written to a file and read back.
+//!
+//! ```text
+//! sim-flash trace 1
+//! 0.3 @45000000 program 0x1000+0x4 128000ns done 00aabbcc
+//! ```
+//! Power-on and number, device time, operation, duration, outcome, data.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Entry, Outcome, Trace};
+use crate::op::OpKind;
+
+const HEADER: &str = "sim-flash trace 1";
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADER}")?;
+        for row in self.iter() {
+            write!(f, "{}.{} @{} {} ", row.boot, row.index, row.start, row.kind)?;
+            write!(
+                f,
+                "{:#x}+{:#x} {}ns {}",
+                row.addr, row.len, row.duration, row.outcome
+            )?;
+            if !row.data.is_empty() {
+                f.write_str(" ")?;
+                row.data
+                    .iter()
+                    .try_for_each(|byte| write!(f, "{byte:02x}"))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// A text that is no trace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ParseTraceError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What stands there.
+    pub found: String,
+}
+
+impl fmt::Display for ParseTraceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 1 {
+            return write!(f, "line 1: \"{}\" instead of \"{HEADER}\"", self.found);
+        }
+        write!(
+            f,
+            "line {}: \"{}\" is no row of a trace",
+            self.line, self.found
+        )
+    }
+}
+
+impl std::error::Error for ParseTraceError {}
+
+impl FromStr for Trace {
+    type Err = ParseTraceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = |line: usize, found: &str| ParseTraceError {
+            line,
+            found: found.chars().take(80).collect(),
+        };
+        let mut lines = text.lines();
+        let header = lines.next().unwrap_or_default();
+        if header != HEADER {
+            return Err(error(1, header));
+        }
+        let mut trace = Trace::default();
+        for (number, line) in lines.enumerate() {
+            row(line, &mut trace).ok_or_else(|| error(number + 2, line))?;
+        }
+        Ok(trace)
+    }
+}
+
+fn row(line: &str, trace: &mut Trace) -> Option<()> {
+    let mut words = line.split(' ');
+    let (boot, index) = words.next()?.split_once('.')?;
+    let start = words.next()?.strip_prefix('@')?;
+    let kind = match words.next()? {
+        "read" => OpKind::Read,
+        "program" => OpKind::Program,
+        "erase" => OpKind::Erase,
+        _ => return None,
+    };
+    let (addr, len) = words.next()?.split_once('+')?;
+    let hex = |text: &str| u32::from_str_radix(text.strip_prefix("0x")?, 16).ok();
+    let duration = words.next()?.strip_suffix("ns")?;
+    let outcome = outcome(words.next()?)?;
+    let data = words.next().map_or(Some(Vec::new()), bytes)?;
+    let entry = Entry {
+        start: start.parse().ok()?,
+        duration: duration.parse().ok()?,
+        index: index.parse().ok()?,
+        boot: boot.parse().ok()?,
+        addr: hex(addr)?,
+        len: hex(len)?,
+        kind,
+    };
+    let expected = if kind == OpKind::Program {
+        entry.len as usize
+    } else {
+        0
+    };
+    if words.next().is_some() || data.len() != expected {
+        return None;
+    }
+    trace.push_with(entry, &data, outcome);
+    Some(())
+}
+
+fn outcome(text: &str) -> Option<Outcome> {
+    let (word, tear) = match text.split_once(':') {
+        Some((word, tear)) => (word, Some(tear.parse().ok()?)),
+        None => (text, None),
+    };
+    Some(match (word, tear) {
+        ("done", None) => Outcome::Done,
+        ("cut", Some(tear)) => Outcome::Cut(tear),
+        ("failed", Some(tear)) => Outcome::Failed(tear),
+        ("failed", None) => Outcome::ReadFailed,
+        ("silent", Some(tear)) => Outcome::Silent(tear),
+        ("ignored", None) => Outcome::Ignored,
+        ("suspended", Some(tear)) => Outcome::Suspended(tear),
+        ("reset", None) => Outcome::Reset,
+        _ => return None,
+    })
+}
+
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    pairs
+        .iter()
+        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .collect()
+}

@@ -1,0 +1,251 @@
+//! Profiles: presets as a table that a person reads, and chips from their SFDP tables.
+
+use std::fmt::Write;
+
+use embedded_storage::nor_flash::NorFlash;
+use sim_flash::{Geometry, Pace, Profile, SfdpError, Span, SpiNor};
+
+fn span(time: Span) -> String {
+    let unit = |ns: u64| match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => format!("{} us", ns / 1_000),
+        _ => format!("{}.{:02} ms", ns / 1_000_000, ns / 10_000 % 100),
+    };
+    format!("{} / {}", unit(time.typ), unit(time.max))
+}
+
+fn describe<G: Geometry>(out: &mut String, profile: &Profile<G>) {
+    let timing = profile.timing();
+    writeln!(out, "{}", profile.name()).unwrap();
+    writeln!(
+        out,
+        "  {} KiB, sector {}, page {}, write {}, {} erases",
+        profile.size() >> 10,
+        profile.sector(),
+        profile.page(),
+        G::WRITE,
+        profile.endurance()
+    )
+    .unwrap();
+    writeln!(
+        out,
+        "  program first {}, next {}, page {}",
+        span(timing.program_first),
+        span(timing.program_next),
+        span(timing.program_page)
+    )
+    .unwrap();
+    for erase in &timing.erases {
+        writeln!(out, "  erase {} KiB {}", erase.len >> 10, span(erase.time)).unwrap();
+    }
+    writeln!(out, "  erase all {}", span(timing.chip_erase)).unwrap();
+    for source in profile.sources() {
+        writeln!(out, "  - {}: {}", source.what, source.from).unwrap();
+    }
+}
+
+#[test]
+fn presets() {
+    let mut out = String::new();
+    describe(&mut out, &Profile::w25q64jv());
+    describe(&mut out, &Profile::w25q128jv());
+    describe(&mut out, &Profile::mx25r6435f());
+    describe(&mut out, &Profile::gd25q32c());
+    describe(&mut out, &Profile::nrf52840());
+    describe(&mut out, &Profile::stm32l4());
+    describe(&mut out, &Profile::esp32_encrypted());
+    describe(&mut out, &Profile::esp32c3_encrypted());
+    describe(&mut out, &Profile::rp2040());
+    insta::assert_snapshot!(out);
+}
+
+/// Basic flash parameter tables as real chips report them: facts, from Linux-mtd and Zephyr.
+const TABLES: [(&str, &str); 5] = [
+    (
+        "mx25r6435f",
+        "e520f1ffffffff0344eb086b083b04bbeeffffffffff00ffffff00ff0c200f5210d800ff\
+         2372f50082ed04cc4483684430b030b0f7c4d55c00be29fff0d0ffff",
+    ),
+    (
+        "w25q128jv",
+        "e520f9ffffffff0744eb086b083b42bbfeffffffffff0000ffff40eb0c200f5210d80000\
+         3602a60082ea14c9e96376337a757a75f7a2d55c19f74dffe930f880",
+    ),
+    (
+        "w25q64",
+        "e520f9ffffffff0344eb086b083b42bbfeffffffffff0000ffff40eb0c200f5210d80000\
+         3602a60082ea14c4e96376337a757a75f7a2d55c19f74dffe930f880",
+    ),
+    (
+        "w25q512nw",
+        "e520fbffffffff3f44eb086b083b42bbfeffffffffff0000ffff40eb0c200f5210d80000\
+         3602a60082ea14e2e96376337a757a75f7a2d55c19f74dffe970f9a5",
+    ),
+    (
+        "mx25r8035f",
+        "e520f1ffffff7f0044eb086b083b04bbeeffffffffff00ffffff00ff0c200f5210d800ff\
+         2372f50082ed04b74483384430b030b0f7c4d55c00be29fff0d0ffff",
+    ),
+];
+
+fn table(name: &str) -> Vec<u8> {
+    let (_, hex) = TABLES.iter().find(|(part, _)| *part == name).unwrap();
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+fn decoded(name: &str) -> Profile<SpiNor> {
+    Profile::from_sfdp(name, &table(name)).unwrap()
+}
+
+const US: u64 = 1_000;
+const MS: u64 = 1_000_000;
+
+#[test]
+fn sfdp_of_w25q128jv_says_what_is_known_of_it() {
+    let profile = decoded("w25q128jv");
+    let timing = profile.timing();
+    assert_eq!(
+        (profile.size(), profile.page(), profile.sector()),
+        (16 << 20, 256, 4096)
+    );
+    assert_eq!(
+        (
+            timing.program(256, Pace::Typical),
+            timing.program(256, Pace::Maximum)
+        ),
+        (704 * US, 4_224 * US)
+    );
+    assert_eq!(
+        (
+            timing.program(1, Pace::Typical),
+            timing.program(2, Pace::Typical)
+        ),
+        (32 * US, 35 * US)
+    );
+    let erases: Vec<_> = timing
+        .erases
+        .iter()
+        .map(|erase| (erase.len, erase.time.typ / MS, erase.time.max / MS))
+        .collect();
+    assert_eq!(
+        erases,
+        [
+            (4 << 10, 64, 896),
+            (32 << 10, 128, 1792),
+            (64 << 10, 160, 2240)
+        ]
+    );
+    assert_eq!(
+        (timing.chip_erase.typ / MS, timing.chip_erase.max / MS),
+        (40_000, 240_000)
+    );
+    assert_eq!((timing.suspend, timing.resume), (20 * US, 512 * US));
+}
+
+#[test]
+fn sfdp_of_w25q64_erases_in_half_the_time() {
+    let timing = decoded("w25q64").timing().clone();
+    assert_eq!(
+        (timing.chip_erase.typ / MS, timing.chip_erase.max / MS),
+        (20_000, 120_000)
+    );
+}
+
+#[test]
+fn sfdp_of_mx25r6435f_says_what_is_known_of_it() {
+    let profile = decoded("mx25r6435f");
+    let timing = profile.timing();
+    assert_eq!(profile.size(), 8 << 20);
+    assert_eq!(
+        (
+            timing.program(256, Pace::Typical),
+            timing.program(256, Pace::Maximum)
+        ),
+        (896 * US, 5_376 * US)
+    );
+    let erases: Vec<_> = timing
+        .erases
+        .iter()
+        .map(|erase| (erase.len, erase.time.typ / MS, erase.time.max / MS))
+        .collect();
+    assert_eq!(
+        erases,
+        [
+            (4 << 10, 48, 384),
+            (32 << 10, 240, 1920),
+            (64 << 10, 480, 3840)
+        ]
+    );
+    assert_eq!(
+        (timing.chip_erase.typ / MS, timing.chip_erase.max / MS),
+        (52_000, 312_000)
+    );
+    assert_eq!((timing.suspend, timing.resume), (40 * US, 448 * US));
+    // The preset was made of the same figures.
+    assert_eq!(Profile::mx25r6435f().timing().erases, timing.erases);
+    assert_eq!(
+        Profile::mx25r6435f().timing().program_page,
+        timing.program_page
+    );
+    assert_eq!(
+        Profile::mx25r6435f().timing().program_first,
+        timing.program_first
+    );
+    assert_eq!(
+        Profile::mx25r6435f().timing().program_next,
+        timing.program_next
+    );
+}
+
+#[test]
+fn sfdp_profiles() {
+    let mut out = String::new();
+    for (name, _) in TABLES {
+        describe(&mut out, &decoded(name));
+    }
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn sfdp_that_describes_no_flash_of_this_kind_is_refused() {
+    assert_eq!(
+        Profile::from_sfdp("short", &[0; 36]).unwrap_err(),
+        SfdpError::TooShort { len: 36 }
+    );
+    let mut bytes = table("w25q64");
+    // Erase types 1 to 4 of 32 and 64 KiB only.
+    bytes[28] = 0;
+    assert_eq!(
+        Profile::from_sfdp("blocks", &bytes).unwrap_err(),
+        SfdpError::NoSectorErase
+    );
+    let mut bytes = table("w25q64");
+    bytes[4..8].copy_from_slice(&0x8000_0030u32.to_le_bytes());
+    let error = Profile::from_sfdp("huge", &bytes).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the SFDP density 0x80000030 is no size this model has"
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn sfdp_never_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80)) {
+        let _ = Profile::from_sfdp("any", &bytes);
+        let mut padded = table("w25q64");
+        for (at, byte) in bytes.iter().enumerate().take(padded.len()) {
+            if byte % 5 == 0 {
+                padded[at] = *byte;
+            }
+        }
+        if let Ok(profile) = Profile::from_sfdp("near", &padded) {
+            let small = profile.with_size(1 << 20);
+            let mut flash = sim_flash::Flash::new(small);
+            flash.erase(0, 1 << 20).unwrap();
+            flash.write(100, &[0; 1000]).unwrap();
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! The fault table, rules of chips: each breach is an error that names the operation, and only there.
+
+use embedded_storage::nor_flash::{
+    MultiwriteNorFlash, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
+};
+use sim_flash::{
+    Adversary, Cut, EccDoubleWords, EncryptedRows16, Flash, FlashError, Geometry, Op, Profile,
+    ProfileError, Rule, Span, SpiNor, State, Tear, View, Words,
+};
+
+const AT: u32 = 0x4000;
+
+fn read<F: ReadNorFlash>(flash: &mut F, addr: u32, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    flash.read(addr, &mut bytes).unwrap();
+    bytes
+}
+
+mod ecc {
+    use super::*;
+
+    fn torn(id: &str) -> Flash<(), EccDoubleWords> {
+        let mut flash = Flash::new(Profile::stm32l4());
+        flash.write(AT, &[0x11; 8]).unwrap();
+        flash.arm(Cut {
+            op: 1,
+            tear: id.parse().unwrap(),
+        });
+        flash.write(AT + 8, &[0x22; 16]).unwrap_err();
+        flash.power_on();
+        flash
+    }
+
+    #[test]
+    fn happens() {
+        for id in ["P1.n3", "P3.b7", "P4.none", "P5.b0"] {
+            let mut flash = torn(id);
+            let error = flash.read(AT, &mut [0; 24]).unwrap_err();
+            assert_eq!(
+                error,
+                FlashError::Ecc {
+                    addr: AT,
+                    len: 24,
+                    at: AT + 8
+                },
+                "{id}"
+            );
+            assert_eq!(
+                read(&mut flash, AT, 8),
+                [0x11; 8],
+                "the words around are fine"
+            );
+            assert_eq!(read(&mut flash, AT + 16, 8), [0xFF; 8]);
+            let again = flash.write(AT + 8, &[0x22; 8]).unwrap_err();
+            assert!(
+                matches!(
+                    again,
+                    FlashError::Rule {
+                        rule: Rule::ProgramLimit(1),
+                        ..
+                    }
+                ),
+                "{again}"
+            );
+            flash.erase(AT, AT + 0x800).unwrap();
+            assert_eq!(read(&mut flash, AT, 24), [0xFF; 24]);
+        }
+        let mut flash = torn("P0");
+        flash.erase(AT, AT + 0x800).unwrap();
+        flash.write(AT, &[0x33; 2048]).unwrap();
+        let index = flash.ops();
+        flash.arm(Cut {
+            op: index,
+            tear: Tear::E1(100),
+        });
+        flash.erase(AT, AT + 0x800).unwrap_err();
+        flash.power_on();
+        assert!(
+            matches!(flash.read(AT, &mut [0; 8]), Err(FlashError::Ecc { .. })),
+            "a cut erase as well"
+        );
+        assert_eq!(read(&mut flash, AT + 104, 8), [0x33; 8]);
+    }
+
+    #[test]
+    fn a_granule_may_read_blank_yet_refuse_programming() {
+        let mut flash = Flash::new(Profile::stm32l4());
+        flash.write(AT, &[0xFF; 8]).unwrap();
+        assert_eq!(read(&mut flash, AT, 8), [0xFF; 8]);
+        let error = flash.write(AT, &[0x55; 8]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "program 0x4000+0x8: a word may be programmed once between erases (first at 0x4000)"
+        );
+        flash.write(AT, &[0; 8]).unwrap();
+        assert_eq!(
+            read(&mut flash, AT, 8),
+            [0; 8],
+            "all zeros are allowed once more"
+        );
+    }
+
+    #[test]
+    fn not_for_whole_words_and_not_on_other_chips() {
+        assert_eq!(
+            read(&mut torn("P0"), AT, 16),
+            [[0x11; 8], [0xFF; 8]].concat()[..]
+        );
+        assert_eq!(
+            read(&mut torn("P6"), AT, 16),
+            [[0x11; 8], [0x22; 8]].concat()[..]
+        );
+        let mut flash = Flash::new(Profile::w25q64jv());
+        flash.arm(Cut {
+            op: 0,
+            tear: Tear::P1(3),
+        });
+        flash.write(AT, &[0x22; 8]).unwrap_err();
+        flash.power_on();
+        read(&mut flash, AT, 8);
+    }
+}
+
+mod program_limit {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = Flash::new(Profile::nrf52840());
+        flash.write(AT, &[0xFF, 0xFF, 0xFF, 0x0F]).unwrap();
+        flash.write(AT, &[0xFF, 0xFF, 0x0F, 0x0F]).unwrap();
+        let error = flash.write(AT, &[0xFF, 0x0F, 0x0F, 0x0F]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "program 0x4000+0x4: a word may be programmed 2 times between erases (first at 0x4000)"
+        );
+        assert_eq!(flash.state().programs(AT + 3), 2);
+        let snapshot = flash.state().clone();
+        flash.erase(AT, AT + 0x1000).unwrap();
+        flash.write(AT, &[0; 4]).unwrap();
+        assert_eq!(snapshot.programs(AT), 2, "counts are contents");
+        assert_ne!(snapshot.hash(), flash.state().hash());
+    }
+
+    #[test]
+    fn not_on_raw_serial_nor() {
+        let mut flash = Flash::new(Profile::w25q64jv());
+        for bit in 0..8 {
+            flash.write(AT, &[0xFF << bit]).unwrap();
+        }
+    }
+}
+
+mod encryption {
+    use super::*;
+
+    fn flash() -> Flash<(), EncryptedRows16> {
+        Flash::new(Profile::esp32c3_encrypted())
+    }
+
+    #[test]
+    fn happens() {
+        let mut flash = flash();
+        flash.arm(Cut {
+            op: 1,
+            tear: "P3.x3".parse().unwrap(),
+        });
+        flash
+            .write(AT, b"sixteen is a rowand another row.")
+            .unwrap_err();
+        flash.power_on();
+        assert_eq!(read(&mut flash, AT, 16), b"sixteen is a row");
+        let torn = read(&mut flash, AT + 16, 16);
+        let wrong = torn
+            .iter()
+            .zip(b"and another row.")
+            .filter(|(a, b)| a != b)
+            .count();
+        assert!(wrong > 8, "one missing bit garbles the block: {torn:02x?}");
+        assert_ne!(
+            read(&mut flash, 0x8000, 16),
+            [0xFF; 16],
+            "erased cells decrypt to noise"
+        );
+        let mut raw = [0; 16];
+        flash.read_raw(0x8000, &mut raw).unwrap();
+        assert_eq!(raw, [0xFF; 16], "an erased-check must look at the cells");
+        let error = flash.write(AT, b"Sixteen is a row").unwrap_err();
+        assert!(
+            matches!(
+                error,
+                FlashError::Rule {
+                    rule: Rule::ClearsBitsOnly,
+                    ..
+                }
+            ),
+            "no bit clearing in place"
+        );
+        assert_eq!(
+            flash.write(AT + 0x108, &[0; 16]).unwrap_err().kind(),
+            NorFlashErrorKind::NotAligned
+        );
+        assert_eq!(
+            flash.write(AT + 0x100, &[0; 8]).unwrap_err().kind(),
+            NorFlashErrorKind::NotAligned
+        );
+    }
+
+    #[test]
+    fn rows_of_32_bytes_are_programmed_one_by_one() {
+        let mut flash = Flash::new(Profile::esp32_encrypted());
+        flash.write(AT, &[7; 96]).unwrap();
+        assert_eq!(flash.trace().len(), 3);
+        assert_eq!(read(&mut flash, AT + 5, 50), [7; 50]);
+    }
+
+    #[test]
+    fn not_without_encryption() {
+        let mut flash = Flash::new(Profile::w25q64jv());
+        assert_eq!(read(&mut flash, AT, 16), [0xFF; 16]);
+        flash.write(AT, b"plain").unwrap();
+        let mut cells = [0; 5];
+        flash.state().read(AT, &mut cells);
+        assert_eq!(&cells, b"plain");
+    }
+}
+
+mod erased_undefined {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let profile = Profile::<Words>::builder("mspm0")
+            .program_limit(8, 1, false)
+            .erased_undefined()
+            .page(8);
+        let mut flash = Flash::new(profile.build().unwrap());
+        flash.set_adversary(Adversary::PerRead { seed: 1 });
+        flash.write(AT, &[0x5A; 8]).unwrap();
+        assert_eq!(read(&mut flash, AT, 8), [0x5A; 8]);
+        assert_ne!(
+            read(&mut flash, AT + 8, 8),
+            [0xFF; 8],
+            "anything, until programmed"
+        );
+        assert_ne!(read(&mut flash, AT + 8, 8), read(&mut flash, AT + 8, 8));
+    }
+
+    #[test]
+    fn not_unless_the_chip_is_such() {
+        let mut flash = Flash::new(Profile::nrf52840());
+        flash.set_adversary(Adversary::PerRead { seed: 1 });
+        assert_eq!(read(&mut flash, AT, 64), [0xFF; 64]);
+    }
+}
+
+mod block_protection {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = Flash::new(Profile::w25q64jv());
+        flash.protect(AT..AT + 0x1000);
+        let error = flash.write(AT - 2, &[0; 4]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "program 0x4000+0x2: the range is protected (first at 0x4000)"
+        );
+        assert!(flash.erase(AT, AT + 0x1000).is_err());
+        flash.set_strict(false);
+        flash.write(AT, &[0; 4]).unwrap();
+        assert_eq!(
+            read(&mut flash, AT, 4),
+            [0xFF; 4],
+            "the chip says nothing and does nothing"
+        );
+    }
+
+    #[test]
+    fn not_outside_and_not_once_lifted() {
+        let mut flash = Flash::new(Profile::w25q64jv());
+        flash.protect(AT..AT + 0x1000);
+        flash.write(AT - 2, &[0; 2]).unwrap();
+        flash.unprotect();
+        flash.write(AT, &[0; 2]).unwrap();
+    }
+}
+
+mod page_wrap {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = Flash::new(Profile::w25q64jv());
+        let error = flash.page_program(AT + 0xFE, b"wrap").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "program 0x40fe+0x4: a program command wraps at the end of its page (first at 0x4100)"
+        );
+        flash.set_strict(false);
+        flash.page_program(AT + 0xFE, b"wrap").unwrap();
+        assert_eq!(read(&mut flash, AT, 3), b"ap\xFF");
+        assert_eq!(read(&mut flash, AT + 0xFE, 4), b"wr\xFF\xFF");
+    }
+
+    #[test]
+    fn not_for_a_write_which_a_driver_splits() {
+        let mut flash = Flash::new(Profile::w25q64jv());
+        flash.write(AT + 0xFE, b"wrap").unwrap();
+        assert_eq!(read(&mut flash, AT + 0xFE, 4), b"wrap");
+    }
+}
+
+mod bits_cannot_be_set {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = Flash::new(Profile::w25q64jv());
+        flash.write(AT, &[0x0F]).unwrap();
+        assert!(matches!(
+            flash.write(AT, &[0xF0]),
+            Err(FlashError::Rule {
+                rule: Rule::ClearsBitsOnly,
+                ..
+            })
+        ));
+        flash.set_strict(false);
+        flash.write(AT, &[0xF0]).unwrap();
+        assert_eq!(read(&mut flash, AT, 1), [0], "the chip just ANDs");
+    }
+
+    #[test]
+    fn not_while_bits_are_only_cleared() {
+        let mut flash = Flash::new(Profile::w25q64jv());
+        flash.write(AT, &[0x0F]).unwrap();
+        flash.write(AT, &[0x0E]).unwrap();
+    }
+}
+
+#[test]
+fn views_are_flashes() {
+    fn two_writes(flash: &mut impl MultiwriteNorFlash) {
+        flash.write(0, &[0xF0]).unwrap();
+        flash.write(0, &[0x80]).unwrap();
+    }
+    let mut flash = Flash::new(Profile::w25q64jv());
+    let mut view = View::new(&mut flash, 0x9000, 0x2000).unwrap();
+    two_writes(&mut view);
+    assert_eq!(view.capacity(), 0x2000);
+    let error = view.erase(0x1000, 0x3000).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "erase 0x1000+0x2000 reaches beyond the end of the view at 0x2000"
+    );
+    assert_eq!(error.kind(), NorFlashErrorKind::OutOfBounds);
+    let mut inner = View::new(view, 0, 0x1000).unwrap();
+    assert_eq!(read(&mut inner, 0, 2), [0x80, 0xFF]);
+    assert_eq!(read(&mut flash, 0x9000, 1), [0x80]);
+    assert!(View::new(&mut flash, 0x7F_F000, 0x2000).is_err());
+}
+
+#[test]
+fn profiles_of_your_own_are_checked() {
+    enum Large {}
+    impl Geometry for Large {
+        const READ: usize = 1;
+        const WRITE: usize = 4;
+        const ERASE: usize = 65536;
+    }
+    let start = || {
+        Profile::<Large>::builder("mine").erases(&[(
+            65536,
+            Span {
+                typ: 1_000_000,
+                max: 2_000_000,
+            },
+        )])
+    };
+    let mut flash = Flash::new(start().size(1 << 20).build().unwrap());
+    flash.erase(0x1_0000, 0x2_0000).unwrap();
+    assert_eq!(flash.stats().device_time, 1_000_000);
+    assert_eq!(
+        flash.erase(0, 4096).unwrap_err().kind(),
+        NorFlashErrorKind::NotAligned
+    );
+    assert_eq!(
+        start().size(5000).build().unwrap_err(),
+        ProfileError::Size {
+            size: 5000,
+            sector: 65536
+        }
+    );
+    assert_eq!(start().page(2).build().unwrap_err(), ProfileError::Page(2));
+    let other = Profile::<SpiNor>::builder("mine")
+        .erases(&[(2048, Span { typ: 1, max: 1 })])
+        .build()
+        .unwrap_err();
+    assert_eq!(
+        other.to_string(),
+        "the sector is 0x800 bytes, the geometry's ERASE is 0x1000"
+    );
+}
+
+#[test]
+fn sectors_smaller_than_a_leaf_of_the_tree_work_as_well() {
+    let mut state = State::erased(16 << 10, 512);
+    state.load(0, &[0; 4096]);
+    state.apply(&Op::erase(512, 512));
+    let mut cells = [0; 1536];
+    state.read(0, &mut cells);
+    assert!(
+        cells[..512] == [0; 512] && cells[512..1024] == [0xFF; 512] && cells[1024..] == [0; 512]
+    );
+}

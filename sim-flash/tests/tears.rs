@@ -1,0 +1,556 @@
+//! The fault table, cuts: each tear can be seen to happen, and cannot happen below its level.
+
+use std::collections::BTreeSet;
+
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+use sim_flash::{
+    Adversary, Cut, Density, Flash, FlashError, Fraction, Level, Op, OpKind, Profile, State, Tear,
+    over_erase_tears, tears,
+};
+
+const RECORD: &[u8; 32] = b"a record that is to be written..";
+const BEFORE: &[u8] = b"what a sector held before its erase";
+const AT: u32 = 0x5020;
+const SECTOR: u32 = 0x5000;
+
+fn program() -> Op {
+    Op::program(AT, RECORD)
+}
+
+fn erase() -> Op {
+    Op::erase(SECTOR, 4096)
+}
+
+/// A flash on which `op` is about to run: erased cells for a program, data for an erase, data around.
+fn before(op: &Op) -> Flash {
+    let mut state = State::erased(1 << 20, 4096);
+    state.load(SECTOR - 0x1000, &[0x3C; 4096]);
+    state.load(SECTOR + 0x1000, &[0x3C; 4096]);
+    state.load(SECTOR + 0x100, &[0x3C; 64]);
+    if op.kind() == OpKind::Erase {
+        state.load(SECTOR, &BEFORE.repeat(4096 / BEFORE.len() + 1)[..4096]);
+    }
+    Flash::with_state(Profile::w25q64jv(), state)
+}
+
+fn run(flash: &mut Flash, op: &Op) -> Result<(), FlashError> {
+    match op {
+        Op::Program { addr, data } => flash.write(*addr, data),
+        Op::Erase { addr, len } => flash.erase(*addr, addr + len),
+    }
+}
+
+/// The flash after a cut that leaves this tear of `op`, with the power back on.
+fn torn(op: &Op, id: &str) -> Flash {
+    let mut flash = before(op);
+    flash.arm(Cut {
+        op: 0,
+        tear: id.parse().unwrap(),
+    });
+    assert_eq!(run(&mut flash, op), Err(FlashError::PowerLost));
+    assert!(flash.fired());
+    flash.power_on();
+    flash
+}
+
+fn read(flash: &mut Flash, addr: u32, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    flash.read(addr, &mut bytes).unwrap();
+    bytes
+}
+
+/// What the bits of `len` bytes may read as: those that are always 0, and those that are always 1.
+fn readings(flash: &mut Flash, addr: u32, len: usize) -> (Vec<u8>, Vec<u8>) {
+    flash.set_adversary(Adversary::Ones);
+    let most = read(flash, addr, len);
+    flash.set_adversary(Adversary::Zeros);
+    let least = read(flash, addr, len);
+    (least, most)
+}
+
+fn family(tear: Tear) -> String {
+    tear.to_string().chars().take(2).collect()
+}
+
+/// Every family that a level lets a cut of `op` leave behind: listed, and drawn at points all over the operation.
+fn families(op: &Op, level: Level) -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = tears(op, Density::Full, level)
+        .into_iter()
+        .map(family)
+        .collect();
+    for step in 0..=20 {
+        for seed in 0..8 {
+            let mut flash = before(op);
+            flash.arm_at(0, Fraction::ppm(step * 50_000), level, seed);
+            assert_eq!(run(&mut flash, op), Err(FlashError::PowerLost));
+            let row = flash.trace().get(0).unwrap();
+            let sim_flash::Outcome::Cut(tear) = row.outcome else {
+                panic!("not cut")
+            };
+            found.insert(family(tear));
+        }
+    }
+    found
+}
+
+fn never_below(op: &Op, name: &str, level: Level) {
+    for mild in Level::ALL.into_iter().filter(|mild| *mild < level) {
+        assert!(!families(op, mild).contains(name), "{name} at {mild}");
+    }
+    assert!(
+        families(op, level).contains(name),
+        "{name} not even at {level}"
+    );
+}
+
+/// Tears of the mildest level: there is no level below, but without a cut there are none.
+fn never_without_a_cut(op: &Op) {
+    let mut flash = before(op);
+    run(&mut flash, op).unwrap();
+    let mut whole = before(op).state().clone();
+    whole.apply(op);
+    assert_eq!(*flash.state(), whole);
+    assert!(flash.state().trusted(op.addr()..op.addr() + op.len()));
+}
+
+mod p0 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let flash = torn(&program(), "P0");
+        assert_eq!(flash.state(), before(&program()).state());
+    }
+
+    #[test]
+    fn not_without_a_cut() {
+        never_without_a_cut(&program());
+    }
+}
+
+mod p1 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(&program(), "P1.n8");
+        assert_eq!(
+            read(&mut flash, AT, 16),
+            b"a record\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
+        );
+    }
+
+    #[test]
+    fn not_below_l1() {
+        never_below(&program(), "P1", Level::L1);
+    }
+}
+
+mod p2 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(&program(), "P2.n28");
+        assert_eq!(read(&mut flash, AT + 26, 6), b"\xFF\xFFen..");
+        let mut flash = torn(&program(), "P2.w8.k1");
+        assert_eq!(read(&mut flash, AT + 6, 12), b"\xFF\xFF that is\xFF\xFF");
+        let mut flash = torn(&program(), "P2.w8.x1");
+        assert_eq!(
+            read(&mut flash, AT + 6, 12),
+            b"rd\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF t"
+        );
+    }
+
+    #[test]
+    fn not_below_l2() {
+        never_below(&program(), "P2", Level::L2);
+    }
+}
+
+mod p3 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        // b'a' is 0110_0001: the second bit that is to become 0 is bit 2.
+        assert_eq!(
+            read(&mut torn(&program(), "P3.b1"), AT, 2),
+            [0b1111_1011, 0xFF]
+        );
+        assert_eq!(
+            read(&mut torn(&program(), "P3.x1"), AT, 2),
+            [b'a' | 0b100, b' ']
+        );
+        assert_eq!(
+            read(&mut torn(&program(), "P3.m3"), AT, 2),
+            [0b1111_1001, 0xFF]
+        );
+        let some = read(&mut torn(&program(), "P3.s0"), AT, 32);
+        assert_ne!(some, RECORD);
+        assert!(
+            some.iter()
+                .zip(RECORD)
+                .all(|(cell, wanted)| cell & wanted == *wanted)
+        );
+    }
+
+    #[test]
+    fn not_below_l2() {
+        never_below(&program(), "P3", Level::L2);
+    }
+}
+
+mod p4 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(&program(), "P4.none");
+        let (least, most) = readings(&mut flash, AT, 32);
+        assert_eq!((&least[..], &most[..]), (&RECORD[..], &[0xFF; 32][..]));
+        let (least, most) = readings(&mut torn(&program(), "P4.x1"), AT, 1);
+        assert_eq!((least[0], most[0]), (b'a', b'a' | 0b100));
+    }
+
+    #[test]
+    fn not_below_l3() {
+        never_below(&program(), "P4", Level::L3);
+    }
+}
+
+mod p5 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(&program(), "P5.b1");
+        flash.set_adversary(Adversary::Leaning);
+        assert_eq!(read(&mut flash, AT, 32), RECORD, "reads right");
+        let (least, most) = readings(&mut flash, AT, 32);
+        assert_eq!(
+            (&least[..], most[0]),
+            (&RECORD[..], b'a' | 0b100),
+            "and is weak"
+        );
+    }
+
+    #[test]
+    fn not_below_l3() {
+        never_below(&program(), "P5", Level::L3);
+    }
+}
+
+mod p6 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(&program(), "P6");
+        assert_eq!(read(&mut flash, AT, 32), RECORD);
+        assert!(
+            !flash.state().trusted(AT..AT + 32),
+            "done, but nobody knows"
+        );
+    }
+
+    #[test]
+    fn not_without_a_cut() {
+        never_without_a_cut(&program());
+    }
+}
+
+mod p7 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let page = torn(&program(), "P7.page.all");
+        assert!(
+            page.state().has_weak(SECTOR..AT) && page.state().has_weak(AT + 32..SECTOR + 0x100)
+        );
+        assert!(!page.state().has_weak(SECTOR + 0x100..SECTOR + 0x1000));
+        let mut sector = torn(&program(), "P7.sector.all");
+        let (least, most) = readings(&mut sector, SECTOR + 0x100, 64);
+        assert_eq!(
+            (least, most),
+            (vec![0; 64], vec![0xFF; 64]),
+            "data written long before"
+        );
+        assert!(!sector.state().trusted(SECTOR + 0xF00..SECTOR + 0x1000));
+        assert!(
+            !sector.state().has_weak(0..SECTOR)
+                && !sector.state().has_weak(SECTOR + 0x1000..0x10_0000)
+        );
+    }
+
+    #[test]
+    fn not_below_l4() {
+        never_below(&program(), "P7", Level::L4);
+    }
+}
+
+mod e0 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        assert_eq!(torn(&erase(), "E0").state(), before(&erase()).state());
+    }
+
+    #[test]
+    fn not_without_a_cut() {
+        never_without_a_cut(&erase());
+    }
+}
+
+mod e1 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(&erase(), "E1.n8");
+        assert_eq!(read(&mut flash, SECTOR, 16), b"\0\0\0\0\0\0\0\0ector he");
+    }
+
+    #[test]
+    fn not_below_l1() {
+        never_below(&erase(), "E1", Level::L1);
+    }
+}
+
+mod e2 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(&erase(), "E2.n8");
+        assert_eq!(
+            read(&mut flash, SECTOR, 12),
+            b"what a s\0\0\0\0",
+            "a valid head and a zeroed tail"
+        );
+        assert_eq!(read(&mut flash, SECTOR + 4095, 1), [0]);
+    }
+
+    #[test]
+    fn not_below_l2() {
+        never_below(&erase(), "E2", Level::L2);
+    }
+}
+
+mod e3 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        assert_eq!(read(&mut torn(&erase(), "E3"), SECTOR, 4096), [0; 4096]);
+    }
+
+    #[test]
+    fn not_below_l1() {
+        never_below(&erase(), "E3", Level::L1);
+    }
+}
+
+mod e4 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let cells = read(&mut torn(&erase(), "E4.s0"), SECTOR, 4096);
+        let ones: u32 = cells.iter().map(|cell| cell.count_ones()).sum();
+        assert!(
+            (15_000..17_500).contains(&ones),
+            "about half of the bits are back, {ones} are"
+        );
+        assert_eq!(
+            read(&mut torn(&erase(), "E4.x9"), SECTOR, 3),
+            [0xFF, 0xFD, 0xFF]
+        );
+        assert_eq!(read(&mut torn(&erase(), "E4.b9"), SECTOR, 3), [0, 2, 0]);
+    }
+
+    #[test]
+    fn not_below_l2() {
+        never_below(&erase(), "E4", Level::L2);
+    }
+}
+
+mod e5 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(&erase(), "E5.b9");
+        flash.set_adversary(Adversary::PerRead { seed: 1 });
+        let looks_blank = (0..64)
+            .map(|_| read(&mut flash, SECTOR, 4096) == [0xFF; 4096])
+            .collect::<Vec<_>>();
+        assert!(
+            looks_blank.contains(&true) && looks_blank.contains(&false),
+            "reads blank, and later does not"
+        );
+    }
+
+    #[test]
+    fn not_below_l3() {
+        never_below(&erase(), "E5", Level::L3);
+    }
+}
+
+mod e6 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(&erase(), "E6.all");
+        flash.set_adversary(Adversary::Leaning);
+        assert_eq!(
+            read(&mut flash, SECTOR, BEFORE.len()),
+            BEFORE,
+            "may even look untouched"
+        );
+        let (least, most) = readings(&mut flash, SECTOR, 4096);
+        assert_eq!(
+            (least, most),
+            (vec![0; 4096], vec![0xFF; 4096]),
+            "or like anything"
+        );
+        let some = torn(&erase(), "E6.s0");
+        assert!(some.state().has_weak(SECTOR..SECTOR + 0x1000));
+    }
+
+    #[test]
+    fn not_below_l3() {
+        never_below(&erase(), "E6", Level::L3);
+    }
+}
+
+mod e7 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(&erase(), "E7");
+        assert_eq!(read(&mut flash, SECTOR, 4096), [0xFF; 4096]);
+        assert!(
+            !flash.state().trusted(SECTOR..SECTOR + 0x1000),
+            "erased, but nobody knows"
+        );
+    }
+
+    #[test]
+    fn not_without_a_cut() {
+        never_without_a_cut(&erase());
+    }
+}
+
+mod e8 {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(&erase(), "E8.next.all");
+        assert_eq!(read(&mut flash, SECTOR, 4096), [0xFF; 4096]);
+        assert!(
+            flash.state().has_weak(SECTOR + 0x1000..SECTOR + 0x2000),
+            "the neighbour suffers"
+        );
+        assert!(!flash.state().has_weak(0..SECTOR + 0x1000));
+        assert!(
+            torn(&erase(), "E8.prev.s0")
+                .state()
+                .has_weak(SECTOR - 0x1000..SECTOR)
+        );
+    }
+
+    #[test]
+    fn not_below_l4_and_only_when_asked_for() {
+        for level in Level::ALL {
+            assert!(
+                !families(&erase(), level).contains("E8"),
+                "E8 unasked at {level}"
+            );
+        }
+        assert!(
+            over_erase_tears(&erase(), Density::Full)
+                .iter()
+                .all(|tear| tear.level() == Level::L4)
+        );
+        let prone = |level| {
+            let builder = Profile::<sim_flash::SpiNor>::builder("prone")
+                .size(1 << 20)
+                .collateral(true, true);
+            let mut flash =
+                Flash::with_state(builder.build().unwrap(), before(&erase()).state().clone());
+            (0..200).any(|seed| {
+                flash.power_on();
+                flash.arm_at(0, Fraction::ppm(900_000), level, seed);
+                let _ = run(&mut flash, &erase());
+                let last = flash.trace().iter().last().unwrap().outcome;
+                matches!(last, sim_flash::Outcome::Cut(Tear::E8(..)))
+            })
+        };
+        assert!(prone(Level::L4) && !prone(Level::L3));
+    }
+}
+
+mod blocks {
+    use super::*;
+
+    fn cut_second(order: sim_flash::EraseOrder) -> Vec<u8> {
+        let mut state = State::erased(1 << 20, 4096);
+        state.load(0x5000, &[0x3C; 0x3000]);
+        let mut flash = Flash::with_state(Profile::w25q64jv(), state);
+        flash.set_erase_order(order);
+        flash.arm(Cut {
+            op: 1,
+            tear: Tear::E3,
+        });
+        flash.erase(0x5000, 0x8000).unwrap_err();
+        flash.power_on();
+        [0x5000, 0x6000, 0x7000]
+            .map(|addr| read(&mut flash, addr, 1)[0])
+            .to_vec()
+    }
+
+    #[test]
+    fn happens() {
+        assert_eq!(cut_second(sim_flash::EraseOrder::Up), [0xFF, 0x00, 0x3C]);
+        assert_eq!(cut_second(sim_flash::EraseOrder::Down), [0x3C, 0x00, 0xFF]);
+        // A block of 64 KiB is one operation, torn as a whole, from either end.
+        let mut state = State::erased(1 << 20, 4096);
+        state.load(0x1_0000, &vec![0x3C; 0x1_0000]);
+        for (id, first, last) in [("E1.n8192", 0x00, 0x3C), ("E2.n8192", 0x3C, 0x00)] {
+            let mut torn = state.clone();
+            torn.tear(&Op::erase(0x1_0000, 0x1_0000), id.parse().unwrap());
+            let mut cells = vec![0; 0x1_0000];
+            torn.read(0x1_0000, &mut cells);
+            assert_eq!(
+                (cells[8191], cells[8192], cells[0], cells[0xFFFF]),
+                (first, last, first, last)
+            );
+        }
+    }
+
+    #[test]
+    fn not_below_the_operation_that_was_cut() {
+        for level in Level::ALL.into_iter().filter(|level| *level < Level::L4) {
+            let mut state = State::erased(1 << 20, 4096);
+            state.load(0x5000, &[0x3C; 0x3000]);
+            let mut flash = Flash::with_state(Profile::w25q64jv(), state);
+            flash.arm_at(1, Fraction::ppm(500_000), level, 7);
+            flash.erase(0x5000, 0x8000).unwrap_err();
+            flash.power_on();
+            assert_eq!(
+                (
+                    read(&mut flash, 0x5000, 1)[0],
+                    read(&mut flash, 0x7000, 1)[0]
+                ),
+                (0xFF, 0x3C),
+                "{level}"
+            );
+        }
+    }
+}
