@@ -209,6 +209,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         if run.end == Ok(Rest::Stuck) {
             return Ok(());
         }
+        self.pass.truncated |= self.counts.represented > 0;
         let mut determined = Ranges::new();
         for op in run.done() {
             determines(&op, &mut determined);
@@ -233,6 +234,7 @@ impl<'a, S: Subject> Engine<'a, S> {
     ) -> Result<(), Stop> {
         let cuts = self.pass.nodes[from as usize].cuts;
         let mut determined = Ranges::new();
+        let sample = Sample::of(run, cuts);
         // `state` is as before this operation; it follows when someone looks at it.
         let mut applied = 0;
         // The power-on that would follow a cut right before the next operation, while known.
@@ -255,6 +257,9 @@ impl<'a, S: Subject> Engine<'a, S> {
                     let torn = op.as_ref().map(|op| (op, tears[pick]));
                     self.check(&mut base, torn, run.world_at(index), before, from)?;
                 }
+            } else if sample.leaves_out(index) {
+                self.counts.represented += 1 + tears.len() as u64;
+                here = None;
             } else {
                 catch_up(&mut state, run, &mut applied, index);
                 let at = Place {
@@ -520,6 +525,41 @@ struct Place<'p, W> {
     world: &'p W,
     /// What the power-on has determined until then.
     determined: &'p Ranges,
+}
+
+/// Which operations stand for the others, where bulk data that a future reads is cut after another cut.
+///
+/// A cut can leave otadata pointing at the slot under write. Then each of the download's thousands
+/// of programs changes what the next boot reads, and each tear of each is a state of its own. A
+/// second cut is tried in the first, the last and some of the programs between; the rest is
+/// counted as represented.
+struct Sample {
+    /// Indices of the programs of bulk data; none if all are to be tried.
+    bulk: Vec<usize>,
+}
+
+impl Sample {
+    /// A program of more bytes than this is bulk data, not a record.
+    const RECORD: u32 = 64;
+    /// About so many programs of bulk data are tried, besides the two at each end.
+    const BETWEEN: usize = 4;
+
+    fn of<W>(run: &PowerOn<W>, cuts: u32) -> Self {
+        let bulk = |(_, op): &(usize, Row<'_>)| op.kind == OpKind::Program && op.len > Self::RECORD;
+        let all = run.done().enumerate().filter(bulk).map(|(index, _)| index);
+        Self {
+            bulk: if cuts == 0 { Vec::new() } else { all.collect() },
+        }
+    }
+
+    fn leaves_out(&self, op: usize) -> bool {
+        let Ok(place) = self.bulk.binary_search(&op) else {
+            return false;
+        };
+        let count = self.bulk.len();
+        let stride = (count / Self::BETWEEN).max(1);
+        place >= 2 && place + 2 < count && place % stride != 0
+    }
 }
 
 /// Only a completed erase determines bytes: a program is an AND with what was there.

@@ -376,10 +376,11 @@ impl SweepReport {
         }
         writeln!(
             f,
-            "  {} crash states: {} judged by look-up, {} by family, {} of them executed to check",
+            "  {} crash states: {} judged by look-up, {} by family, {} represented; {} executed to check",
             sum(|c| c.crash_states),
             sum(|c| c.by_lookup),
             sum(|c| c.by_family),
+            sum(|c| c.represented),
             sum(|c| c.audited),
         )?;
         if self.scenarios.iter().all(|s| s.closure) {
