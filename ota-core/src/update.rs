@@ -168,9 +168,7 @@ impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
     }
 
     fn is_running(&self, partition: &Partition) -> bool {
-        partition.kind == self.running.kind
-            && partition.subtype == self.running.subtype
-            && partition.region() == self.running.region()
+        same_place(partition, &self.running)
     }
 
     /// The partition of OTA slot `slot`, the first if there are several.
@@ -229,6 +227,11 @@ pub fn partition_at(table: PartitionTable<'_>, address: u32) -> Option<Partition
     table
         .iter()
         .find(|row| row.kind == Type::APP && row.region().contains(address, 1))
+}
+
+/// Whether both are the same partition, whatever label and flags the caller gave one of them.
+fn same_place(one: &Partition, other: &Partition) -> bool {
+    one.kind == other.kind && one.subtype == other.subtype && one.region() == other.region()
 }
 
 /// Whether an image can be staged there: an app partition `ota_0` to `ota_15`.

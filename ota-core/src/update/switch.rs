@@ -2,7 +2,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::{Ota, OtaError, storage};
+use super::{Ota, OtaError, same_place, storage};
 use crate::commit;
 use crate::efuse::SecureVersion;
 use crate::image::VerifyImage;
@@ -116,10 +116,10 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         };
         let mut slots = (0..16).filter_map(|slot| self.ota_slot(slot));
         let first = slots.next()?;
-        if first == from {
+        if same_place(&first, &from) {
             return Some(slots.next().unwrap_or(first));
         }
-        let mut rest = slots.skip_while(|slot| *slot != from);
+        let mut rest = slots.skip_while(|slot| !same_place(slot, &from));
         Some(rest.nth(1).unwrap_or(first))
     }
 

@@ -522,6 +522,29 @@ fn the_next_slot_to_update_goes_round() {
     assert_eq!(none.ota().next_update_partition(None), None);
 }
 
+/// The caller names the running partition by its place; were its label compared, the next slot
+/// would be the first, which may be the very one that runs.
+#[test]
+fn the_running_slot_is_known_by_its_place_and_never_its_own_successor() {
+    let mut device = device(&ALL, ERASED);
+    device.running = slot(0);
+    device.running.label = "app".try_into().unwrap();
+    device.running.flags = 1;
+    assert_eq!(device.ota().next_update_partition(None), Some(slot(1)));
+}
+
+#[test]
+fn a_partition_without_a_label_names_the_handle_it_opened() {
+    let mut named = row(Type::DATA, SubType::NVS, 0xE_1000, 0x1000);
+    named.label = "nvs".try_into().unwrap();
+    let mut device = device(&ALL, ERASED).with_rows(&[named]);
+    let mut ota = device.ota();
+    let unnamed = row(Type::DATA, SubType::NVS, 0xE_1000, 0x1000);
+    let handle = ota.begin(&unnamed, ImageSize::Sequential).unwrap();
+    assert_eq!(ota.open_handle(&unnamed), Some(handle));
+    assert_eq!(ota.open_handle(&named), Some(handle));
+}
+
 #[test]
 fn confirming_rewrites_the_active_entry_once() {
     let mut device = device(&ALL, [entry(1, OtaState::PENDING_VERIFY), Entry::ERASED]);
