@@ -156,14 +156,14 @@ impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
     }
 
     /// The row of the table that `partition` describes (`esp_partition_verify`): same type,
-    /// subtype, place and label. An empty label matches any.
+    /// subtype, place and label, and both encrypted or neither. An empty label matches any.
     fn in_table(&self, partition: &Partition) -> Option<Partition> {
         let label = partition.label.as_bytes();
+        let encrypted = |row: &Partition| row.encrypted_with(self.config.flash_encryption);
         self.table.iter().find(|row| {
-            row.kind == partition.kind
-                && row.subtype == partition.subtype
-                && row.region() == partition.region()
+            same_place(row, partition)
                 && (label.is_empty() || label == row.label.as_bytes())
+                && encrypted(row) == encrypted(partition)
         })
     }
 

@@ -534,6 +534,23 @@ fn the_running_slot_is_known_by_its_place_and_never_its_own_successor() {
 }
 
 #[test]
+fn on_an_encrypted_flash_a_partition_that_is_not_is_another_one() {
+    let plain = row(Type::DATA, SubType::NVS, 0xE_1000, 0x1000);
+    let encrypted = Partition { flags: 1, ..plain };
+    for (encrypting, expected) in [(false, None), (true, Some(EspErr::NOT_FOUND))] {
+        let mut device = device(&ALL, ERASED).with_rows(&[plain]);
+        device.config.flash_encryption = encrypting;
+        let opened = device.ota().begin(&encrypted, ImageSize::Sequential);
+        assert_eq!(opened.err().map(|error| error.esp_err()), expected);
+    }
+    // Apps are always encrypted, whatever their row says.
+    let mut device = device(&ALL, ERASED);
+    device.config.flash_encryption = true;
+    let flagged = Partition { flags: 1, ..slot(1) };
+    assert!(device.ota().begin(&flagged, ImageSize::Sequential).is_ok());
+}
+
+#[test]
 fn a_partition_without_a_label_names_the_handle_it_opened() {
     let mut named = row(Type::DATA, SubType::NVS, 0xE_1000, 0x1000);
     named.label = "nvs".try_into().unwrap();
