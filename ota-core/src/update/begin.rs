@@ -183,7 +183,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         Ok(())
     }
 
-    /// Forgets an update (`esp_ota_abort`). The flash stays as it is.
+    /// Forgets an update (`esp_ota_abort`). The flash stays as it is, so a power cut changes nothing:
+    /// what was erased or written before it stays erased or written.
     ///
     /// # Errors
     ///

@@ -44,8 +44,9 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// With another slot than the active one, it leaves the entry that is *not* active torn or
     /// erased; the active one stays, so the old slot boots, unless the torn entry happens to be
     /// valid. With the slot that is active already, it hits **the entry that is in use**: torn or
-    /// erased, the next boot takes the other entry, or factory, or `ota_0`. With factory, either or
-    /// both entries are gone or torn.
+    /// erased, the next boot takes the other entry, or factory, or `ota_0`, unless the torn entry is
+    /// valid, in whatever state. With factory, either or both entries are gone or torn, and any slot
+    /// that one of them named may boot. An image that is too old may be erased in part.
     ///
     /// # Errors
     ///

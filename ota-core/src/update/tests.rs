@@ -546,7 +546,10 @@ fn on_an_encrypted_flash_a_partition_that_is_not_is_another_one() {
     // Apps are always encrypted, whatever their row says.
     let mut device = device(&ALL, ERASED);
     device.config.flash_encryption = true;
-    let flagged = Partition { flags: 1, ..slot(1) };
+    let flagged = Partition {
+        flags: 1,
+        ..slot(1)
+    };
     assert!(device.ota().begin(&flagged, ImageSize::Sequential).is_ok());
 }
 
