@@ -8,10 +8,10 @@ use crate::partition::Label;
 /// Answers as [`FirstByte`] does, and notes whether it was asked for a bootloader.
 struct Asked(Option<bool>);
 
-impl VerifyImage<&mut Ram> for Asked {
+impl<F: ReadNorFlash<Error = NorFlashErrorKind>> VerifyImage<F> for Asked {
     fn verify(
         &mut self,
-        flash: &mut &mut Ram,
+        flash: &mut F,
         at: Region,
     ) -> core::result::Result<ImageMetadata, VerifyError<NorFlashErrorKind>> {
         self.0 = Some(false);
@@ -20,7 +20,7 @@ impl VerifyImage<&mut Ram> for Asked {
 
     fn verify_bootloader(
         &mut self,
-        flash: &mut &mut Ram,
+        flash: &mut F,
         at: Region,
     ) -> core::result::Result<ImageMetadata, VerifyError<NorFlashErrorKind>> {
         self.0 = Some(true);
