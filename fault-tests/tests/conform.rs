@@ -142,6 +142,49 @@ fn a_mismatch_names_the_vector_and_the_field() {
     insta::assert_snapshot!(folder.without_path(&report.files[2].to_string()));
 }
 
+/// A table file can end at its last row; on the device erased flash follows, which ends the table.
+#[test]
+fn a_table_shorter_than_its_sector_is_followed_by_erased_flash() {
+    let line = r#"{"id": 7, "base": "short.bin", "patch": [], "flash_size": 4194304, "rc": "ESP_OK", "count": 6, "note": ""}"#;
+    let folder = Folder::new("a_short_table").with("table.jsonl", line);
+    let table = corpus::table("v02_two_ota").unwrap().binary().unwrap();
+    fs::write(folder.0.join("short.bin"), &table[..7 * 32]).unwrap();
+    let report = run(&ConformOptions {
+        vectors: Some(folder.0.clone()),
+        tables: Some(folder.0.clone()),
+        images: None,
+    });
+    assert!(report.as_ref().unwrap().passed(), "{}", report.unwrap());
+}
+
+#[test]
+fn null_says_no_more_than_a_field_left_out() {
+    let otadata = corpus::vectors()
+        .iter()
+        .find(|file| file.name == "otadata.jsonl")
+        .and_then(|file| file.text.lines().find(|line| line.contains("\"test\": 4}")))
+        .unwrap();
+    let nulls = otadata.replacen(
+        "\"secure_version\": {",
+        "\"secure_version\": {\"test\": null, ",
+        1,
+    );
+    let nulls = nulls.replacen(", \"test\": 4}", "}", 1);
+    let start = nulls.find("\"set_boot_partition\": ").unwrap();
+    let end = nulls.find("\"mark_valid\"").unwrap();
+    let nulls = format!(
+        "{}\"set_boot_partition\": null, {}",
+        &nulls[..start],
+        &nulls[end..]
+    );
+    let image = r#"{"id": 1, "base": "c3_4k.bin", "patch": null, "truncate": null, "part_size": 65536, "part_offset": 65536, "rc": "ESP_OK", "image_len": 4096, "note": null}"#;
+    let folder = Folder::new("null_fields")
+        .with("otadata.jsonl", &nulls)
+        .with("image.jsonl", image);
+    // The vector is another one now; what matters is that it is read.
+    assert_eq!(folder.run().unwrap().vectors(), 3);
+}
+
 #[test]
 fn bad_vectors_are_named_with_file_and_line() {
     let mut texts = Vec::new();

@@ -156,21 +156,19 @@ impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
     }
 
     /// The row of the table that `partition` describes (`esp_partition_verify`): same type,
-    /// subtype, place and label. An empty label matches any.
+    /// subtype, place and label, and both encrypted or neither. An empty label matches any.
     fn in_table(&self, partition: &Partition) -> Option<Partition> {
         let label = partition.label.as_bytes();
+        let encrypted = |row: &Partition| row.encrypted_with(self.config.flash_encryption);
         self.table.iter().find(|row| {
-            row.kind == partition.kind
-                && row.subtype == partition.subtype
-                && row.region() == partition.region()
+            same_place(row, partition)
                 && (label.is_empty() || label == row.label.as_bytes())
+                && encrypted(row) == encrypted(partition)
         })
     }
 
     fn is_running(&self, partition: &Partition) -> bool {
-        partition.kind == self.running.kind
-            && partition.subtype == self.running.subtype
-            && partition.region() == self.running.region()
+        same_place(partition, &self.running)
     }
 
     /// The partition of OTA slot `slot`, the first if there are several.
@@ -229,6 +227,11 @@ pub fn partition_at(table: PartitionTable<'_>, address: u32) -> Option<Partition
     table
         .iter()
         .find(|row| row.kind == Type::APP && row.region().contains(address, 1))
+}
+
+/// Whether both are the same partition, whatever label and flags the caller gave one of them.
+fn same_place(one: &Partition, other: &Partition) -> bool {
+    one.kind == other.kind && one.subtype == other.subtype && one.region() == other.region()
 }
 
 /// Whether an image can be staged there: an app partition `ota_0` to `ota_15`.

@@ -92,7 +92,7 @@ fn check_set_boot(
 ) -> Result<(), Problem> {
     let row = device.slot(slot)?;
     let found = app.call(device, |ota| ota.set_boot_partition_skip_validate(&row))?;
-    if is_overflow(expected, &found, &row) {
+    if is_overflow(expected, &found, &row) && device.otadata_ops().is_empty() {
         checks.deliberate(
             "set_boot_partition",
             slot,

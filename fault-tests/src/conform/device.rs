@@ -172,10 +172,11 @@ fn row(name: &str, kind: Type, subtype: SubType, offset: u32, size: u32) -> Part
 fn put_descriptors(
     flash: &mut [u8],
     rows: &[Partition],
-    versions: &BTreeMap<String, u32>,
+    versions: &BTreeMap<String, Option<u32>>,
 ) -> Result<(), Problem> {
     for (name, version) in versions {
         let row = slot(rows, name)?;
+        let Some(version) = version else { continue };
         let at = (row.offset + app_desc::OFFSET) as usize;
         flash[at..at + 4].copy_from_slice(&app_desc::MAGIC.to_le_bytes());
         flash[at + 4..at + 8].copy_from_slice(&version.to_le_bytes());

@@ -14,13 +14,14 @@ pub(super) struct TableVector {
     pub(super) id: u64,
     /// File name of a binary table.
     pub(super) base: String,
+    #[serde(default, deserialize_with = "null_as_default")]
     pub(super) patch: Vec<Patch>,
     pub(super) flash_size: u32,
     pub(super) rc: String,
     pub(super) count: Option<usize>,
     /// For people.
-    #[serde(rename = "note")]
-    pub(super) _note: String,
+    #[serde(default, rename = "note")]
+    pub(super) _note: de::IgnoredAny,
 }
 
 /// `image.jsonl`: the verification of an image by an ESP32-C3 application.
@@ -30,6 +31,7 @@ pub(super) struct ImageVector {
     pub(super) id: u64,
     /// File name of an image.
     pub(super) base: String,
+    #[serde(default, deserialize_with = "null_as_default")]
     pub(super) patch: Vec<Patch>,
     /// Length that is left of the patched file.
     pub(super) truncate: Option<usize>,
@@ -38,8 +40,8 @@ pub(super) struct ImageVector {
     pub(super) rc: String,
     pub(super) image_len: Option<u32>,
     /// For people.
-    #[serde(rename = "note")]
-    pub(super) _note: String,
+    #[serde(default, rename = "note")]
+    pub(super) _note: de::IgnoredAny,
 }
 
 /// Bytes that replace those of the base, from an offset on.
@@ -58,9 +60,9 @@ pub(super) struct OtadataVector {
     pub(super) test: bool,
     pub(super) e0: EntryBytes,
     pub(super) e1: EntryBytes,
-    /// Of the slots that have an application descriptor.
-    #[serde(default)]
-    pub(super) secure_version: BTreeMap<String, u32>,
+    /// Of the slots that have an application descriptor; `null` is none, like a slot left out.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(super) secure_version: BTreeMap<String, Option<u32>>,
     #[serde(default)]
     pub(super) efuse_secure_version: Option<u32>,
     pub(super) valid: [bool; 2],
@@ -70,14 +72,21 @@ pub(super) struct OtadataVector {
     pub(super) boot_all_bad: Boot,
     pub(super) app_slot_count: u32,
     pub(super) app_boot_partition: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub(super) get_state: BTreeMap<String, (Rc, Option<u32>)>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub(super) set_boot_partition: BTreeMap<String, SetBoot>,
     #[serde(default)]
     pub(super) mark_valid: Option<MarkValid>,
     #[serde(default)]
     pub(super) invalidate_inactive: Option<InvalidateInactive>,
+}
+
+/// `null` says no more than a field that is not there.
+fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    input: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or_default())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -26,9 +26,10 @@ use crate::partition::{PartitionTable, Slot};
 /// # A power cut in it
 ///
 /// leaves one entry torn or erased, the other as it was. Cut while an image is made
-/// `PENDING_VERIFY`, the next boot no longer knows of that image and runs what the other entry
-/// names; cut while one is made ABORTED, the torn entry may still name it. In eFuse it leaves a
-/// version between the old one and the image's.
+/// `PENDING_VERIFY`, the next boot as a rule no longer knows of that image and runs what the other
+/// entry names. But a torn entry can be valid, as its CRC covers the sequence number alone, and its
+/// state is then any: the image may boot without being monitored, or, cut while it is made ABORTED,
+/// boot again. In eFuse a cut leaves a version between the old one and the image's.
 ///
 /// # Errors
 ///

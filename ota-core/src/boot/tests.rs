@@ -1,6 +1,8 @@
 //! Boots on a RAM flash.
 extern crate std;
 
+mod odd;
+
 use embedded_storage::nor_flash::NorFlashErrorKind;
 use proptest::prelude::*;
 use std::string::ToString;

@@ -185,7 +185,7 @@ impl<E: fmt::Debug> core::error::Error for DescError<E> {}
 
 /// Reads the application descriptor of the image at the start of `at`.
 ///
-/// Exactly its 256 bytes are read, and the image is not verified. The flash's `READ_SIZE` must
+/// Exactly its 256 bytes are read, nothing is written, and the image is not verified. The flash's `READ_SIZE` must
 /// divide 32, and `at.offset` be a multiple of it; this is the one stack buffer of 256 bytes in
 /// the crate.
 pub fn read_app_desc<F: ReadNorFlash>(

@@ -99,11 +99,28 @@ impl Partition {
         Region::new(self.offset, self.size)
     }
 
-    /// Whether its row asks for encryption. (Apps, bootloaders, tables and otadata are encrypted
-    /// regardless once flash encryption is on.)
+    /// Whether its row asks for encryption: see [`encrypted_with`](Self::encrypted_with).
     #[must_use]
     pub const fn encrypted(&self) -> bool {
         self.flags & FLAG_ENCRYPTED != 0
+    }
+
+    /// Whether its contents are encrypted, on a flash that encrypts or does not.
+    ///
+    /// Nothing is without flash encryption. With it, what its row asks for; and regardless of the row
+    /// apps, bootloaders, partition tables, otadata (also that of a trusted execution environment) and
+    /// the keys of key-value storage. Source: ESP-IDF `esp_partition/partition.c` (`load_partitions`).
+    #[must_use]
+    pub const fn encrypted_with(&self, flash_encryption: bool) -> bool {
+        let always = match self.kind {
+            Type::APP | Type::BOOTLOADER | Type::PARTITION_TABLE => true,
+            Type::DATA => matches!(
+                self.subtype,
+                SubType::OTA | SubType::TEE_OTA | SubType::NVS_KEYS
+            ),
+            _ => false,
+        };
+        flash_encryption && (always || self.encrypted())
     }
 
     /// Whether it may not be written.

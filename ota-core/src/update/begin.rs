@@ -142,10 +142,13 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     }
 
     /// The handle under which `partition` is being updated, or is the destination of one.
+    ///
+    /// As at [`begin`](Self::begin), an empty label stands for any.
     pub fn open_handle(&self, partition: &Partition) -> Option<Handle> {
+        let partition = self.in_table(partition)?;
         self.handles
             .iter()
-            .find(|open| open.staging == *partition || open.target == *partition)
+            .find(|open| open.staging == partition || open.target == partition)
             .map(|open| open.handle)
     }
 
@@ -180,7 +183,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         Ok(())
     }
 
-    /// Forgets an update (`esp_ota_abort`). The flash stays as it is.
+    /// Forgets an update (`esp_ota_abort`). The flash stays as it is, so a power cut changes nothing:
+    /// what was erased or written before it stays erased or written.
     ///
     /// # Errors
     ///

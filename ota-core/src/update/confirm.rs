@@ -22,7 +22,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// # A power cut in it
     ///
     /// leaves **the active entry** torn or erased: the next boot takes the other entry, or factory,
-    /// or `ota_0`. Cut after it, the secure version is raised by the bootloader instead.
+    /// or `ota_0`, unless the torn entry is valid, in whatever state. Cut after it, the secure version
+    /// is raised by the bootloader instead.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::{Ota, OtaError, storage};
+use super::{Ota, OtaError, same_place, storage};
 use crate::commit;
 use crate::efuse::SecureVersion;
 use crate::image::VerifyImage;
@@ -44,8 +44,9 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// With another slot than the active one, it leaves the entry that is *not* active torn or
     /// erased; the active one stays, so the old slot boots, unless the torn entry happens to be
     /// valid. With the slot that is active already, it hits **the entry that is in use**: torn or
-    /// erased, the next boot takes the other entry, or factory, or `ota_0`. With factory, either or
-    /// both entries are gone or torn.
+    /// erased, the next boot takes the other entry, or factory, or `ota_0`, unless the torn entry is
+    /// valid, in whatever state. With factory, either or both entries are gone or torn, and any slot
+    /// that one of them named may boot. An image that is too old may be erased in part.
     ///
     /// # Errors
     ///
@@ -116,10 +117,10 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         };
         let mut slots = (0..16).filter_map(|slot| self.ota_slot(slot));
         let first = slots.next()?;
-        if first == from {
+        if same_place(&first, &from) {
             return Some(slots.next().unwrap_or(first));
         }
-        let mut rest = slots.skip_while(|slot| *slot != from);
+        let mut rest = slots.skip_while(|slot| !same_place(slot, &from));
         Some(rest.nth(1).unwrap_or(first))
     }
 

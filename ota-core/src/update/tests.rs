@@ -1,6 +1,8 @@
 //! Updates on a RAM flash.
 extern crate std;
 
+mod odd;
+
 use embedded_storage::nor_flash::NorFlashErrorKind;
 use proptest::prelude::*;
 use std::vec::Vec;
@@ -520,6 +522,49 @@ fn the_next_slot_to_update_goes_round() {
     assert_eq!(single.ota().next_update_partition(None), Some(only));
     let mut none = self::device(&[Factory], ERASED);
     assert_eq!(none.ota().next_update_partition(None), None);
+}
+
+/// The caller names the running partition by its place; were its label compared, the next slot
+/// would be the first, which may be the very one that runs.
+#[test]
+fn the_running_slot_is_known_by_its_place_and_never_its_own_successor() {
+    let mut device = device(&ALL, ERASED);
+    device.running = slot(0);
+    device.running.label = "app".try_into().unwrap();
+    device.running.flags = 1;
+    assert_eq!(device.ota().next_update_partition(None), Some(slot(1)));
+}
+
+#[test]
+fn on_an_encrypted_flash_a_partition_that_is_not_is_another_one() {
+    let plain = row(Type::DATA, SubType::NVS, 0xE_1000, 0x1000);
+    let encrypted = Partition { flags: 1, ..plain };
+    for (encrypting, expected) in [(false, None), (true, Some(EspErr::NOT_FOUND))] {
+        let mut device = device(&ALL, ERASED).with_rows(&[plain]);
+        device.config.flash_encryption = encrypting;
+        let opened = device.ota().begin(&encrypted, ImageSize::Sequential);
+        assert_eq!(opened.err().map(|error| error.esp_err()), expected);
+    }
+    // Apps are always encrypted, whatever their row says.
+    let mut device = device(&ALL, ERASED);
+    device.config.flash_encryption = true;
+    let flagged = Partition {
+        flags: 1,
+        ..slot(1)
+    };
+    assert!(device.ota().begin(&flagged, ImageSize::Sequential).is_ok());
+}
+
+#[test]
+fn a_partition_without_a_label_names_the_handle_it_opened() {
+    let mut named = row(Type::DATA, SubType::NVS, 0xE_1000, 0x1000);
+    named.label = "nvs".try_into().unwrap();
+    let mut device = device(&ALL, ERASED).with_rows(&[named]);
+    let mut ota = device.ota();
+    let unnamed = row(Type::DATA, SubType::NVS, 0xE_1000, 0x1000);
+    let handle = ota.begin(&unnamed, ImageSize::Sequential).unwrap();
+    assert_eq!(ota.open_handle(&unnamed), Some(handle));
+    assert_eq!(ota.open_handle(&named), Some(handle));
 }
 
 #[test]

@@ -256,6 +256,53 @@ fn an_image_without_segments_is_judged_by_checksum_and_hash_alone() {
 }
 
 #[test]
+fn sixteen_segments_are_not_too_many_and_seventeen_are() {
+    let first = desc().emit();
+    let image = |count: usize| {
+        let mut segments = std::vec![(0x5000_0000, &[0u8; 4][..]); count];
+        segments[0].1 = &first;
+        build(header(&ESP32C3), &segments)
+    };
+    let target = Target::new(&ESP32C3);
+    assert_eq!(verdict(target, &image(16)).unwrap().segments, 16);
+    assert_eq!(
+        verdict(target, &image(17)).unwrap_err().refusal,
+        Refusal::TooManySegments { count: 17 }
+    );
+}
+
+#[test]
+fn a_segment_length_is_a_multiple_of_4_below_16_mib() {
+    for len in [SIXTEEN_MIB, 0x101, u32::MAX, u32::MAX - 3] {
+        let mut image = app(&ESP32C3, &desc());
+        image[28..32].copy_from_slice(&len.to_le_bytes());
+        assert_eq!(
+            verdict(Target::new(&ESP32C3), &image).unwrap_err().refusal,
+            Refusal::SegmentLength { segment: 0, len }
+        );
+    }
+}
+
+/// Not the value 1 alone: only 0 turns the comparison off.
+#[test]
+fn any_mark_but_0_has_the_hash_compared() {
+    for hash_appended in [1, 2, 0x80, 0xFF] {
+        let header = Header {
+            hash_appended,
+            ..header(&ESP32C3)
+        };
+        let first = desc().emit();
+        let mut image = build(header, &[(0x3C00_0020, &first)]);
+        assert_eq!(esp_err(Target::new(&ESP32C3), &image), EspErr::OK);
+        *image.last_mut().unwrap() ^= 1;
+        assert!(matches!(
+            verdict(Target::new(&ESP32C3), &image).unwrap_err().refusal,
+            Refusal::Hash { .. }
+        ));
+    }
+}
+
+#[test]
 fn a_mapped_segment_must_lie_where_its_page_puts_it() {
     let image = app(&ESP32C3, &desc());
     let mut bytes = std::vec![0xFF; 0x3_0000];

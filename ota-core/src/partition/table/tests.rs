@@ -54,6 +54,28 @@ fn both_readers_see_the_same_good_table() {
 }
 
 #[test]
+fn what_the_bootloader_reads_is_encrypted_whatever_its_row_says() {
+    let always = [
+        (Type::APP, SubType::ota(3)),
+        (Type::BOOTLOADER, SubType::STAGED),
+        (Type::PARTITION_TABLE, SubType::PRIMARY),
+        (Type::DATA, SubType::OTA),
+        (Type::DATA, SubType::TEE_OTA),
+        (Type::DATA, SubType::NVS_KEYS),
+    ];
+    for (kind, subtype) in always {
+        let plain = partition(kind, subtype, 0, 0);
+        assert!(plain.encrypted_with(true) && !plain.encrypted_with(false));
+    }
+    for kind in [Type::DATA, Type(0x40)] {
+        let plain = partition(kind, SubType::NVS, 0, 0);
+        let flagged = Partition { flags: 1, ..plain };
+        assert!(!plain.encrypted_with(true) && flagged.encrypted_with(true));
+        assert!(!flagged.encrypted_with(false));
+    }
+}
+
+#[test]
 fn only_the_application_insists_on_the_md5_row() {
     let table = bytes(&two_slots(), false);
     assert_eq!(
