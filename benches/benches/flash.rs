@@ -47,10 +47,10 @@ fn reads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("read 1 MiB");
     group.throughput(Throughput::Bytes(LEN.into()));
     group.bench_function("sim-flash", |bencher| {
-        bencher.iter(|| flash.read(0, black_box(&mut out)).is_ok())
+        bencher.iter(|| flash.read(0, black_box(&mut out)).is_ok());
     });
     group.bench_function("memcpy", |bencher| {
-        bencher.iter(|| black_box(&mut out).copy_from_slice(black_box(&data)))
+        bencher.iter(|| black_box(&mut out).copy_from_slice(black_box(&data)));
     });
     group.finish();
 }
@@ -58,7 +58,7 @@ fn reads(criterion: &mut Criterion) {
 fn states(criterion: &mut Criterion) {
     let base = workload::snapshot(&workload::data());
     criterion.bench_function("snapshot of 4 MiB", |bencher| {
-        bencher.iter(|| black_box(base.clone()))
+        bencher.iter(|| black_box(base.clone()));
     });
     let mut group = criterion.benchmark_group("derive and hash every crash state");
     for (name, (op, list)) in [
@@ -67,7 +67,7 @@ fn states(criterion: &mut Criterion) {
     ] {
         group.throughput(Throughput::Elements(list.len() as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| workload::derive_and_hash(&base, &op, &list))
+            bencher.iter(|| workload::derive_and_hash(&base, &op, &list));
         });
     }
     group.finish();

@@ -126,7 +126,7 @@ fn measure(rounds: u32, lines: &mut Vec<Line>) -> Ratios {
 
     let base = workload::snapshot(&data);
     let snapshot = nanoseconds(rounds, 1_000, || {
-        (0..1_000).for_each(|_| drop(black_box(base.clone())))
+        (0..1_000).for_each(|_| drop(black_box(base.clone())));
     });
     let figure = format!("{snapshot:.0} ns");
     lines.push(Line {
@@ -138,7 +138,7 @@ fn measure(rounds: u32, lines: &mut Vec<Line>) -> Ratios {
 
     let derive = |(op, list): (sim_flash::Op, Vec<sim_flash::Tear>)| {
         nanoseconds(rounds, list.len(), || {
-            workload::derive_and_hash(&base, &op, &list)
+            workload::derive_and_hash(&base, &op, &list);
         })
     };
     let (page, sector) = (
