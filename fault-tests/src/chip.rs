@@ -13,7 +13,7 @@ use std::ops::Range;
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
-use sim_flash::{Cut, Flash, FlashError, Observer, Op, Profile, State, Tear};
+use sim_flash::{Cut, Flash, FlashError, Op, Profile, State, Tear, Trace};
 
 use crate::explore::Ranges;
 use crate::subject::OperationClock;
@@ -95,44 +95,14 @@ impl fmt::Debug for Memo {
     }
 }
 
-/// Notes each chip operation as it completes.
-#[derive(Debug, Default)]
-pub(crate) struct Recorder {
-    clock: OperationClock,
-    /// Completed operations.
-    pub(crate) ops: Vec<Op>,
-    /// The operation under way, which is the one that was cut if the power is gone.
-    pub(crate) under_way: Option<Op>,
-    /// Bytes whose content follows from this power-on's own erases.
-    pub(crate) determined: Ranges,
-}
-
-impl Observer for Recorder {
-    fn before(&mut self, _: &State, op: &Op) {
-        self.under_way = Some(op.clone());
-    }
-
-    fn after(&mut self, _: &State, op: &Op) {
-        self.under_way = None;
-        self.clock.tick();
-        self.determined.insert_if_erase(op);
-        self.ops.push(op.clone());
-    }
-}
-
-impl Ranges {
-    /// Only a completed erase determines bytes: a program is an AND with what was there.
-    pub(crate) fn insert_if_erase(&mut self, op: &Op) {
-        if let Op::Erase { addr, len } = op {
-            self.insert(*addr..addr + len);
-        }
-    }
-}
-
 /// The flash of one power-on.
 #[derive(Debug)]
 pub struct Chip<'m> {
-    flash: Flash<Recorder>,
+    flash: Flash,
+    clock: OperationClock,
+    /// Bytes whose content follows from this power-on's own erases. A program determines
+    /// nothing: it is an AND with what was there.
+    determined: Ranges,
     memo: Option<&'m mut Memo>,
     accesses: u64,
     reads: Vec<Range<u32>>,
@@ -149,15 +119,10 @@ impl<'m> Chip<'m> {
         clock: OperationClock,
         memo: Option<&'m mut Memo>,
     ) -> Self {
-        let recorder = Recorder {
-            clock,
-            ..Recorder::default()
-        };
-        let mut flash = Flash::with_observer(profile.clone(), state, recorder);
-        // The recorder keeps what is needed; the flash's own trace would be a second copy.
-        flash.record(false);
         Self {
-            flash,
+            flash: Flash::with_state(profile.clone(), state),
+            clock,
+            determined: Ranges::new(),
             memo,
             accesses: 0,
             reads: Vec::new(),
@@ -170,9 +135,10 @@ impl<'m> Chip<'m> {
         self.flash.arm(cut);
     }
 
-    pub(crate) fn into_parts(self) -> (State, Recorder, Vec<Range<u32>>) {
-        let (state, recorder, _) = self.flash.into_parts();
-        (state, recorder, self.reads)
+    /// The contents, what was done, and what was read.
+    pub(crate) fn into_parts(self) -> (State, Trace, Vec<Range<u32>>) {
+        let (state, (), trace) = self.flash.into_parts();
+        (state, trace, self.reads)
     }
 
     /// Whether the power is gone.
@@ -268,7 +234,7 @@ impl<'m> Chip<'m> {
             return;
         }
         let range = widen(&range, self.flash.state().size());
-        for undetermined in self.flash.observer().determined.missing_from(range) {
+        for undetermined in self.determined.missing_from(range) {
             for part in self.read.missing_from(undetermined.clone()) {
                 match self.reads.last_mut() {
                     Some(last) if last.end == part.start => last.end = part.end,
@@ -277,6 +243,12 @@ impl<'m> Chip<'m> {
             }
             self.read.insert(undetermined);
         }
+    }
+
+    fn tick(&self) {
+        // One power-on does far fewer than 2^32 operations: see ACCESS_LIMIT.
+        self.clock
+            .set(u32::try_from(self.flash.ops()).unwrap_or(u32::MAX));
     }
 
     fn access(&mut self) -> Result<(), ChipError> {
@@ -313,7 +285,7 @@ impl ErrorType for Chip<'_> {
 }
 
 impl ReadNorFlash for Chip<'_> {
-    const READ_SIZE: usize = Flash::<Recorder>::READ_SIZE;
+    const READ_SIZE: usize = Flash::<()>::READ_SIZE;
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ChipError> {
         self.access()?;
@@ -330,16 +302,22 @@ impl ReadNorFlash for Chip<'_> {
 }
 
 impl NorFlash for Chip<'_> {
-    const WRITE_SIZE: usize = Flash::<Recorder>::WRITE_SIZE;
-    const ERASE_SIZE: usize = Flash::<Recorder>::ERASE_SIZE;
+    const WRITE_SIZE: usize = Flash::<()>::WRITE_SIZE;
+    const ERASE_SIZE: usize = Flash::<()>::ERASE_SIZE;
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), ChipError> {
         self.access()?;
-        Ok(self.flash.erase(from, to)?)
+        let done = self.flash.erase(from, to);
+        self.tick();
+        done?;
+        self.determined.insert(from..to);
+        Ok(())
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), ChipError> {
         self.access()?;
-        Ok(self.flash.write(offset, bytes)?)
+        let done = self.flash.write(offset, bytes);
+        self.tick();
+        Ok(done?)
     }
 }

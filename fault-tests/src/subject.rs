@@ -99,8 +99,8 @@ impl OperationClock {
         self.0.get()
     }
 
-    pub(crate) fn tick(&self) {
-        self.0.set(self.0.get() + 1);
+    pub(crate) fn set(&self, operations: u32) {
+        self.0.set(operations);
     }
 }
 

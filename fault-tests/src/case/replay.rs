@@ -171,13 +171,14 @@ impl<S: Subject> Live<'_, S> {
         self.state = run.state.clone();
         self.world = run.world.clone();
         self.note_trace(&run, cut.is_some());
+        let torn = run.torn();
         let step = Step {
             boot,
+            ops: run.done().filter_map(|op| op.op()).collect(),
             before,
             after: run.state,
-            cut: cut.and_then(|cut| Some((cut, run.torn?))),
+            cut: cut.and_then(|cut| Some((cut, torn?))),
             rest: run.end.ok(),
-            ops: run.ops,
             entries: run.entries,
             findings: run.findings,
         };
@@ -186,7 +187,7 @@ impl<S: Subject> Live<'_, S> {
     }
 
     fn note_trace(&mut self, run: &PowerOn<S::World>, cut: bool) {
-        for op in run.ops.iter().chain(run.torn.iter()) {
+        for op in run.done().filter_map(|op| op.op()).chain(run.torn()) {
             self.trace.update(&op.addr().to_le_bytes());
             self.trace.update(&op.len().to_le_bytes());
             self.trace.update(op.data());

@@ -42,7 +42,7 @@ fn one(id: &CaseId, inputs: Option<&Inputs>) -> Result<u8, Usage> {
             print!("\n{}", Timeline::new(&setup.device, &replay));
             match replay.findings().next() {
                 Some(finding) => {
-                    println!("\nVIOLATED: {finding}");
+                    println!("\n{finding}");
                     Ok(VIOLATED)
                 }
                 None => {

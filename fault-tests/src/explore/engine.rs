@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use sim_flash::{Op, Profile, State, Tear};
+use sim_flash::{Op, OpKind, Profile, Row, State, Tear};
 
 use super::audit::Audit;
 use super::ranges::Ranges;
@@ -198,24 +198,22 @@ impl<'a, S: Subject> Engine<'a, S> {
             return Err(self.disagrees(work.node, "two runs from equal states differ"));
         }
         let cuts = self.pass.nodes[work.node as usize].cuts;
-        let mut state = work.state;
-        let mut determined = Ranges::new();
         if cuts < self.limits.cuts {
-            self.cut_each(work.node, parent, &run, &mut state, &mut determined)?;
+            self.cut_each(work.node, parent, &run, work.state)?;
         } else {
-            self.pass.truncated |= !run.ops.is_empty();
-            for op in &run.ops {
-                determined.insert_if_erase(op);
-            }
-            state = run.state;
+            self.pass.truncated |= run.done().len() > 0;
         }
         if cuts == 0 {
-            self.counts.operations += run.ops.len() as u64;
+            self.counts.operations += run.done().len() as u64;
         }
         if run.end == Ok(Rest::Stuck) {
             return Ok(());
         }
-        let mut base = Base::new(&state);
+        let mut determined = Ranges::new();
+        for op in run.done() {
+            determines(&op, &mut determined);
+        }
+        let mut base = Base::new(&run.state);
         let child = self.leaf_of(&mut base, None, &run.world)?;
         self.demand(parent, child, &determined);
         if let Some(class) = self.unvisited(&mut base, None, child, cuts) {
@@ -225,96 +223,118 @@ impl<'a, S: Subject> Engine<'a, S> {
         Ok(())
     }
 
-    /// Cuts before, in and after each operation of `run`; leaves `state` as after the last.
+    /// Cuts before, in and after each operation of `run`, which began in `state`.
     fn cut_each(
         &mut self,
         from: u32,
         parent: LeafId,
         run: &PowerOn<S::World>,
-        state: &mut State,
-        determined: &mut Ranges,
+        mut state: State,
     ) -> Result<(), Stop> {
+        let cuts = self.pass.nodes[from as usize].cuts;
+        let mut determined = Ranges::new();
+        // `state` is as before this operation; it follows when someone looks at it.
+        let mut applied = 0;
         // The power-on that would follow a cut right before the next operation, while known.
         let mut here: Option<LeafId> = None;
-        for (index, op) in run.ops.iter().enumerate() {
-            let world = run.world_at(index);
+        for (index, row) in run.done().enumerate() {
+            let tears = self.tears.of(&row, cuts);
+            self.counts.crash_states += 1 + tears.len() as u64;
+            let touched = widen(&(row.addr..row.addr + row.len), state.size());
             if run.world_changed_before(index) {
                 here = None;
             }
-            let mut base = Base::new(state);
-            let before = match here {
-                Some(leaf) => {
-                    self.counts.by_family += 1;
-                    leaf
+            let dead_weight = here.filter(|leaf| !self.leaf(*leaf).demand.intersects(&touched));
+            if let Some(before) = dead_weight {
+                // No future reads a byte of this operation: however it is torn, and also when
+                // it completes, what follows is what follows `before`.
+                self.counts.by_family += 1 + tears.len() as u64;
+                if let Some(pick) = self.audit.due(tears.len()) {
+                    catch_up(&mut state, run, &mut applied, index);
+                    let (mut base, op) = (Base::new(&state), row.op());
+                    let torn = op.as_ref().map(|op| (op, tears[pick]));
+                    self.check(&mut base, torn, run.world_at(index), before, from)?;
                 }
-                None => self.meet(
-                    &mut base,
-                    None,
-                    world,
+            } else {
+                catch_up(&mut state, run, &mut applied, index);
+                let at = Place {
                     from,
                     parent,
-                    index,
-                    nothing_done(op),
-                    determined,
-                )?,
-            };
-            let tears = self.tears.of(op, self.pass.nodes[from as usize].cuts);
-            self.counts.crash_states += 1 + tears.len() as u64;
-            let touched = widen(&span(op), base.state.size());
-            if self.leaf(before).demand.intersects(&touched) {
-                for &tear in tears.iter() {
-                    self.meet(
-                        &mut base,
-                        Some((op, tear)),
-                        world,
-                        from,
-                        parent,
-                        index,
-                        tear,
-                        determined,
-                    )?;
-                }
-                here = None;
-            } else {
-                // No future reads a byte of this operation: however it is torn, and
-                // also when it completes, what follows is what follows `before`.
-                self.counts.by_family += tears.len() as u64;
-                if let Some(pick) = self.audit.due(tears.len()) {
-                    self.check(&mut base, Some((op, tears[pick])), world, before, from)?;
-                }
-                here = Some(before);
+                    op: index,
+                    world: run.world_at(index),
+                    determined: &determined,
+                };
+                here = self.tear_one(&state, &row, &tears, here, &at)?;
             }
-            state.apply(op);
-            determined.insert_if_erase(op);
+            determines(&row, &mut determined);
         }
         Ok(())
     }
 
+    /// Meets the states that the tears of one operation leave, `state` being the one before it.
+    ///
+    /// Returns the power-on that follows a cut right after the operation, if that is known to
+    /// be the one that follows a cut right before.
+    fn tear_one(
+        &mut self,
+        state: &State,
+        row: &Row<'_>,
+        tears: &[Tear],
+        here: Option<LeafId>,
+        at: &Place<'_, S::World>,
+    ) -> Result<Option<LeafId>, Stop> {
+        let Some(op) = row.op() else { return Ok(here) };
+        let mut base = Base::new(state);
+        let before = match here {
+            Some(leaf) => {
+                self.counts.by_family += 1;
+                leaf
+            }
+            None => self.meet(&mut base, None, nothing_done(&op), at)?,
+        };
+        if self
+            .leaf(before)
+            .demand
+            .intersects(&widen(&span(&op), state.size()))
+        {
+            for &tear in tears {
+                self.meet(&mut base, Some((&op, tear)), tear, at)?;
+            }
+            return Ok(None);
+        }
+        self.counts.by_family += tears.len() as u64;
+        if let Some(pick) = self.audit.due(tears.len()) {
+            self.check(
+                &mut base,
+                Some((&op, tears[pick])),
+                at.world,
+                before,
+                at.from,
+            )?;
+        }
+        Ok(Some(before))
+    }
+
     /// Looks at the state that a cut leaves: finds its power-on, and enters it if it is new.
-    #[allow(clippy::too_many_arguments)]
     fn meet(
         &mut self,
         base: &mut Base<'_>,
         torn: Option<(&Op, Tear)>,
-        world: &S::World,
-        from: u32,
-        parent: LeafId,
-        op: usize,
         tear: Tear,
-        determined: &Ranges,
+        at: &Place<'_, S::World>,
     ) -> Result<LeafId, Stop> {
         let boots = self.counts.boots;
         self.counts.by_lookup += 1;
-        let leaf = self.leaf_of(base, torn, world)?;
+        let leaf = self.leaf_of(base, torn, at.world)?;
         if boots == self.counts.boots && torn.is_some() && self.audit.due(1).is_some() {
-            self.check(base, torn, world, leaf, from)?;
+            self.check(base, torn, at.world, leaf, at.from)?;
         }
-        self.demand(parent, leaf, determined);
-        let cuts = self.pass.nodes[from as usize].cuts + 1;
+        self.demand(at.parent, leaf, at.determined);
+        let cuts = self.pass.nodes[at.from as usize].cuts + 1;
         if let Some(class) = self.unvisited(base, torn, leaf, cuts) {
-            let op = u32::try_from(op).unwrap_or(u32::MAX);
-            let node = self.node(from, Edge::Cut { op, tear }, cuts);
-            self.enter(base, torn, world, class, node);
+            let op = u32::try_from(at.op).unwrap_or(u32::MAX);
+            let node = self.node(at.from, Edge::Cut { op, tear }, cuts);
+            self.enter(base, torn, at.world, class, node);
         }
         Ok(leaf)
     }
@@ -488,4 +508,34 @@ impl<'a, S: Subject> Engine<'a, S> {
         }
         cuts
     }
+}
+
+/// Where a crash state comes from.
+struct Place<'p, W> {
+    /// The node whose power-on is cut, and that power-on.
+    from: u32,
+    parent: LeafId,
+    /// The operation that is cut, and the world at that moment.
+    op: usize,
+    world: &'p W,
+    /// What the power-on has determined until then.
+    determined: &'p Ranges,
+}
+
+/// Only a completed erase determines bytes: a program is an AND with what was there.
+fn determines(op: &Row<'_>, determined: &mut Ranges) {
+    if op.kind == OpKind::Erase {
+        determined.insert(op.addr..op.addr + op.len);
+    }
+}
+
+/// Carries out the operations of `run` from `applied` up to `until`.
+fn catch_up<W>(state: &mut State, run: &PowerOn<W>, applied: &mut usize, until: usize) {
+    for op in run.some(*applied..until) {
+        match op.kind {
+            OpKind::Erase => state.erase(op.addr, op.len),
+            _ => state.program(op.addr, op.data),
+        }
+    }
+    *applied = until;
 }

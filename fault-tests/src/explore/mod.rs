@@ -59,7 +59,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Instant;
 
-use sim_flash::{Bits, Density, Level, Op, OpKind, Profile, State, Tear, tears};
+use sim_flash::{Bits, Density, Level, OpKind, Profile, Row, State, Tear, tears};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::property::Finding;
@@ -235,19 +235,19 @@ impl Tears {
         }
     }
 
-    /// The tears of `op` for a cut that follows `cuts` others; the untouched state is not among them.
-    fn of(&mut self, op: &Op, cuts: u32) -> Rc<[Tear]> {
-        let content = match op {
-            Op::Program { data, .. } => xxh3_64(data),
-            Op::Erase { .. } => 0,
-        };
+    /// The tears of an operation for a cut that follows `cuts` others; the untouched state is not
+    /// among them.
+    fn of(&mut self, op: &Row<'_>, cuts: u32) -> Rc<[Tear]> {
         let first = cuts == 0;
+        let key = (op.kind, op.len, xxh3_64(op.data), first);
         let density = if first { self.first } else { self.later };
         let (level, seed) = (self.level, self.seed);
-        let key = (op.kind(), op.len(), content, first);
         Rc::clone(self.known.entry(key).or_insert_with(|| {
-            tears(op, density, level)
-                .into_iter()
+            let all = op
+                .op()
+                .map(|op| tears(&op, density, level))
+                .unwrap_or_default();
+            all.into_iter()
                 .filter(|t| !t.is_nothing())
                 .map(|t| reseeded(t, seed))
                 .collect()

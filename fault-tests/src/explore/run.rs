@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sim_flash::{Cut, Op, Profile, State};
+use sim_flash::{Cut, Op, Outcome, Profile, Row, State, Trace};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::chip::{Chip, Memo};
@@ -19,10 +19,7 @@ pub(crate) struct PowerOn<W> {
     pub(crate) state: State,
     /// The world afterwards.
     pub(crate) world: W,
-    /// Completed chip operations.
-    pub(crate) ops: Vec<Op>,
-    /// The operation that the cut hit, if it is not complete.
-    pub(crate) torn: Option<Op>,
+    trace: Trace,
     /// Bytes read whose content the power-on did not itself determine, in order.
     pub(crate) reads: Vec<Range<u32>>,
     /// Violations that the subject's judge saw.
@@ -33,6 +30,24 @@ pub(crate) struct PowerOn<W> {
 }
 
 impl<W> PowerOn<W> {
+    /// Completed chip operations, in order.
+    pub(crate) fn done(&self) -> impl ExactSizeIterator<Item = Row<'_>> {
+        let done = self.trace.len() - usize::from(self.torn().is_some());
+        self.trace.iter().take(done)
+    }
+
+    /// The completed operations of this range of indices.
+    pub(crate) fn some(&self, ops: Range<usize>) -> impl Iterator<Item = Row<'_>> {
+        ops.filter_map(|op| self.trace.get(op))
+    }
+
+    /// The operation that the cut hit.
+    pub(crate) fn torn(&self) -> Option<Op> {
+        let last = self.trace.get(self.trace.len().checked_sub(1)?)?;
+        last.op()
+            .filter(|_| matches!(last.outcome, Outcome::Cut(_)))
+    }
+
     /// The world as a cut in operation `op` finds it.
     pub(crate) fn world_at(&self, op: usize) -> &W {
         let after = self.changes.partition_point(|(at, _)| *at as usize <= op);
@@ -51,22 +66,17 @@ impl<W: std::hash::Hash> PowerOn<W> {
     pub(crate) fn signature(&self) -> u128 {
         use std::hash::Hash;
         let mut hasher = Xxh3::new();
-        hash_ops(&self.ops, &mut hasher);
+        for op in self.done() {
+            hasher.update(&op.addr.to_le_bytes());
+            hasher.update(&op.len.to_le_bytes());
+            hasher.update(op.data);
+        }
         self.end
             .map_or(u8::MAX, |rest| rest as u8)
             .hash(&mut hasher);
         self.world.hash(&mut hasher);
         self.findings.hash(&mut hasher);
         hasher.digest128()
-    }
-}
-
-fn hash_ops(ops: &[Op], hasher: &mut Xxh3) {
-    for op in ops {
-        hasher.update(&op.addr().to_le_bytes());
-        hasher.update(&op.len().to_le_bytes());
-        hasher.update(op.data());
-        hasher.update(&[op.kind() as u8]);
     }
 }
 
@@ -123,13 +133,12 @@ pub(crate) fn power_on<S: Subject>(
         Ok(Err(Dead)) => Ok(Rest::Stuck),
     };
     let closed = journal.close();
-    let (state, recorder, reads) = chip.into_parts();
+    let (state, trace, reads) = chip.into_parts();
     PowerOn {
         end,
         state,
         world: closed.world,
-        ops: recorder.ops,
-        torn: recorder.under_way,
+        trace,
         reads,
         findings: closed.findings,
         entries: closed.entries,

@@ -123,10 +123,11 @@ fn brute_force(subject: &Ledger, level: Level, cuts: u32) -> Seen {
         if done < cuts {
             let mut before = state;
             let mut known = Tears::new(&limits);
-            for (index, op) in run.ops.iter().enumerate() {
+            for (index, row) in run.done().enumerate() {
+                let op = &row.op().expect("an operation");
                 for tear in [nothing_done(op)]
                     .into_iter()
-                    .chain(known.of(op, done).iter().copied())
+                    .chain(known.of(&row, done).iter().copied())
                 {
                     let mut torn = before.clone();
                     torn.tear(op, tear);

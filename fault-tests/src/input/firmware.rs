@@ -45,19 +45,18 @@ impl Firmware {
     /// As [`firmware`], of bytes that come from `file`.
     pub fn new(file: &Path, bytes: Vec<u8>) -> Result<Self, InputError> {
         let error = |offset, problem| InputError::new(file, Place::Offset(offset), problem);
+        let not_an_image = |found| {
+            let looks_like = Kind::of(&bytes);
+            error(0, Problem::NotAnImage { found, looks_like })
+        };
+        // Said before the length is: a short text is no short image.
+        if let Some(&found) = bytes.first().filter(|first| **first != header::MAGIC) {
+            return Err(not_an_image(found));
+        }
         let Some(start) = bytes.first_chunk::<{ header::LEN }>() else {
             return Err(error(bytes.len() as u64, Problem::NoHeader));
         };
-        let header = Header::parse(start).map_err(|wrong| {
-            let looks_like = Kind::of(&bytes);
-            error(
-                0,
-                Problem::NotAnImage {
-                    found: wrong.found,
-                    looks_like,
-                },
-            )
-        })?;
+        let header = Header::parse(start).map_err(|wrong| not_an_image(wrong.found))?;
         let chip = Chip::by_id(header.chip_id)
             .ok_or_else(|| error(CHIP_ID, Problem::UnknownChip { id: header.chip_id }))?;
         let (image, desc) = verify(chip, &bytes).map_err(|(at, problem)| error(at, problem))?;

@@ -135,7 +135,8 @@ impl State {
         );
     }
 
-    pub(crate) fn program(&mut self, addr: u32, data: &[u8]) {
+    /// Programs `data` at `addr`, completely: the cells become `old & data`.
+    pub fn program(&mut self, addr: u32, data: &[u8]) {
         let physics = self.physics;
         self.change(addr, data.len(), |at, leaf, from, len| {
             let here = &data[at..at + len];
@@ -242,7 +243,8 @@ impl State {
         }
     }
 
-    pub(crate) fn erase(&mut self, addr: u32, len: u32) {
+    /// Erases `addr..addr + len`, completely.
+    pub fn erase(&mut self, addr: u32, len: u32) {
         let from = addr as usize;
         let to = from.saturating_add(len as usize).min(self.size as usize);
         let (first, last) = (from.div_ceil(LEAF), to / LEAF);

@@ -1,0 +1,288 @@
+//! The command as its user meets it: exit codes, messages, files.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder of this test's own, gone when the test ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> &'static str {
+        std::fs::write(self.0.join(name), bytes).expect("a file for the test");
+        Box::leak(name.to_owned().into_boxed_str())
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_brownout"));
+        command
+            .args(args)
+            .current_dir(&self.0)
+            .output()
+            .expect("the command runs")
+    }
+
+    /// Runs it, and returns its exit code and its message on standard error.
+    fn refused(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let message = String::from_utf8(output.stderr).expect("a message in UTF-8");
+        assert!(
+            output.stdout.is_empty(),
+            "{args:?} printed: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        assert!(!message.contains("panicked"), "{message}");
+        format!(
+            "$ brownout {}\n{}exit {}\n",
+            args.join(" "),
+            message,
+            output.status.code().unwrap_or(-1)
+        )
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn image(name: &str) -> &'static [u8] {
+    corpus::image(name).expect("a bundled image").bytes
+}
+
+fn table(name: &str) -> &'static [u8] {
+    corpus::table(name)
+        .and_then(corpus::Table::binary)
+        .expect("a bundled table")
+}
+
+#[test]
+fn unusable_files_are_refused_with_file_place_and_expectation() {
+    let folder = Folder::new("unusable_files");
+    let good = folder.file("v1.bin", image("c3_4k"));
+    let mut damaged = image("c3_4k_v2").to_vec();
+    damaged[2000] ^= 1;
+    let two = folder.file("two_ota.bin", table("v02_two_ota"));
+    let mut said = String::new();
+    for (table, running, update) in [
+        (
+            folder.file("one_app.bin", table("v01_single_factory")),
+            good,
+            good,
+        ),
+        (
+            folder.file(
+                "gap.csv",
+                corpus::table("v15_gap_slots")
+                    .expect("a bundled table")
+                    .csv
+                    .as_bytes(),
+            ),
+            good,
+            good,
+        ),
+        (
+            folder.file("notes.txt", b"nvs, data, nvs, 0x9000\n"),
+            good,
+            good,
+        ),
+        (two, folder.file("text.bin", b"hello"), good),
+        (two, good, folder.file("empty.bin", b"")),
+        (two, good, folder.file("other_chip.bin", image("e32_4k"))),
+        (
+            two,
+            good,
+            folder.file("short.bin", &image("c3_4k_v2")[..3000]),
+        ),
+        (two, good, folder.file("damaged.bin", &damaged)),
+        (two, good, good),
+        (two, good, "nowhere.bin"),
+        (
+            folder.file("small.bin", table("v14_out_of_order_slots")),
+            good,
+            folder.file("large.bin", image("c3_256k")),
+        ),
+    ] {
+        let args = [
+            "sweep",
+            "--table",
+            table,
+            "--running",
+            running,
+            "--update",
+            update,
+        ];
+        said.push_str(&folder.refused(&args));
+    }
+    insta::assert_snapshot!("unusable_files", said);
+}
+
+#[test]
+fn wrong_flags_are_refused_with_what_was_expected() {
+    let folder = Folder::new("wrong_flags");
+    let mut said = String::new();
+    for args in [
+        &["sweep", "--scenario", "nonsense"][..],
+        &["sweep", "--level", "L3"],
+        &["sweep", "--json", "no/such/folder/out.jsonl"],
+        &["replay", "bo1:nonsense"],
+        &[
+            "replay",
+            "bo1:first-update@w25q64jv:L2:stock/o1.Q9~00000000",
+        ],
+        &[
+            "replay",
+            "bo1:first-update+00000001@w25q64jv:L2:stock/o1.P0~00000000",
+        ],
+        &["replay", "nowhere.case"],
+        &["conform", "nowhere"],
+        &["inspect", "nowhere.bin"],
+        &["inspect", "nowhere.bin", "--chip", "esp99"],
+    ] {
+        said.push_str(&folder.refused(args));
+    }
+    insta::assert_snapshot!("wrong_flags", said);
+}
+
+#[test]
+fn json_is_the_same_at_any_number_of_jobs_but_for_the_time() {
+    let folder = Folder::new("json");
+    let of = |jobs: &str, file: &str| {
+        let scenarios = [
+            "--scenario",
+            "update-rollback",
+            "--scenario",
+            "first-update",
+        ];
+        let args = [
+            "sweep", "--cuts", "1", "--seed", "3", "--jobs", jobs, "--json", file,
+        ];
+        let output = folder.run(&[&args[..], &scenarios].concat());
+        assert_eq!(output.status.code(), Some(0));
+        let text = std::fs::read_to_string(folder.0.join(file)).expect("the JSON was written");
+        let mut lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a JSON object"))
+            .collect();
+        for line in &mut lines {
+            let seconds = line.as_object_mut().and_then(|line| line.remove("seconds"));
+            assert!(seconds.is_some_and(|seconds| seconds.is_number()));
+        }
+        lines
+    };
+    let one = of("1", "one.jsonl");
+    assert_eq!(one.len(), 2);
+    assert_eq!(one, of("2", "two.jsonl"));
+    let keys: Vec<_> = one[0]
+        .as_object()
+        .expect("an object")
+        .keys()
+        .cloned()
+        .collect();
+    insta::assert_snapshot!(keys.join(" "), @"audited boots closure crash_states distinct_states level operations policy profile pruned scenario verdict violations");
+    assert!(
+        !folder.0.join("one.jsonl.part").exists(),
+        "nothing is left beside the file"
+    );
+}
+
+#[test]
+fn a_case_replays_by_id_and_by_file() {
+    let folder = Folder::new("replay");
+    let case =
+        corpus::case("p3-first-update-boot-erase-otadata-new-erased").expect("a bundled case");
+    let file = folder.file("case.case", case.text.as_bytes());
+    assert_eq!(
+        folder.run(&["replay", file]).status.code(),
+        Some(0),
+        "the case shows what it says"
+    );
+    let id = case
+        .text
+        .lines()
+        .find_map(|line| line.strip_prefix("id"))
+        .expect("a line with the id");
+    let id = id.trim_start_matches([' ', '=']);
+    let output = folder.run(&["replay", id]);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "an id that shows a violation"
+    );
+    insta::assert_snapshot!("replayed", String::from_utf8_lossy(&output.stdout));
+    let stale = format!("{}00000000", &id[..id.len() - 8]);
+    let output = folder.run(&["replay", &stale]);
+    assert_eq!(output.status.code(), Some(6));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("STALE"));
+}
+
+/// The ids of a sweep of one's own files need those files, and replay with them.
+#[test]
+fn a_case_of_ones_own_files_replays_with_them() {
+    let folder = Folder::new("own_files");
+    let table = folder.file(
+        "t.csv",
+        corpus::table("v02_two_ota")
+            .expect("a bundled table")
+            .csv
+            .as_bytes(),
+    );
+    let (v1, v2) = (
+        folder.file("v1.bin", image("c3_4k")),
+        folder.file("v2.bin", image("c3_4k_v2")),
+    );
+    let files = ["--table", table, "--running", v1, "--update", v2];
+    let sweep = [
+        "sweep",
+        "--cuts",
+        "1",
+        "--scenario",
+        "first-update",
+        "--json",
+        "-",
+    ];
+    let output = folder.run(&[&sweep[..], &files].concat());
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a JSON object");
+    let id = line["violations"][0]["case"]
+        .as_str()
+        .expect("a case")
+        .to_owned();
+    let output = folder.run(&[&["replay", id.as_str()][..], &files].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains(" violated: allowed "));
+    assert_eq!(folder.run(&["replay", &id]).status.code(), Some(2));
+}
+
+#[test]
+fn tables_convert_there_and_back() {
+    let folder = Folder::new("table");
+    let bundled = corpus::table("v02_two_ota").expect("a bundled table");
+    let csv = folder.file("t.csv", bundled.csv.as_bytes());
+    assert_eq!(folder.run(&["table", csv, "t.bin"]).status.code(), Some(0));
+    let binary = std::fs::read(folder.0.join("t.bin")).expect("the table was written");
+    assert_eq!(Some(&binary[..]), bundled.binary());
+    let bad = corpus::table("i01_overlap").expect("a bundled table");
+    let bad = folder.file("bad.csv", bad.csv.as_bytes());
+    assert!(
+        folder
+            .refused(&["table", bad, "bad.bin"])
+            .ends_with("exit 2\n")
+    );
+    assert!(
+        !folder.0.join("bad.bin").exists(),
+        "nothing is half written"
+    );
+}
