@@ -1,1 +1,5 @@
 #![doc = include_str!("../README.md")]
+
+pub mod limit;
+pub mod measure;
+pub mod workload;

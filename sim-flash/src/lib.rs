@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// The README shows a test as its reader would write it; a hidden line runs it.
+#![allow(clippy::test_attr_in_doctest)]
 
 mod adversary;
 mod cipher;
@@ -14,9 +16,22 @@ mod op;
 mod profile;
 mod state;
 mod stats;
+mod sweep;
 mod tear;
 mod trace;
 mod view;
+
+/// The fault table.
+#[allow(clippy::doc_markdown)] // names of projects
+#[doc = include_str!("../docs/faults.md")]
+pub mod faults {}
+
+/// A page-long example.
+#[allow(clippy::doc_markdown)]
+#[doc = include_str!("../docs/example.md")]
+pub mod example {}
+
+pub use embedded_storage;
 
 pub use crate::adversary::Adversary;
 pub use crate::error::{FlashError, Rule};
@@ -26,7 +41,7 @@ pub use crate::geometry::{
     EccDoubleWords, EncryptedRows16, EncryptedRows32, Geometry, Multiwrite, RomPages, SpiNor, Words,
 };
 pub use crate::hash::{GRANULE, granule_hash};
-pub use crate::level::{Level, ParseLevelError};
+pub use crate::level::{Contract, Level, ParseLevelError};
 pub use crate::observer::Observer;
 pub use crate::op::{Op, OpKind};
 pub use crate::profile::{
@@ -35,9 +50,10 @@ pub use crate::profile::{
 };
 pub use crate::state::State;
 pub use crate::stats::Stats;
+pub use crate::sweep::{CrashState, CrashStates, Recorder, crash_states};
 pub use crate::tear::{
-    Around, Bits, Density, Fraction, Neighbour, ParseTearError, Rows, Tear, over_erase_tears,
-    tears, tears_at,
+    Around, Bits, Density, Fraction, Neighbour, ParseTearError, Rows, Tear, measured_tears,
+    over_erase_tears, tears, tears_at,
 };
 pub use crate::trace::{Outcome, ParseTraceError, Recording, ReplayError, Row, Trace};
 pub use crate::view::{View, ViewError};

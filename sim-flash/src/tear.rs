@@ -14,7 +14,7 @@ mod window;
 
 pub use self::bits::{Bits, Rows};
 pub use self::id::ParseTearError;
-pub use self::list::{Density, over_erase_tears, tears};
+pub use self::list::{Density, measured_tears, over_erase_tears, tears};
 pub use self::window::{Fraction, tears_at};
 
 use crate::level::Level;

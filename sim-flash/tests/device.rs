@@ -56,6 +56,19 @@ fn an_erase_takes_the_largest_blocks_that_fit() {
 }
 
 #[test]
+fn the_whole_chip_is_one_erase() {
+    let mut flash = flash();
+    flash.write(0x1234, b"gone").unwrap();
+    flash.erase_chip().unwrap();
+    assert_eq!(
+        flash.trace().get(1).map(|row| (row.len, row.duration)),
+        Some((8 << 20, 20_000_000_000))
+    );
+    assert_eq!(*flash.state(), State::erased(8 << 20, 4096));
+    assert!(flash.erase_counts().iter().all(|count| *count == 1));
+}
+
+#[test]
 fn wrong_use_is_an_error_that_names_the_rule_and_changes_nothing() {
     let mut flash = flash();
     flash.write(0x1000, &[0x0F, 0x00]).unwrap();

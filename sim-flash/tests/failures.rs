@@ -313,6 +313,39 @@ mod acknowledged_but_weak {
     }
 }
 
+mod lost_sector {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = flash();
+        flash.write(AT + 100, b"gone").unwrap();
+        flash.write(AT + 0x1000, b"kept").unwrap();
+        flash.state_mut().lose_sector(AT + 123);
+        flash.set_adversary(Adversary::Zeros);
+        assert_eq!(read(&mut flash, AT, 0x1000), [0; 0x1000]);
+        assert_eq!(read(&mut flash, AT + 0x1000, 4), b"kept");
+        assert!(
+            !flash.state().trusted(AT..AT + 1) && flash.state().trusted(AT + 0x1000..AT + 0x2000)
+        );
+    }
+
+    #[test]
+    fn not_below_l5() {
+        // A cut touches other sectors only by over-erase, which is opt-in, and never makes them read as anything.
+        for op in [Op::erase(AT, 0x1000), Op::program(AT, b"record")] {
+            for tear in sim_flash::tears(&op, sim_flash::Density::Field, Level::L4) {
+                let mut state = State::erased(1 << 20, 4096);
+                state.tear(&op, tear);
+                assert!(
+                    !state.has_weak(0..AT) && !state.has_weak(AT + 0x1000..1 << 20),
+                    "{tear}"
+                );
+            }
+        }
+    }
+}
+
 mod reported {
     use super::*;
 

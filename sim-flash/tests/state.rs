@@ -167,3 +167,10 @@ fn which_tears_exist_is_a_matter_of_the_operation_and_ids_round_trip() {
         }
     }
 }
+
+#[test]
+fn states_travel_between_threads_and_flashes_go_along() {
+    fn travels<T: Send + Sync>() {}
+    travels::<State>();
+    travels::<sim_flash::Flash>();
+}

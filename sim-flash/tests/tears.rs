@@ -372,6 +372,42 @@ mod e4 {
     }
 
     #[test]
+    fn slow_cells_are_the_same_every_time() {
+        let slow = |id: &str| {
+            let cells = read(&mut torn(&erase(), id), SECTOR, 4096);
+            cells.into_iter().map(|cell| !cell).collect::<Vec<u8>>()
+        };
+        let count = |cells: &[u8]| cells.iter().map(|cell| cell.count_ones()).sum::<u32>();
+        let (early, late) = (slow("E4.z12"), slow("E4.z1"));
+        assert!(
+            (1_400..1_700).contains(&count(&early)),
+            "4.5 %: {}",
+            count(&early)
+        );
+        assert!(
+            (90..170).contains(&count(&late)),
+            "0.35 %: {}",
+            count(&late)
+        );
+        assert!(
+            early
+                .iter()
+                .zip(&late)
+                .all(|(early, late)| early & late == *late)
+        );
+        assert!(
+            sim_flash::measured_tears(&erase())
+                .iter()
+                .all(|tear| tear.applies_to(&erase()))
+        );
+        assert!(
+            sim_flash::measured_tears(&program())
+                .iter()
+                .all(|tear| tear.applies_to(&program()))
+        );
+    }
+
+    #[test]
     fn not_below_l2() {
         never_below(&erase(), "E4", Level::L2);
     }

@@ -12,7 +12,11 @@ use crate::trace::Outcome;
 impl<O: Observer, G> Flash<O, G> {
     /// One erase: within bounds, aligned, power on.
     pub(super) fn erase_block(&mut self, addr: u32, len: u32) -> Result<(), FlashError> {
-        let mut duration = self.profile.timing.erase(len, self.pace);
+        let mut duration = if len == self.state.size() {
+            self.profile.timing.chip_erase.at(self.pace)
+        } else {
+            self.profile.timing.erase(len, self.pace)
+        };
         let op = Op::erase(addr, len);
         if self.careful {
             self.check_place(OpKind::Erase, addr, len)?;
@@ -58,6 +62,12 @@ impl<O: Observer, G> Flash<O, G> {
             .try_for_each(|(at, block)| self.erase_block(at, block))
     }
 
+    /// Erases all of the chip in one operation.
+    pub fn erase_chip(&mut self) -> Result<(), FlashError> {
+        self.alive()?;
+        self.erase_block(0, self.state.size())
+    }
+
     fn erased(&mut self, op: &Op) {
         self.stats.erases += 1;
         self.stats.bytes_erased += u64::from(op.len());
@@ -75,7 +85,7 @@ impl<O: Observer, G> Flash<O, G> {
         );
         let mut most = 0;
         for count in &mut self.wear[from..to] {
-            *count += 1;
+            *count = count.saturating_add(1);
             most = most.max(*count);
         }
         most
@@ -95,7 +105,7 @@ impl<O: Observer, G> Flash<O, G> {
             }
             // One bit in sixteen does not come back.
             Symptom::Fails => {
-                let tear = Tear::E4(Bits::Seeded(5 * count + 4));
+                let tear = Tear::E4(Bits::Seeded(5 * (count % 1_000) + 4));
                 self.state.tear(op, tear);
                 self.note_with(
                     op,
@@ -109,12 +119,20 @@ impl<O: Observer, G> Flash<O, G> {
                 })
             }
             Symptom::Stuck => {
-                self.silent(op, Tear::E4(Bits::Seeded(5 * count + 4)), *duration);
+                self.silent(
+                    op,
+                    Tear::E4(Bits::Seeded(5 * (count % 1_000) + 4)),
+                    *duration,
+                );
                 self.erased(op);
                 Ok(true)
             }
             Symptom::Weak => {
-                self.silent(op, Tear::E5(Bits::Seeded(5 * count + 3)), *duration);
+                self.silent(
+                    op,
+                    Tear::E5(Bits::Seeded(5 * (count % 1_000) + 3)),
+                    *duration,
+                );
                 self.erased(op);
                 Ok(true)
             }

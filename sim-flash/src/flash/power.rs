@@ -161,9 +161,15 @@ impl<O: Observer, G> Flash<O, G> {
             .is_some_and(|running| self.stats.device_time < running.until)
     }
 
-    /// Lets device time pass.
+    /// Lets device time pass, in nanoseconds.
     pub fn wait(&mut self, nanoseconds: u64) {
-        self.stats.device_time += nanoseconds;
+        // Centuries are enough; the clock must not run over.
+        let later = self
+            .stats
+            .device_time
+            .saturating_add(nanoseconds)
+            .min(u64::MAX / 2);
+        self.stats.device_time = self.stats.device_time.max(later);
     }
 
     #[inline]

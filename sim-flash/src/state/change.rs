@@ -6,7 +6,7 @@ use super::State;
 use super::leaf::{LEAF, Leaf};
 use super::overlay::Overlay;
 use crate::op::Op;
-use crate::tear::Tear;
+use crate::tear::{Bits, Tear};
 
 impl State {
     /// Sets bytes as a programmer's tool would: solid, trusted where a whole granule is covered, and without any rule of
@@ -87,6 +87,13 @@ impl State {
         self.tear_around(op, tear);
     }
 
+    /// Loses the sector that holds `addr`: it may read as anything and is not trusted. What [`Level::L5`](crate::Level::L5)
+    /// allows to happen once, to any one sector, and no level below it.
+    pub fn lose_sector(&mut self, addr: u32) {
+        let sector = Op::erase(addr / self.sector * self.sector, self.sector);
+        self.tear(&sector, Tear::E6(Bits::All));
+    }
+
     /// Weak bits beyond the operation itself.
     fn tear_around(&mut self, op: &Op, tear: Tear) {
         let Some(area) = tear.collateral(op, self.physics.page, self.sector, self.size) else {
@@ -99,29 +106,33 @@ impl State {
         } else {
             1
         };
-        self.change(start, (area.end - start) as usize, |at, leaf, from, len| {
-            let mut bits = [0; LEAF];
-            #[allow(clippy::cast_possible_truncation)] // within one sector
-            let (at, part) = (at as u32, len as u32);
-            tear.collateral_bits(op, at, &mut bits[..len]);
-            let first = start + at;
-            let skip = |addr: u32| (addr.clamp(first, first + part) - first) as usize;
-            bits[skip(own.start)..skip(own.end)].fill(0);
-            let (_, overlay) = leaf.all_mut(from, len);
-            for (weak, bits) in overlay.weak_mut()[from..from + len].iter_mut().zip(&bits) {
-                *weak |= bits;
-            }
-            if ecc {
-                for unit in (0..len)
-                    .step_by(step)
-                    .filter(|unit| bits[*unit..*unit + step].iter().any(|bits| *bits != 0))
-                {
-                    overlay.set_broken(from + unit, true);
+        self.change(
+            start,
+            area.end.saturating_sub(start) as usize,
+            |at, leaf, from, len| {
+                let mut bits = [0; LEAF];
+                #[allow(clippy::cast_possible_truncation)] // within one sector
+                let (at, part) = (at as u32, len as u32);
+                tear.collateral_bits(op, at, &mut bits[..len]);
+                let first = start + at;
+                let skip = |addr: u32| (addr.clamp(first, first + part) - first) as usize;
+                bits[skip(own.start)..skip(own.end)].fill(0);
+                let (_, overlay) = leaf.all_mut(from, len);
+                for (weak, bits) in overlay.weak_mut()[from..from + len].iter_mut().zip(&bits) {
+                    *weak |= bits;
                 }
-            }
-            leaf.tidy();
-            leaf.set_trust(from, len, false);
-        });
+                if ecc {
+                    for unit in (0..len)
+                        .step_by(step)
+                        .filter(|unit| bits[*unit..*unit + step].iter().any(|bits| *bits != 0))
+                    {
+                        overlay.set_broken(from + unit, true);
+                    }
+                }
+                leaf.tidy();
+                leaf.set_trust(from, len, false);
+            },
+        );
     }
 
     /// Programs `data` at `addr`, completely: the cells become `old & data`.

@@ -1,5 +1,8 @@
 //! Sets of bits and rows of an operation.
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
 use super::subset::Subset;
 use crate::op::Op;
 
@@ -21,6 +24,9 @@ pub enum Bits {
     /// `s5`: a subset drawn by `ChaCha8` from the operation and this number. The number also picks how dense it is:
     /// 1/2, 1/4, 3/4, 1/16, 15/16 and again from the start.
     Seeded(u32),
+    /// `z12`: all but the slowest cells, so many in 256. Which cells are slow is a matter of the cell alone: the same ones
+    /// in every operation, and those of `z11` among them.
+    Quick(u8),
     /// `m1f`: bit `i` of this number stands for bit `i`; those from 128 on are not in the set.
     Mask(u128),
 }
@@ -31,7 +37,7 @@ impl Bits {
         match *self {
             Bits::One(n) | Bits::AllBut(n) => u64::from(n) < count,
             Bits::Mask(mask) => mask != 0 && u64::from(128 - mask.leading_zeros()) <= count,
-            Bits::None | Bits::All | Bits::Seeded(_) => true,
+            Bits::None | Bits::All | Bits::Seeded(_) | Bits::Quick(_) => true,
         }
     }
 
@@ -54,6 +60,12 @@ impl Bits {
             Bits::Seeded(n) => {
                 let set = |at: usize, mask: u8| out[at] = mask & !here[at];
                 Subset::of(op, n).each(offset, here.len(), set);
+            }
+            Bits::Quick(slow) => {
+                quick(op, slow, offset, out);
+                out.iter_mut()
+                    .zip(here)
+                    .for_each(|(out, byte)| *out &= !byte);
             }
             Bits::Mask(mask) => {
                 let before = super::wanted_zeros(&data[..offset]);
@@ -86,6 +98,7 @@ impl Bits {
             Bits::Seeded(n) => {
                 Subset::salted(op, n, salt).each(offset, out.len(), |at, mask| out[at] = mask);
             }
+            Bits::Quick(slow) => quick(op, slow, offset, out),
             Bits::Mask(mask) => {
                 for (at, out) in out.iter_mut().enumerate() {
                     let shift = u32::try_from((offset + at) * 8).unwrap_or(u32::MAX);
@@ -93,6 +106,19 @@ impl Bits {
                 }
             }
         }
+    }
+}
+
+/// The cells of a part of an operation that are not among the slowest.
+fn quick(op: &Op, slow: u8, offset: usize, out: &mut [u8]) {
+    let mut rng = ChaCha8Rng::from_seed(*b"cells that are slow remain slow.");
+    // Eight cells a byte, a byte of slowness each: two words.
+    rng.set_word_pos((u128::from(op.addr()) + offset as u128) * 2);
+    for out in out {
+        let slowness = rng.next_u64().to_le_bytes();
+        *out = (0..8)
+            .filter(|bit| slowness[*bit] >= slow)
+            .fold(0, |bits, bit| bits | 1 << bit);
     }
 }
 
@@ -183,7 +209,8 @@ pub(super) fn row_span(
     offset: usize,
     len: usize,
 ) -> (usize, usize) {
-    let width = usize::from(width);
+    // Only rows that fit an operation have a span; others have none.
+    let width = usize::from(width.max(1));
     let lead = addr as usize % width;
     let from = (row as usize * width).saturating_sub(lead);
     let to = ((row as usize + 1) * width).saturating_sub(lead);

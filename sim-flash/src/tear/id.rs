@@ -10,6 +10,7 @@ impl fmt::Display for Bits {
         match self {
             Bits::None => f.write_str("none"),
             Bits::All => f.write_str("all"),
+            Bits::Quick(slow) => write!(f, "z{slow}"),
             Bits::Mask(mask) => write!(f, "m{mask:x}"),
             Bits::One(n) => write!(f, "b{n}"),
             Bits::AllBut(n) => write!(f, "x{n}"),
@@ -122,6 +123,9 @@ fn bits(text: &str) -> Option<Bits> {
         (_, 'b') => number(text, 'b').map(Bits::One),
         (_, 'x') => number(text, 'x').map(Bits::AllBut),
         (_, 's') => number(text, 's').map(Bits::Seeded),
+        (_, 'z') => number(text, 'z')
+            .and_then(|slow| u8::try_from(slow).ok())
+            .map(Bits::Quick),
         (_, 'm') => mask(text).map(Bits::Mask),
         _ => None,
     }

@@ -37,9 +37,9 @@ impl Fraction {
         u64::try_from(part).unwrap_or(u64::MAX)
     }
 
-    #[allow(clippy::cast_possible_truncation)] // at most a million
     fn ratio(part: u32, whole: u32, of: Fraction) -> u32 {
-        (u64::from(of.0) * u64::from(part) / u64::from(whole.max(1))) as u32
+        let share = u64::from(of.0) * u64::from(part) / u64::from(whole.max(1));
+        u32::try_from(share).unwrap_or(u32::MAX)
     }
 }
 
@@ -67,16 +67,18 @@ impl Tear {
             Tear::P6 | Tear::E7 => end..=end,
             Tear::P1(n) => {
                 let at = |n| Fraction(Fraction::ratio(n, op.len(), end).clamp(1, end.0 - 1));
-                at(n)..=at(n + 1)
+                at(n)..=at(n.saturating_add(1))
             }
             Tear::P2(_) | Tear::P3(_) | Tear::P4(_) | Tear::P7(..) | Tear::E6(_) => inside,
             Tear::P5(_) => NEARLY..=*inside.end(),
             Tear::E1(n) => {
-                let at = Fraction::ratio(n, op.len(), PULSES);
+                let at = Fraction::ratio(n, op.len(), PULSES).min(PULSES.0);
                 Fraction(at.max(1))..=Fraction((at + PULSES.0 / op.len().max(1)).min(PULSES.0) + 1)
             }
             Tear::E2(n) => {
-                let at = PULSES.0 - Fraction::ratio(n, op.len(), PULSES);
+                let at = PULSES
+                    .0
+                    .saturating_sub(Fraction::ratio(n, op.len(), PULSES));
                 Fraction(at.max(1))..=Fraction((at + PULSES.0 / op.len().max(1)).min(PULSES.0) + 1)
             }
             Tear::E3 => PULSES..=Fraction(PULSES.0 + 10_000),
