@@ -33,6 +33,7 @@ pub static CASES: &[Case] = cases![
     "p13-no-factory-boot-erase-otadata-erased-erased",
     "p2-three-updates-write-program-slot",
     "p3-first-update-boot-erase-otadata-new-erased",
+    "p3-no-factory-boot-program-otadata-aborted",
     "p3-no-factory-write-program-slot",
     "p3-update-confirm-boot-program-otadata-pending-verify",
 ];

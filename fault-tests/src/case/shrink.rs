@@ -28,19 +28,42 @@ pub fn shrink<S: Subject>(
     };
     let mut best = cuts.to_vec();
     let mut proof = attempt(&best)?;
+    // A simpler tear can make another cut superfluous, so both steps alternate until neither helps.
+    // Ends: each round but the last drops a cut or puts an earlier tear of a finite list in place.
+    loop {
+        let before = best.clone();
+        drop_cuts(&attempt, &mut best, &mut proof);
+        simplify_tears(&attempt, level, &mut best, &mut proof);
+        if best == before {
+            return Some((best, proof));
+        }
+    }
+}
+
+fn drop_cuts(
+    attempt: &impl Fn(&[CutAt]) -> Option<Replay>,
+    best: &mut Vec<CutAt>,
+    proof: &mut Replay,
+) {
     let mut index = 0;
     // Ends: each round either drops a cut or moves on.
     while index < best.len() {
-        match without(&best, index)
-            .into_iter()
-            .find_map(|fewer| Some((attempt(&fewer)?, fewer)))
-        {
-            Some((replay, fewer)) => (proof, best) = (replay, fewer),
+        let mut ways = without(best, index).into_iter();
+        match ways.find_map(|fewer| Some((attempt(&fewer)?, fewer))) {
+            Some((replay, fewer)) => (*proof, *best) = (replay, fewer),
             None => index += 1,
         }
     }
+}
+
+fn simplify_tears(
+    attempt: &impl Fn(&[CutAt]) -> Option<Replay>,
+    level: Level,
+    best: &mut [CutAt],
+    proof: &mut Replay,
+) {
     for index in 0..best.len() {
-        let Some(op) = cut_operation(&proof, index) else {
+        let Some(op) = cut_operation(proof, index) else {
             continue;
         };
         let simpler = tears(&op, Density::Coarse, level)
@@ -48,15 +71,15 @@ pub fn shrink<S: Subject>(
             .take_while(|tear| *tear != best[index].tear)
             .filter(|tear| !tear.is_nothing());
         for tear in simpler {
-            let mut cuts = best.clone();
+            let mut cuts = best.to_vec();
             cuts[index].tear = tear;
             if let Some(replay) = attempt(&cuts) {
-                (proof, best) = (replay, cuts);
+                *proof = replay;
+                best[index].tear = tear;
                 break;
             }
         }
     }
-    Some((best, proof))
 }
 
 /// `cuts` without the one at `index`: the next one counts its power-ons from

@@ -17,6 +17,8 @@ pub struct Known {
     pub call: &'static str,
     /// The operation that the cut hits.
     pub transition: &'static str,
+    /// The fewest cuts in a row that lead to it.
+    pub cuts: u32,
     /// Why.
     pub why: &'static str,
 }
@@ -29,52 +31,68 @@ const SEQ_ZERO: &str = "a cut erase of a blank sector can zero its first four by
     number 0 with an erased CRC field is valid, and points at slot 0xffffffff mod n";
 const SEQ_ZERO_LATER: &str = "an earlier cut left an entry with sequence number 0, which is valid; once \
     the download into the slot it points at is whole, that image boots without having been switched to";
+const SEQ_ZERO_UNABORTED: &str = "an earlier cut left an entry with sequence number 0, which is valid, and \
+    another a whole download in the slot it points at; a cut while that entry is aborted keeps it valid";
 const ABORT_SWEEP: &str = "the bootloader aborts every entry whose state reads PENDING_VERIFY, also one \
     with a wrong CRC; a cut while it rewrites that one can leave a valid entry";
 
 /// Every known window of the stock algorithm.
-pub const STOCK: [Known; 7] = [
+pub const STOCK: [Known; 8] = [
     Known {
         property: Property::Durability,
         call: "boot",
         transition: "erase otadata (NEW -> erased)",
+        cuts: 1,
         why: IN_PLACE,
     },
     Known {
         property: Property::Durability,
         call: "boot",
         transition: "program otadata (-> PENDING_VERIFY)",
+        cuts: 1,
         why: ONE_TRY,
     },
     Known {
         property: Property::PublishOrder,
         call: "boot",
         transition: "erase otadata (erased -> erased)",
+        cuts: 1,
         why: SEQ_ZERO,
     },
     Known {
         property: Property::PublishOrder,
         call: "set_boot_partition",
         transition: "erase otadata (erased -> erased)",
+        cuts: 1,
         why: SEQ_ZERO,
     },
     Known {
         property: Property::PublishOrder,
         call: "boot",
         transition: "program otadata (-> damaged)",
+        cuts: 2,
         why: ABORT_SWEEP,
     },
     Known {
         property: Property::AtomicSwitch,
         call: "write",
         transition: "program slot",
+        cuts: 2,
         why: SEQ_ZERO_LATER,
     },
     Known {
         property: Property::Durability,
         call: "write",
         transition: "program slot",
+        cuts: 2,
         why: SEQ_ZERO_LATER,
+    },
+    Known {
+        property: Property::Durability,
+        call: "boot",
+        transition: "program otadata (-> ABORTED)",
+        cuts: 3,
+        why: SEQ_ZERO_UNABORTED,
     },
 ];
 
