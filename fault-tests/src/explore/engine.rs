@@ -150,7 +150,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             Some(Stop::Disagreement(disagreement)) => (true, Some(disagreement)),
         };
         Exploration {
-            closure: !exhausted && !self.pass.truncated,
+            closure: !exhausted && !self.pass.truncated && self.counts.represented == 0,
             counts: self.counts,
             violations,
             exhausted,
@@ -209,7 +209,6 @@ impl<'a, S: Subject> Engine<'a, S> {
         if run.end == Ok(Rest::Stuck) {
             return Ok(());
         }
-        self.pass.truncated |= self.counts.represented > 0;
         let mut determined = Ranges::new();
         for op in run.done() {
             determines(&op, &mut determined);
