@@ -108,8 +108,7 @@ fn a_bootloader_that_ignores_the_crc_is_caught() {
     let replay = replay(
         &setup.device,
         &setup.profile,
-        &setup.state,
-        &setup.world,
+        &setup.starts[0],
         &window.case.cuts,
         true,
     )

@@ -15,8 +15,7 @@ fn every_case_shows_what_it_says() {
         let replay = replay(
             &setup.device,
             &setup.profile,
-            &setup.state,
-            &setup.world,
+            setup.start(&file.id.start).expect(case.name),
             &file.id.cuts,
             false,
         )

@@ -2,7 +2,7 @@
 
 use fault_tests::case::{Step, replay};
 use fault_tests::chip::Chip;
-use fault_tests::explore::CutAt;
+use fault_tests::explore::{CutAt, Start};
 use fault_tests::ota::{SCENARIOS, Verifier};
 use fault_tests::subject::{Dead, Journal, Rest, Subject};
 use ota_core::chip::ESP32C3;
@@ -187,8 +187,8 @@ proptest! {
         entries in [prop::option::of((0u32..8, 0u32..5)), prop::option::of((0u32..8, 0u32..5))],
         picks in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 8),
     ) {
-        let (subject, profile, state) = (Script(calls), Profile::w25q64jv(), start(&entries));
-        let healthy = replay(&subject, &profile, &state, &0, &[], false).expect("no cut to reach");
+        let (subject, profile, start) = (Script(calls), Profile::w25q64jv(), Start::only(start(&entries), 0));
+        let healthy = replay(&subject, &profile, &start, &[], false).expect("no cut to reach");
         let first = &healthy.steps[0];
         if first.ops.is_empty() {
             return Ok(());
@@ -197,7 +197,7 @@ proptest! {
             let op = op.index(first.ops.len());
             let tears = tears(&first.ops[op], Density::Field, Level::L2);
             let cut = CutAt { boot: 0, op: u32::try_from(op).expect("few operations"), tear: tears[tear.index(tears.len())] };
-            let live = replay(&subject, &profile, &state, &0, &[cut], false).expect("the operation is reached");
+            let live = replay(&subject, &profile, &start, &[cut], false).expect("the operation is reached");
             prop_assert!(live.steps[0].after == derived(first, cut), "{cut}");
             prop_assert_eq!(&live.steps[0].ops, &first.ops[..op], "nothing is done after the cut");
         }
@@ -211,15 +211,7 @@ fn every_scenario_arrives_at_the_derived_bytes() {
     for scenario in SCENARIOS {
         let setup = scenario.bundled(&profile);
         let run = |cuts: &[CutAt]| {
-            replay(
-                &setup.device,
-                &profile,
-                &setup.state,
-                &setup.world,
-                cuts,
-                false,
-            )
-            .expect("reached")
+            replay(&setup.device, &profile, &setup.starts[0], cuts, false).expect("reached")
         };
         let healthy = run(&[]);
         for step in healthy.steps.iter().filter(|step| !step.ops.is_empty()) {

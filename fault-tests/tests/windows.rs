@@ -44,8 +44,7 @@ fn every_case_of_the_sweep_replays_to_its_violation() {
             let replay = replay(
                 &setup.device,
                 &setup.profile,
-                &setup.state,
-                &setup.world,
+                &setup.starts[0],
                 &case.cuts,
                 true,
             )
@@ -162,8 +161,7 @@ fn a_shrunk_case_cannot_be_shrunk_further() {
             let again = shrink(
                 device,
                 &setup.profile,
-                &setup.state,
-                &setup.world,
+                &setup.starts[0],
                 cuts,
                 &window.finding,
                 options.level,
@@ -180,8 +178,7 @@ fn a_shrunk_case_cannot_be_shrunk_further() {
     let seen = replay(
         &setup.device,
         &setup.profile,
-        &setup.state,
-        &setup.world,
+        &setup.starts[0],
         &cuts,
         false,
     )
@@ -190,8 +187,7 @@ fn a_shrunk_case_cannot_be_shrunk_further() {
     let (shrunk, _) = shrink(
         &setup.device,
         &setup.profile,
-        &setup.state,
-        &setup.world,
+        &setup.starts[0],
         &cuts,
         &finding,
         options.level,

@@ -12,6 +12,8 @@ use crate::explore::CutAt;
 pub struct CaseId {
     /// The scenario's name.
     pub scenario: String,
+    /// The name of its start, if it has several.
+    pub start: String,
     /// A hash of the user's own table and images, if it is not about the bundled ones.
     pub inputs: Option<u32>,
     /// The chip profile's name.
@@ -29,6 +31,9 @@ pub struct CaseId {
 impl fmt::Display for CaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "bo1:{}", self.scenario)?;
+        if !self.start.is_empty() {
+            write!(f, ".{}", self.start)?;
+        }
         if let Some(inputs) = self.inputs {
             write!(f, "+{inputs:08x}")?;
         }
@@ -82,7 +87,7 @@ impl FromStr for CaseId {
         let mut parts = rest.split('/');
         let head = parts.next().unwrap_or_default();
         let Some((scenario, chip)) = head.split_once('@') else {
-            return expected(head, "SCENARIO@PROFILE:LEVEL:POLICY");
+            return expected(head, "SCENARIO[.START]@PROFILE:LEVEL:POLICY");
         };
         let (scenario, inputs) = match scenario.split_once('+') {
             Some((name, hash)) => (
@@ -91,6 +96,7 @@ impl FromStr for CaseId {
             ),
             None => (scenario, None),
         };
+        let (scenario, start) = scenario.split_once('.').unwrap_or((scenario, ""));
         let [profile, level, policy] = chip.split(':').collect::<Vec<_>>()[..] else {
             return expected(chip, "PROFILE:LEVEL:POLICY");
         };
@@ -100,6 +106,7 @@ impl FromStr for CaseId {
         let cuts = parts.map(cut).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             scenario: scenario.to_owned(),
+            start: start.to_owned(),
             inputs,
             profile: profile.to_owned(),
             level,

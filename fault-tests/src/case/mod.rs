@@ -11,7 +11,7 @@
 //! commit policy ─────────────────┘
 //! ```
 //!
-//! `b0.` is left out. The trace hash covers every operation up to the last
+//! `b0.` is left out. A scenario that begins in several states names the one: `scenario.start`. The trace hash covers every operation up to the last
 //! cut; when the code under test changes what it does before that point, the
 //! case is *stale*, and says so.
 

@@ -6,7 +6,7 @@ use sim_flash::{Cut, Op, Profile, State};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::chip::Memo;
-use crate::explore::{Conditions, CutAt, PowerOn, power_on};
+use crate::explore::{Conditions, CutAt, PowerOn, Start, power_on};
 use crate::property::Finding;
 use crate::subject::{Entry, Rest, Subject};
 
@@ -72,20 +72,19 @@ impl fmt::Display for Unreached {
 
 impl std::error::Error for Unreached {}
 
-/// Runs the device from `state`, makes each cut live, then lets it come to rest.
+/// Runs the device from `start`, makes each cut live, then lets it come to rest.
 pub fn replay<S: Subject>(
     subject: &S,
     profile: &Profile,
-    state: &State,
-    world: &S::World,
+    start: &Start<S::World>,
     cuts: &[CutAt],
     verbose: bool,
 ) -> Result<Replay, Unreached> {
     let mut device = Live {
         subject,
         profile,
-        state: state.clone(),
-        world: world.clone(),
+        state: start.state.clone(),
+        world: start.world.clone(),
         memo: Memo::default(),
         steps: Vec::new(),
         trace: Xxh3::new(),

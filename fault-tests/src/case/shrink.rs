@@ -3,10 +3,10 @@
 //! In this order: drop cuts, then put the simplest tear that will do in place
 //! of each. Every attempt is a live replay, so a shrunk case is a proven case.
 
-use sim_flash::{Density, Level, Profile, State, tears};
+use sim_flash::{Density, Level, Profile, tears};
 
 use super::replay::{Replay, replay};
-use crate::explore::CutAt;
+use crate::explore::{CutAt, Start};
 use crate::property::Finding;
 use crate::subject::Subject;
 
@@ -16,14 +16,13 @@ use crate::subject::Subject;
 pub fn shrink<S: Subject>(
     subject: &S,
     profile: &Profile,
-    state: &State,
-    world: &S::World,
+    start: &Start<S::World>,
     cuts: &[CutAt],
     finding: &Finding,
     level: Level,
 ) -> Option<(Vec<CutAt>, Replay)> {
     let attempt = |cuts: &[CutAt]| -> Option<Replay> {
-        let replay = replay(subject, profile, state, world, cuts, true).ok()?;
+        let replay = replay(subject, profile, start, cuts, true).ok()?;
         replay.shows(finding).then_some(replay)
     };
     let mut best = cuts.to_vec();

@@ -164,15 +164,16 @@ fn setup(id: &CaseId, inputs: Option<&Inputs>) -> Result<Setup, String> {
 
 /// Replays the case; `Err` says why it is stale.
 fn play(id: &CaseId, setup: &Setup) -> Result<Replay, String> {
-    let replay = replay(
-        &setup.device,
-        &setup.profile,
-        &setup.state,
-        &setup.world,
-        &id.cuts,
-        true,
-    )
-    .map_err(|unreached| unreached.to_string())?;
+    let start = setup.start(&id.start).ok_or_else(|| {
+        let known: Vec<_> = setup.starts.iter().map(|s| s.name.as_str()).collect();
+        let (found, scenario) = (&id.start, &id.scenario);
+        format!(
+            "found the start \"{found}\" of {scenario}, expected one of {}",
+            known.join(", ")
+        )
+    })?;
+    let replay = replay(&setup.device, &setup.profile, start, &id.cuts, true)
+        .map_err(|unreached| unreached.to_string())?;
     if replay.trace != id.trace {
         return Err(format!(
             "the operations up to the last cut hash to {:08x}, expected {:08x}: the code under test does something else now",

@@ -9,7 +9,7 @@ use super::ranges::Ranges;
 use super::run::{Conditions, PowerOn, power_on};
 use super::trie::{LeafId, Trie};
 use super::view::{Base, Scratch, View};
-use super::{Counts, CutAt, Disagreement, Exploration, Limits, Tears, Violation};
+use super::{Counts, CutAt, Disagreement, Exploration, Limits, Start, Tears, Violation};
 use crate::chip::{Memo, nothing_done, span, widen};
 use crate::property::Finding;
 use crate::subject::{Rest, Subject};
@@ -26,8 +26,8 @@ struct Leaf {
 /// How a state was reached from its parent.
 #[derive(Clone, Copy)]
 enum Edge {
-    /// The scenario's start.
-    Start,
+    /// The start of this index.
+    Start(u32),
     /// The power-on came to its end, and the next one follows.
     Cycle,
     /// The power was cut in operation `op` of the parent's power-on.
@@ -123,12 +123,12 @@ impl<'a, S: Subject> Engine<'a, S> {
     }
 
     /// Explores from `state` and `world` until nothing within the limits is left.
-    pub(super) fn explore(mut self, state: &State, world: &S::World) -> Exploration {
+    pub(super) fn explore(mut self, starts: &[Start<S::World>]) -> Exploration {
         let stop = loop {
             self.pass = Pass::new();
             self.counts.begin_pass();
             self.audit.begin_pass();
-            match self.one_pass(state, world) {
+            match self.one_pass(starts) {
                 Ok(()) if self.pass.grew => {}
                 Ok(()) => break None,
                 Err(stop) => break Some(stop),
@@ -139,9 +139,13 @@ impl<'a, S: Subject> Engine<'a, S> {
             .pass
             .violations
             .iter()
-            .map(|(node, finding)| Violation {
-                finding: finding.clone(),
-                cuts: self.path(*node),
+            .map(|(node, finding)| {
+                let (start, cuts) = self.path(*node);
+                Violation {
+                    finding: finding.clone(),
+                    start,
+                    cuts,
+                }
             })
             .collect();
         let (exhausted, disagreement) = match stop {
@@ -158,12 +162,15 @@ impl<'a, S: Subject> Engine<'a, S> {
         }
     }
 
-    fn one_pass(&mut self, state: &State, world: &S::World) -> Result<(), Stop> {
-        let start = self.node(0, Edge::Start, 0);
-        let mut base = Base::new(state);
-        let leaf = self.leaf_of(&mut base, None, world)?;
-        if let Some(class) = self.unvisited(&mut base, None, leaf, 0) {
-            self.enter(&mut base, None, world, class, start);
+    fn one_pass(&mut self, starts: &[Start<S::World>]) -> Result<(), Stop> {
+        for (index, start) in starts.iter().enumerate() {
+            let edge = Edge::Start(u32::try_from(index).unwrap_or(u32::MAX));
+            let node = self.node(0, edge, 0);
+            let mut base = Base::new(&start.state);
+            let leaf = self.leaf_of(&mut base, None, &start.world)?;
+            if let Some(class) = self.unvisited(&mut base, None, leaf, 0) {
+                self.enter(&mut base, None, &start.world, class, node);
+            }
         }
         // Ends: each round takes one item, and an item is added only for a class that was not
         // met before, or not after so few cuts.
@@ -482,19 +489,21 @@ impl<'a, S: Subject> Engine<'a, S> {
     }
 
     fn disagrees(&self, node: u32, what: &'static str) -> Stop {
-        Stop::Disagreement(Disagreement {
-            what,
-            cuts: self.path(node),
-        })
+        let (start, cuts) = self.path(node);
+        Stop::Disagreement(Disagreement { what, start, cuts })
     }
 
-    /// The cuts that lead to `node`, first to last.
-    fn path(&self, mut node: u32) -> Vec<CutAt> {
+    /// The start and the cuts, first to last, that lead to `node`.
+    fn path(&self, mut node: u32) -> (usize, Vec<CutAt>) {
+        let mut start = 0;
         let mut edges = Vec::new();
         // Ends: a parent is always older than its child, and the start has edge Start.
         while let Some(Node { parent, edge, .. }) = self.pass.nodes.get(node as usize) {
             match edge {
-                Edge::Start => break,
+                Edge::Start(index) => {
+                    start = *index as usize;
+                    break;
+                }
                 edge => edges.push(*edge),
             }
             node = *parent;
@@ -507,10 +516,10 @@ impl<'a, S: Subject> Engine<'a, S> {
                     cuts.push(CutAt { boot, op, tear });
                     boot = 1;
                 }
-                Edge::Cycle | Edge::Start => boot += 1,
+                Edge::Cycle | Edge::Start(_) => boot += 1,
             }
         }
-        cuts
+        (start, cuts)
     }
 }
 

@@ -184,6 +184,8 @@ impl fmt::Display for CutAt {
 pub struct Violation {
     /// What was violated, and how.
     pub finding: Finding,
+    /// Index of the start it began from.
+    pub start: usize,
     /// The cuts, first to last; no cut if the healthy history violates it.
     pub cuts: Vec<CutAt>,
 }
@@ -193,6 +195,8 @@ pub struct Violation {
 pub struct Disagreement {
     /// What differs.
     pub what: &'static str,
+    /// Index of the start it began from.
+    pub start: usize,
     /// The cuts that lead there.
     pub cuts: Vec<CutAt>,
 }
@@ -212,16 +216,37 @@ pub struct Exploration {
     pub disagreement: Option<Disagreement>,
 }
 
-/// Explores every crash state of `subject` that follows from `state` and `world`.
+/// Where an exploration begins: a device at a point of its life.
+#[derive(Clone, Debug)]
+pub struct Start<W> {
+    /// Its name among the starts of a scenario; empty if there is only one.
+    pub name: String,
+    /// The flash.
+    pub state: State,
+    /// Everything outside it.
+    pub world: W,
+}
+
+impl<W> Start<W> {
+    /// The only start of a scenario.
+    pub const fn only(state: State, world: W) -> Self {
+        Self {
+            name: String::new(),
+            state,
+            world,
+        }
+    }
+}
+
+/// Explores every crash state of `subject` that follows from any of `starts`.
 pub fn explore<S: Subject>(
     subject: &S,
     profile: &Profile,
-    state: &State,
-    world: &S::World,
+    starts: &[Start<S::World>],
     limits: &Limits,
     progress: &dyn Fn(&Counts),
 ) -> Exploration {
-    engine::Engine::new(subject, profile, limits, progress).explore(state, world)
+    engine::Engine::new(subject, profile, limits, progress).explore(starts)
 }
 
 /// The tears to try, remembered by operation.

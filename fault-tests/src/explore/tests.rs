@@ -145,8 +145,7 @@ fn pruned(subject: &Ledger, level: Level, cuts: u32) -> (Seen, Exploration) {
     let exploration = explore(
         subject,
         &profile,
-        &profile.erased(),
-        &0,
+        &[Start::only(profile.erased(), 0)],
         &limits(level, cuts),
         &|_| {},
     );
@@ -203,8 +202,7 @@ fn paths_lead_to_their_violations() {
         let replay = crate::case::replay(
             &subject,
             &profile(),
-            &profile().erased(),
-            &0,
+            &Start::only(profile().erased(), 0),
             &violation.cuts,
             false,
         )
@@ -223,8 +221,7 @@ fn a_budget_that_runs_out_is_said() {
     let exploration = explore(
         &Ledger { in_place: false },
         &profile,
-        &profile.erased(),
-        &0,
+        &[Start::only(profile.erased(), 0)],
         &limits,
         &|_| {},
     );
@@ -257,8 +254,7 @@ fn a_state_met_behind_a_cut_first_is_still_explored_without_it() {
     let exploration = explore(
         &Steps,
         &profile,
-        &profile.erased(),
-        &(),
+        &[Start::only(profile.erased(), ())],
         &limits(Level::L0, 1),
         &|_| {},
     );

@@ -10,7 +10,7 @@ pub struct Scenario {
     /// What it shows, in a line.
     pub about: &'static str,
     pub(super) table: Table,
-    pub(super) start: Start,
+    pub(super) begin: Begin,
     /// Bundled images, oldest first; the device starts on [`Scenario::running`].
     pub(super) images: &'static [&'static str],
     pub(super) running: u8,
@@ -29,7 +29,7 @@ pub(super) enum Table {
 
 /// What the flash holds when the scenario begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
+pub(super) enum Begin {
     /// The running image is the factory's; otadata is blank.
     Factory,
     /// The running image was flashed into `ota_0`; otadata is blank.
@@ -45,7 +45,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "first-update",
         about: "first update of a device that runs its factory image",
         table: Table::Bundled("v02_two_ota"),
-        start: Start::Factory,
+        begin: Begin::Factory,
         images: &["c3_16k", "c3_64k"],
         running: 0,
         damaged: None,
@@ -56,7 +56,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "update-confirm",
         about: "update from one slot to the other, confirmed",
         table: Table::Bundled("v02_two_ota"),
-        start: Start::Updated,
+        begin: Begin::Updated,
         images: &["c3_4k", "c3_64k", "c3_256k"],
         running: 1,
         damaged: None,
@@ -67,7 +67,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "update-rollback",
         about: "the new image never confirms and is rolled back",
         table: Table::Bundled("v02_two_ota"),
-        start: Start::Updated,
+        begin: Begin::Updated,
         images: &["c3_4k", "c3_64k", "c3_16k"],
         running: 1,
         damaged: None,
@@ -78,7 +78,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "update-damaged",
         about: "the download has a flipped bit and is refused",
         table: Table::Bundled("v02_two_ota"),
-        start: Start::Updated,
+        begin: Begin::Updated,
         images: &["c3_4k", "c3_16k", "c3_64k"],
         running: 1,
         damaged: Some(2),
@@ -89,7 +89,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "three-updates",
         about: "three updates in a row, each confirmed",
         table: Table::Bundled("v02_two_ota"),
-        start: Start::Factory,
+        begin: Begin::Factory,
         images: &["c3_4k", "c3_16k", "c3_4k_v2", "c3_secver3"],
         running: 0,
         damaged: None,
@@ -100,7 +100,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "no-factory",
         about: "first update of a device without a factory partition",
         table: Table::Bundled("v03_two_ota_nofactory_auto"),
-        start: Start::BlankOtadata,
+        begin: Begin::BlankOtadata,
         images: &["c3_4k", "c3_16k"],
         running: 0,
         damaged: None,
@@ -111,7 +111,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "three-slots",
         about: "update of a device with three slots and no factory partition",
         table: Table::ThreeSlots,
-        start: Start::Updated,
+        begin: Begin::Updated,
         images: &["c3_4k", "c3_16k", "c3_64k"],
         running: 1,
         damaged: None,

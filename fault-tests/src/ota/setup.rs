@@ -11,12 +11,13 @@ use ota_core::partition::{
     emit_table,
 };
 use ota_core::{Chip, Region};
-use sim_flash::{Profile, State};
+use sim_flash::Profile;
 
 use super::device::{Device, stock_bootloader};
 use super::firmware::{Firmware, ImageId};
-use super::scenario::{Scenario, Start, Table};
+use super::scenario::{Begin, Scenario, Table};
 use super::world::World;
+use crate::explore::Start;
 use crate::input::{self, InputError, Place, Problem, TableFile};
 use crate::partition_csv::Options;
 
@@ -25,10 +26,8 @@ use crate::partition_csv::Options;
 pub struct Setup {
     /// The device under test.
     pub device: Device,
-    /// Its flash at the start.
-    pub state: State,
-    /// The world at the start.
-    pub world: World,
+    /// Where its life begins: one start, or several with a name each.
+    pub starts: Vec<Start<World>>,
     /// The chip.
     pub profile: Profile,
 }
@@ -44,6 +43,13 @@ pub struct Inputs {
     pub running: input::Firmware,
     /// The image that it is updated to.
     pub update: input::Firmware,
+}
+
+impl Setup {
+    /// The start of this name.
+    pub fn start(&self, name: &str) -> Option<&Start<World>> {
+        self.starts.iter().find(|start| start.name == name)
+    }
 }
 
 /// Why a scenario says nothing about a user's own table and images.
@@ -121,9 +127,9 @@ impl Scenario {
         let layout = Layout::of(&*inputs.table.binary, inputs.table_offset);
         let not_applicable = if self.images.len() > 3 {
             Some("it needs more than two images")
-        } else if self.start == Start::Factory && layout.factory.is_none() {
+        } else if self.begin == Begin::Factory && layout.factory.is_none() {
             Some("the table has no factory partition")
-        } else if self.start == Start::BlankOtadata && layout.factory.is_some() {
+        } else if self.begin == Begin::BlankOtadata && layout.factory.is_some() {
             Some("the table has a factory partition")
         } else if matches!(self.table, Table::ThreeSlots) && layout.slots.len() < 3 {
             Some("the table has two OTA slots only")
@@ -165,12 +171,12 @@ impl Scenario {
             let noise: Vec<u8> = running.bytes.iter().rev().map(|b| b ^ 0x5A).collect();
             state.load(slot.offset, &noise[..noise.len().min(slot.size as usize)]);
         }
-        let home = match (self.start, &layout.factory) {
-            (Start::Factory, Some(factory)) => factory,
+        let home = match (self.begin, &layout.factory) {
+            (Begin::Factory, Some(factory)) => factory,
             _ => &layout.slots[0],
         };
         state.load(home.offset, &running.bytes);
-        if self.start == Start::Updated {
+        if self.begin == Begin::Updated {
             let slots = u32::try_from(layout.slots.len()).unwrap_or(1);
             let last = &layout.slots[layout.slots.len() - 1];
             if let Some(predecessor) = self.running.checked_sub(1) {
@@ -201,8 +207,7 @@ impl Scenario {
         };
         Setup {
             device,
-            state,
-            world: World::confirmed(ImageId(self.running)),
+            starts: vec![Start::only(state, World::confirmed(ImageId(self.running)))],
             profile: profile.clone(),
         }
     }

@@ -134,8 +134,7 @@ pub fn sweep_one(
     let exploration = explore(
         &setup.device,
         &setup.profile,
-        &setup.state,
-        &setup.world,
+        &setup.starts,
         &limits,
         &|counts| {
             progress(name, counts);

@@ -27,18 +27,12 @@ pub(super) fn of(
             .iter()
             .map(|cut| (cut.boot, cut.op))
             .collect();
-        if !seen.insert((violation.finding.clone(), places)) {
+        if !seen.insert((violation.finding.clone(), violation.start, places)) {
             continue;
         }
         let (device, profile) = (&setup.device, &setup.profile);
-        let Ok(first) = replay(
-            device,
-            profile,
-            &setup.state,
-            &setup.world,
-            &violation.cuts,
-            true,
-        ) else {
+        let start = &setup.starts[violation.start];
+        let Ok(first) = replay(device, profile, start, &violation.cuts, true) else {
             continue;
         };
         if let Some(known) = find(&mut windows, violation, last_window(setup, &first).as_ref()) {
@@ -48,8 +42,7 @@ pub(super) fn of(
         let Some((cuts, proof)) = shrink(
             device,
             profile,
-            &setup.state,
-            &setup.world,
+            start,
             &violation.cuts,
             &violation.finding,
             options.level,
@@ -63,6 +56,7 @@ pub(super) fn of(
         }
         let case = CaseId {
             scenario: scenario.name.to_owned(),
+            start: start.name.clone(),
             inputs: options.inputs.as_ref().map(inputs_hash),
             profile: profile.name().to_owned(),
             level: options.level,
