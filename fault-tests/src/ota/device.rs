@@ -1,5 +1,6 @@
 //! A device with `ota-core` in its bootloader and in its application.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, Reason, Start, boot};
@@ -11,9 +12,9 @@ use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use ota_core::update::AppConfig;
 
 use super::application::{Application, CHUNK, UpdateCore};
-use super::firmware::{Firmware, ImageId, identify};
+use super::firmware::{Firmware, ImageId};
 use super::world::{World, judge_boot};
-use crate::chip::{Chip, ChipError};
+use crate::chip::{Accepted, Chip, ChipError};
 use crate::property::Property;
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
@@ -87,16 +88,34 @@ pub struct Device {
     pub target: Target,
     /// The partitions, for naming what lies where.
     pub partitions: Vec<Partition>,
+    /// What the verifier can accept: the published images, each once.
+    pub accepted: Accepted,
+    /// Bytes of otadata that are carried: the labels.
+    pub labels: Vec<Range<u32>>,
 }
 
-/// Verifies through [`Chip::memoised`].
+/// Verifies through [`Chip::checked`]: of an image nobody published the digest cannot match.
 #[derive(Debug)]
-pub struct Verifier<'b>(StreamVerifier<'b>);
+pub struct Verifier<'b> {
+    verifier: StreamVerifier<'b>,
+    published: Option<&'b Accepted>,
+}
 
 impl<'b> Verifier<'b> {
     /// A verifier that reads through `verifier`, and remembers what it said of the same bytes.
     pub const fn new(verifier: StreamVerifier<'b>) -> Self {
-        Self(verifier)
+        Self {
+            verifier,
+            published: None,
+        }
+    }
+
+    /// Besides, it knows all images that can verify.
+    pub const fn knowing(verifier: StreamVerifier<'b>, published: &'b Accepted) -> Self {
+        Self {
+            verifier,
+            published: Some(published),
+        }
     }
 }
 
@@ -105,7 +124,12 @@ type Verified = Result<ImageMetadata, VerifyError<ChipError>>;
 impl<'m> VerifyImage<Chip<'m>> for Verifier<'_> {
     fn verify(&mut self, chip: &mut Chip<'m>, at: Region) -> Verified {
         let end = at.offset.saturating_add(at.size);
-        chip.memoised(at.offset..end, |chip| self.0.verify(chip, at))
+        match self.published {
+            Some(published) => chip.checked(at.offset..end, published, |chip| {
+                self.verifier.verify(chip, at)
+            }),
+            None => chip.memoised(at.offset..end, |chip| self.verifier.verify(chip, at)),
+        }
     }
 }
 
@@ -126,22 +150,19 @@ impl Subject for Device {
         let Ok(verifier) = StreamVerifier::new(self.target, &mut buffer) else {
             return Ok(Rest::Stuck);
         };
-        let mut verifier = Verifier::new(verifier);
+        let mut verifier = Verifier::knowing(verifier, &self.accepted);
         let decision = match (self.bootloader)(chip, &mut verifier, &self.boot, &mut table) {
             Ok(decision) => decision,
             Err(_) if chip.dead() => return Err(Dead),
             Err(error) => {
                 journal.boot(&error);
-                journal.violated(Property::NoBrick, "a slot whose image verifies", &error);
+                journal.violated(Property::NoBrick, "a slot whose image verifies", kind_of(&error));
                 return Ok(Rest::Stuck);
             }
         };
-        let image = identify(
-            chip,
-            &self.published,
-            decision.image.region,
-            decision.image.image_len,
-        );
+        let at = decision.image.region.offset;
+        let held = chip.holds(at, &self.accepted.contents);
+        let image = held.and_then(|index| u8::try_from(index).ok()).map(ImageId);
         if chip.dead() {
             return Err(Dead);
         }
@@ -173,6 +194,10 @@ impl Subject for Device {
             me,
         }
         .run()
+    }
+
+    fn carried(&self) -> &[Range<u32>] {
+        &self.labels
     }
 
     fn place(&self, addr: u32) -> Place {
@@ -210,6 +235,14 @@ impl Subject for Device {
             text: entry.to_string(),
             kind,
         })
+    }
+}
+
+/// Why nothing boots, without the reasons slot by slot: those stand in the timeline.
+fn kind_of(error: &BootError<ChipError>) -> String {
+    match error {
+        BootError::NothingBootable { .. } => "nothing that boots".into(),
+        other => other.to_string(),
     }
 }
 
