@@ -20,7 +20,7 @@ use embedded_storage::nor_flash::{
 };
 use sim_flash::{Cut, Flash, FlashError, Op, Profile, State, Tear, Trace};
 
-use crate::explore::{Check, CheckId, Checks, Ranges};
+use crate::explore::{Check, CheckId, Checks, Ranges, Record, Records};
 use crate::subject::OperationClock;
 
 /// Flash accesses after which one power-on counts as a hang.
@@ -115,8 +115,19 @@ pub struct Accepted {
 pub(crate) struct Knowledge {
     pub(crate) memo: Memo,
     pub(crate) checks: Checks,
+    pub(crate) records: Records,
     /// Results of [`Chip::checked`], by type, region and the content found.
     accepted: HashMap<(TypeId, u32, u32, Option<usize>), Box<dyn Any>>,
+}
+
+impl Knowledge {
+    /// Nothing yet, of a subject with these records.
+    pub(crate) fn of(records: &[Record]) -> Self {
+        Self {
+            records: Records::new(records),
+            ..Self::default()
+        }
+    }
 }
 
 /// How a power-on may use what is known from others.
@@ -143,6 +154,8 @@ impl Knows<'_> {
 pub(crate) enum Look {
     /// These bytes.
     Bytes(Range<u32>),
+    /// What is learned of this record, and no more.
+    Record(usize),
     /// The answers to these checks, and no more.
     Checks(Vec<CheckId>),
 }
@@ -449,6 +462,26 @@ impl<'m> Chip<'m> {
         }
     }
 
+    /// Lists the record that `range` is, if it is one as it was at power-on.
+    fn note_record(&mut self, range: &Range<u32>) -> bool {
+        if self.extent.is_some()
+            || self.determined.intersects(range)
+            || self.programmed.intersects(range)
+        {
+            return false;
+        }
+        let Knows::Contents(known) = &self.knows else {
+            return false;
+        };
+        let Some(record) = known.records.find(range) else {
+            return false;
+        };
+        if !self.silent && !self.looks.contains(&Look::Record(record)) {
+            self.looks.push(Look::Record(record));
+        }
+        true
+    }
+
     /// Lists the bytes of `range` that the content at power-on decides.
     fn note_read(&mut self, range: Range<u32>) {
         if self.silent {
@@ -527,7 +560,10 @@ impl ReadNorFlash for Chip<'_> {
         self.flash.read(offset, bytes)?;
         // The read succeeded, so it ends inside the flash and fits in u32.
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.note_read(offset..offset.saturating_add(len));
+        let range = offset..offset.saturating_add(len);
+        if !self.note_record(&range) {
+            self.note_read(range);
+        }
         Ok(())
     }
 

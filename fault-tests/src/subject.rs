@@ -18,6 +18,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::chip::Chip;
+use crate::explore::Record;
 use crate::property::{Finding, Property};
 
 /// A device under test.
@@ -49,6 +50,15 @@ pub trait Subject: Sync {
     /// States that differ in these bytes only are taken for one. The explorer checks this: each new
     /// power-on is executed again with other bytes there, and must do the same but for them.
     fn carried(&self) -> &[Range<u32>] {
+        &[]
+    }
+
+    /// Records of which the subject learns less than their bytes, such as whether a CRC is right.
+    ///
+    /// States that differ in such bytes only may be taken for one. This is checked: each new
+    /// power-on is executed again with another content of which the same is learned, where one has
+    /// been met, and the audit executes merged states.
+    fn records(&self) -> &[Record] {
         &[]
     }
 

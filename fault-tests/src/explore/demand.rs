@@ -8,6 +8,8 @@ use super::ranges::Ranges;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Demand {
     pub(super) bytes: Ranges,
+    /// Records, by number, in ascending order.
+    pub(super) records: Vec<usize>,
     /// In ascending order.
     pub(super) checks: Vec<CheckId>,
     /// Counts its growth.
@@ -15,6 +17,18 @@ pub(super) struct Demand {
 }
 
 impl Demand {
+    /// Adds a record; `true` if it was not there.
+    pub(super) fn insert_record(&mut self, record: usize) -> bool {
+        match self.records.binary_search(&record) {
+            Ok(_) => false,
+            Err(place) => {
+                self.records.insert(place, record);
+                self.version += 1;
+                true
+            }
+        }
+    }
+
     /// Adds a check; `true` if it was not there.
     pub(super) fn insert_check(&mut self, check: CheckId) -> bool {
         match self.checks.binary_search(&check) {

@@ -8,7 +8,7 @@ use sim_flash::{Op, OpKind, Profile, State, Tear};
 use super::audit::Audit;
 use super::demand::Demand;
 use super::ranges::Ranges;
-use super::recording::{Recording, Segment, Segments};
+use super::recording::{Recording, Segment, Segments, blank};
 use super::run::{Conditions, PowerOn, power_on};
 use super::tears::{Ladder, LadderKind, TearSet, Tears};
 use super::trie::{HashedMap, LeafId, Root, Trie};
@@ -23,7 +23,7 @@ use crate::subject::{Rest, Subject};
 /// A known power-on.
 pub(super) struct Leaf<W> {
     /// Grows; see [`super`].
-    pub(super) demand: Demand,
+    pub(super) demand: Rc<Demand>,
     findings: Vec<Finding>,
     recording: Rc<Recording<W>>,
 }
@@ -119,7 +119,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             profile,
             limits,
             tears: Tears::new(limits),
-            known: Knowledge::default(),
+            known: Knowledge::of(subject.records()),
             trie: Trie::new(),
             segments: Segments::default(),
             leaves: Vec::new(),
@@ -408,6 +408,16 @@ impl<'a, S: Subject> Engine<'a, S> {
                 .last_before(own.end - rung)
                 .map_or(own.start, |last| last.max(own.start))
         };
+        for record in &demand.records {
+            let range = self.known.records.range(*record);
+            next = if ladder.ascends() {
+                let from = range.start.max(own.start + rung);
+                if from < range.end { next.min(from) } else { next }
+            } else {
+                let end = range.end.min(own.end - rung);
+                if range.start < end { next.max(end - 1) } else { next }
+            };
+        }
         for check in &demand.checks {
             let rest = if ladder.ascends() {
                 own.start + rung..own.end
@@ -502,7 +512,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         world: &S::World,
     ) -> Result<LeafId, Stop> {
         let mut view = View::new(base, torn, &mut self.scratch);
-        if let Some(leaf) = self.trie.find(root, &self.known.checks, &mut view) {
+        if let Some(leaf) = self.trie.find(root, &self.known, &mut view) {
             return Ok(leaf);
         }
         let mut state = view.state();
@@ -513,7 +523,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         let run = self.run(state.clone(), world.clone(), true);
         let carried = self.scratch.carried.clone();
         let recording = Recording::of(&run, &carried, &mut self.segments);
-        let again = self.run(self.with_other_carried(state), world.clone(), false);
+        let again = self.run(self.with_other_bytes(state), world.clone(), false);
         let again = Recording::of(&again, &carried, &mut self.segments);
         if again.signature != recording.signature {
             return Err(self.disagrees(0, "two power-ons from equal states differ"));
@@ -525,6 +535,9 @@ impl<'a, S: Subject> Engine<'a, S> {
                 Look::Bytes(range) => {
                     demand.bytes.insert(range.clone());
                 }
+                Look::Record(record) => {
+                    demand.insert_record(*record);
+                }
                 Look::Checks(checks) => checks.iter().for_each(|check| {
                     demand.insert_check(*check);
                 }),
@@ -533,21 +546,22 @@ impl<'a, S: Subject> Engine<'a, S> {
         let mut view = View::new(base, torn, &mut self.scratch);
         if self
             .trie
-            .insert(root, &run.looks, &self.known.checks, &mut view, leaf)
+            .insert(root, &run.looks, &self.known, &mut view, leaf)
             .is_err()
         {
             return Err(self.disagrees(0, "two power-ons learned the same and then differ"));
         }
         self.leaves.push(Leaf {
-            demand,
+            demand: Rc::new(demand),
             findings: run.findings,
             recording: Rc::new(recording),
         });
         Ok(leaf)
     }
 
-    /// The state with other bytes where they are carried only.
-    fn with_other_carried(&self, mut state: State) -> State {
+    /// The state with other bytes where they are carried only, and with other records of which the
+    /// same is learned.
+    fn with_other_bytes(&self, mut state: State) -> State {
         for range in &self.scratch.carried {
             let mut noise = vec![0; range.len()];
             let mut word = 0x2545_F491_4F6C_DD1D_u64.wrapping_mul(self.leaves.len() as u64 | 1);
@@ -556,6 +570,19 @@ impl<'a, S: Subject> Engine<'a, S> {
                 *byte = word.to_le_bytes()[7];
             }
             state.load(range.start, &noise);
+        }
+        for record in 0..self.subject.records().len() {
+            let range = self.known.records.range(record);
+            let mut bytes = vec![0; range.len()];
+            state.read(range.start, &mut bytes);
+            blank(range.start, &mut bytes, &self.scratch.carried);
+            if let Some(other) = self.known.records.other(record, &bytes) {
+                for (at, byte) in (range.start..).zip(&other) {
+                    if !self.scratch.carried.iter().any(|c| c.contains(&at)) {
+                        state.load(at, &[*byte]);
+                    }
+                }
+            }
         }
         state
     }
@@ -570,7 +597,7 @@ impl<'a, S: Subject> Engine<'a, S> {
     ) -> Option<Class> {
         let demand = &self.leaves[leaf.0 as usize].demand;
         let mut view = View::new(base, torn, &mut self.scratch);
-        let class = (leaf, view.hash_all(demand, &self.known.checks));
+        let class = (leaf, view.hash_all(leaf, demand, &self.known));
         match self.pass.visited.get_mut(&class) {
             Some(fewest) if *fewest <= cuts || self.limits.cuts == u32::MAX => return None,
             Some(fewest) => *fewest = cuts,
@@ -599,12 +626,17 @@ impl<'a, S: Subject> Engine<'a, S> {
 
     /// Notes in the walk's power-on what the child's future demands of it.
     pub(super) fn demands(&mut self, parent: LeafId, bytes: &Ranges, except: &Ranges) {
-        let demand = &mut self.leaves[parent.0 as usize].demand;
+        let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
         self.pass.grew |= demand.insert_bytes(bytes, except);
     }
 
+    pub(super) fn demands_record(&mut self, parent: LeafId, record: usize) {
+        let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
+        self.pass.grew |= demand.insert_record(record);
+    }
+
     pub(super) fn demands_check(&mut self, parent: LeafId, check: super::CheckId) {
-        let demand = &mut self.leaves[parent.0 as usize].demand;
+        let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
         self.pass.grew |= demand.insert_check(check);
     }
 

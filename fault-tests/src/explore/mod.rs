@@ -57,6 +57,7 @@ mod check;
 mod demand;
 mod engine;
 mod ranges;
+mod record;
 mod recording;
 mod run;
 mod tears;
@@ -77,6 +78,8 @@ use crate::subject::Subject;
 
 pub(crate) use check::{Check, CheckId, Checks};
 pub use ranges::Ranges;
+pub use record::Record;
+pub(crate) use record::Records;
 pub(crate) use run::{Conditions, PowerOn, power_on};
 pub use window::Window;
 pub(crate) use window::{change, verb};

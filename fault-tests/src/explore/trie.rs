@@ -11,9 +11,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use super::check::Checks;
 use super::view::View;
-use crate::chip::Look;
+use crate::chip::{Knowledge, Look};
 
 /// Names a known power-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,7 +94,7 @@ impl<W: Clone + Eq + Hash> Trie<W> {
     pub(crate) fn find(
         &self,
         root: Root,
-        checks: &Checks,
+        known: &Knowledge,
         view: &mut View<'_, '_>,
     ) -> Option<LeafId> {
         let mut at = root.0;
@@ -105,9 +104,8 @@ impl<W: Clone + Eq + Hash> Trie<W> {
             if node.leaf.is_some() {
                 return node.leaf;
             }
-            let known = node.alternatives.iter();
-            at = { known }
-                .find_map(|(look, edges)| edges.get(&view.found(look, checks)).copied())?;
+            let mut ways = node.alternatives.iter();
+            at = ways.find_map(|(look, edges)| edges.get(&view.found(look, known)).copied())?;
         }
     }
 
@@ -116,7 +114,7 @@ impl<W: Clone + Eq + Hash> Trie<W> {
         &mut self,
         root: Root,
         looks: &[Look],
-        checks: &Checks,
+        known: &Knowledge,
         view: &mut View<'_, '_>,
         leaf: LeafId,
     ) -> Result<(), Contradiction> {
@@ -125,13 +123,13 @@ impl<W: Clone + Eq + Hash> Trie<W> {
             if self.nodes[at as usize].leaf.is_some() {
                 return Err(Contradiction);
             }
-            let found = view.found(look, checks);
+            let found = view.found(look, known);
             let fresh = self.push();
             let node = &mut self.nodes[at as usize];
             let slot = match node
                 .alternatives
                 .iter()
-                .position(|(known, _)| known == look)
+                .position(|(there, _)| there == look)
             {
                 Some(slot) => slot,
                 None => {

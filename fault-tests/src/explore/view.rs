@@ -12,13 +12,30 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 use super::check::{Cells, CheckId, Checks};
 use super::demand::Demand;
 use super::recording::blank;
-use crate::chip::{Look, span, widen};
+use super::record::{Reading, Records};
+use super::trie::{HashedMap, LeafId};
+use crate::chip::{Knowledge, Look, span, widen};
+
+/// Bytes of a record, at most.
+const RECORD: usize = 64;
 
 /// A state between two operations, with what was asked of it so far.
 pub(crate) struct Base<'s> {
     pub(crate) state: &'s State,
     hashes: Vec<(Range<u32>, u128)>,
     answers: Vec<(CheckId, bool)>,
+    readings: Vec<Option<Reading>>,
+    /// Demands asked for, with what the next operation does not touch of them summed up.
+    parts: HashedMap<(LeafId, u32), Part>,
+}
+
+/// A demand, seen from an operation.
+struct Part {
+    /// The hash of what the operation does not touch.
+    untouched: u128,
+    bytes: Vec<Range<u32>>,
+    records: Vec<usize>,
+    checks: Vec<(u64, CheckId)>,
 }
 
 impl<'s> Base<'s> {
@@ -27,6 +44,8 @@ impl<'s> Base<'s> {
             state,
             hashes: Vec::new(),
             answers: Vec::new(),
+            readings: Vec::new(),
+            parts: HashedMap::default(),
         }
     }
 
@@ -47,6 +66,60 @@ impl<'s> Base<'s> {
         self.answers.push((check, answer));
         answer
     }
+
+    fn reading(&mut self, record: usize, records: &Records) -> Reading {
+        if let Some(Some(reading)) = self.readings.get(record) {
+            return *reading;
+        }
+        let range = records.range(record);
+        let mut bytes = [0; RECORD];
+        let bytes = &mut bytes[..range.len().min(RECORD)];
+        self.state.read(range.start, bytes);
+        let reading = records.reading(record, bytes);
+        self.readings.resize(records.count(), None);
+        self.readings[record] = Some(reading);
+        reading
+    }
+
+    /// The demand of a leaf as an operation that touches `touched` sees it.
+    fn part(&mut self, demand: &Demand, touched: &Range<u32>, known: &Knowledge) -> Part {
+        let mut part = Part {
+            untouched: 0,
+            bytes: Vec::new(),
+            records: Vec::new(),
+            checks: Vec::new(),
+        };
+        let hit = |range: &Range<u32>| range.start < touched.end && touched.start < range.end;
+        let mut sum = 0u128;
+        for range in demand.bytes.iter() {
+            if hit(&range) {
+                part.bytes.push(range);
+            } else {
+                sum = sum.wrapping_add(self.hash(&range));
+            }
+        }
+        for &record in &demand.records {
+            if hit(&known.records.range(record)) {
+                part.records.push(record);
+            } else {
+                sum = sum.wrapping_add(self.reading(record, &known.records).future);
+            }
+        }
+        for (index, &check) in (0..).zip(&demand.checks) {
+            if known.checks.looks_at(check, touched) {
+                part.checks.push((index, check));
+            } else if self.answer(check, &known.checks) {
+                sum = sum.wrapping_add(yes(index));
+            }
+        }
+        part.untouched = sum;
+        part
+    }
+}
+
+/// What a yes adds to a hash.
+fn yes(index: u64) -> u128 {
+    xxh3_128_with_seed(b"yes", index)
 }
 
 /// A base, or a base with its next operation torn.
@@ -66,6 +139,7 @@ pub(crate) struct Scratch {
     /// Corrections for the parts of the torn operation asked for so far.
     changes: Vec<(Range<u32>, u128)>,
     answers: Vec<(CheckId, bool)>,
+    readings: Vec<(usize, Reading)>,
     /// Bytes that do not count: see [`Subject::carried`](crate::subject::Subject::carried).
     pub(crate) carried: Vec<Range<u32>>,
 }
@@ -80,6 +154,7 @@ impl<'v, 's> View<'v, 's> {
         let touched = torn.map_or(0..0, |(op, _)| widen(&span(op), size));
         scratch.changes.clear();
         scratch.answers.clear();
+        scratch.readings.clear();
         Self {
             base,
             torn,
@@ -89,9 +164,11 @@ impl<'v, 's> View<'v, 's> {
     }
 
     /// What a look at the state finds.
-    pub(crate) fn found(&mut self, look: &Look, checks: &Checks) -> u128 {
+    pub(crate) fn found(&mut self, look: &Look, known: &Knowledge) -> u128 {
+        let checks = &known.checks;
         match look {
             Look::Bytes(range) => self.hash(range),
+            Look::Record(record) => self.reading(*record, &known.records).now,
             Look::Checks(asked) => asked.iter().fold(1, |bits: u128, check| {
                 bits << 1 | u128::from(self.answer(*check, checks))
             }),
@@ -112,17 +189,49 @@ impl<'v, 's> View<'v, 's> {
         answer
     }
 
-    /// One hash over everything in `demand`.
-    pub(crate) fn hash_all(&mut self, demand: &Demand, checks: &Checks) -> u128 {
-        let mut sum = 0u128;
-        for range in demand.bytes.iter() {
-            sum = sum.wrapping_add(self.hash(&range));
+    /// What a record says.
+    fn reading(&mut self, record: usize, records: &Records) -> Reading {
+        let range = records.range(record);
+        let apart = range.end <= self.touched.start || self.touched.end <= range.start;
+        if self.torn.is_none() || apart {
+            return self.base.reading(record, records);
         }
-        for (index, check) in demand.checks.iter().enumerate() {
-            if self.answer(*check, checks) {
-                sum = sum.wrapping_add(xxh3_128_with_seed(b"yes", index as u64));
+        let torn = self.scratch.readings.iter();
+        if let Some((_, reading)) = { torn }.find(|(known, _)| *known == record) {
+            return *reading;
+        }
+        let mut bytes = [0; RECORD];
+        let bytes = &mut bytes[..range.len().min(RECORD)];
+        self.read(range.start, bytes);
+        let reading = records.reading(record, bytes);
+        self.scratch.readings.push((record, reading));
+        reading
+    }
+
+    /// One hash over everything that `leaf` demands.
+    pub(crate) fn hash_all(&mut self, leaf: LeafId, demand: &Demand, known: &Knowledge) -> u128 {
+        let touched = self.touched.clone();
+        if self.torn.is_none() {
+            return self.base.part(demand, &touched, known).untouched;
+        }
+        let key = (leaf, demand.version);
+        let part = match self.base.parts.remove(&key) {
+            Some(part) => part,
+            None => self.base.part(demand, &touched, known),
+        };
+        let mut sum = part.untouched;
+        for range in &part.bytes {
+            sum = sum.wrapping_add(self.hash(range));
+        }
+        for &record in &part.records {
+            sum = sum.wrapping_add(self.reading(record, &known.records).future);
+        }
+        for &(index, check) in &part.checks {
+            if self.answer(check, &known.checks) {
+                sum = sum.wrapping_add(yes(index));
             }
         }
+        self.base.parts.insert(key, part);
         sum
     }
 

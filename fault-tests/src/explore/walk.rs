@@ -10,7 +10,6 @@ use std::rc::Rc;
 use sim_flash::{Op, OpKind, State, Tear};
 
 use super::check::{Check, CheckId};
-use super::demand::Demand;
 use super::engine::Engine;
 use super::ranges::Ranges;
 use super::recording::Segment;
@@ -35,6 +34,8 @@ pub(super) struct Walk {
     programmed: Ranges,
     /// Children whose demands are noted already, at this operation.
     noted: Vec<(LeafId, u32)>,
+    /// Checks that have been asked of the state in which the walk began, at this operation.
+    asked: Vec<CheckId>,
     /// Granules, determined ones, where a template is not held, and so long as no operation
     /// touches them will not be.
     witnesses: Vec<(CheckId, Range<u32>)>,
@@ -58,6 +59,7 @@ impl Walk {
             determined: Ranges::new(),
             programmed: Ranges::new(),
             noted: Vec::new(),
+            asked: Vec::new(),
             witnesses: Vec::new(),
         }
     }
@@ -69,6 +71,7 @@ impl Walk {
         }
         self.pending.push((Rc::clone(segment), from));
         self.noted.clear();
+        self.asked.clear();
         self.witnesses
             .retain(|(_, at)| at.end <= segment.touched.start || segment.touched.end <= at.start);
     }
@@ -85,6 +88,7 @@ impl Walk {
         self.state.apply(op);
         self.determines(op);
         self.noted.clear();
+        self.asked.clear();
         let touched = span(op);
         self.witnesses
             .retain(|(_, at)| at.end <= touched.start || touched.end <= at.start);
@@ -127,15 +131,29 @@ impl<S: Subject> Engine<'_, S> {
         let stamp = (child, demand.version);
         let looks_at_tear = torn.is_some_and(|(op, _)| {
             let own = span(op);
-            let checks = &self.known.checks;
+            let (checks, records) = (&self.known.checks, &self.known.records);
+            // An erase leaves of a record what its future has in it.
             demand.checks.iter().any(|c| checks.looks_at(*c, &own))
+                || op.kind() == OpKind::Program
+                    && demand.records.iter().any(|r| overlap(&records.range(*r), &own))
         });
         if !looks_at_tear && walk.noted.contains(&stamp) {
             return;
         }
-        let demand: Demand = demand.clone();
+        let demand = Rc::clone(demand);
         self.demands(walk.parent, &demand.bytes, &walk.determined);
+        for &record in &demand.records {
+            self.propagate_record(walk, record, torn);
+        }
         for &check in &demand.checks {
+            let own = torn.map(|(op, _)| span(op));
+            let touched = own.is_some_and(|own| self.known.checks.looks_at(check, &own));
+            if !touched && walk.asked.contains(&check) {
+                continue;
+            }
+            if !touched {
+                walk.asked.push(check);
+            }
             match self.earlier(walk, check, torn) {
                 Earlier::Decided => {}
                 Earlier::Asks(check, bytes) => {
@@ -149,6 +167,24 @@ impl<S: Subject> Engine<'_, S> {
         if !looks_at_tear {
             let version = self.leaf(child).demand.version;
             walk.noted.push((child, version));
+        }
+    }
+
+    /// What a demanded record asks of the state in which the walk began.
+    fn propagate_record(&mut self, walk: &Walk, record: usize, torn: Option<(&Op, Tear)>) {
+        let range = self.known.records.range(record);
+        let programmed_now =
+            torn.is_some_and(|(op, _)| op.kind() == OpKind::Program && overlap(&span(op), &range));
+        if walk.determined.missing_from(range.clone()).next().is_none() {
+            return;
+        }
+        let whole = !walk.determined.intersects(&range);
+        if whole && !programmed_now && !walk.programmed.intersects(&range) {
+            self.demands_record(walk.parent, record);
+        } else {
+            let mut bytes = Ranges::new();
+            bytes.insert(widen(&range, walk.state.size()));
+            self.demands(walk.parent, &bytes, &walk.determined);
         }
     }
 
@@ -190,11 +226,12 @@ impl<S: Subject> Engine<'_, S> {
                     } else {
                         left.missing_from(part).collect()
                     };
-                    for part in parts {
+                    // Mostly the first bytes tell: then the answer is no, whatever was there.
+                    for part in parts.iter().flat_map(pieces) {
                         for (at, (ones, open)) in (part.start..).zip(bits(op, tear, &part)) {
                             let wanted = content.bytes(&(at..at + 1))[0];
                             if (ones ^ wanted) & !open != 0 {
-                                return Earlier::Decided; // the answer is no, whatever was there
+                                return Earlier::Decided;
                             }
                             if open == 0xFF {
                                 continue;
@@ -248,7 +285,10 @@ impl<S: Subject> Engine<'_, S> {
         blindly: bool,
     ) -> bool {
         let demand = &self.leaf(leaf).demand;
-        if demand.bytes.intersects(span) {
+        let records = demand.records.iter();
+        if demand.bytes.intersects(span)
+            || { records }.any(|r| overlap(&self.known.records.range(*r), span))
+        {
             return false;
         }
         let checks = &self.known.checks;
@@ -309,6 +349,19 @@ impl<S: Subject> Engine<'_, S> {
         }
         true
     }
+}
+
+/// `part` in pieces of a few bytes.
+fn pieces(part: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
+    const PIECE: u32 = 64;
+    let (start, end) = (part.start, part.end);
+    { start..end }
+        .step_by(PIECE as usize)
+        .map(move |at| at..(at + PIECE).min(end))
+}
+
+fn overlap(a: &Range<u32>, b: &Range<u32>) -> bool {
+    a.start < b.end && b.start < a.end
 }
 
 /// What a tear leaves of each byte in `part` of its operation: the bits that are 1 for certain, and

@@ -7,7 +7,7 @@ use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, Reason, Start,
 use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::{Region, SECTOR};
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
-use ota_core::otadata::Entry;
+use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use ota_core::update::AppConfig;
 
@@ -15,6 +15,7 @@ use super::application::{Application, CHUNK, UpdateCore};
 use super::firmware::{Firmware, ImageId};
 use super::world::{World, judge_boot};
 use crate::chip::{Accepted, Chip, ChipError};
+use crate::explore::Record;
 use crate::property::Property;
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
@@ -92,6 +93,8 @@ pub struct Device {
     pub accepted: Accepted,
     /// Bytes of otadata that are carried: the labels.
     pub labels: Vec<Range<u32>>,
+    /// The entries of otadata.
+    pub entries: Vec<Record>,
 }
 
 /// Verifies through [`Chip::checked`]: of an image nobody published the digest cannot match.
@@ -196,6 +199,10 @@ impl Subject for Device {
         .run()
     }
 
+    fn records(&self) -> &[Record] {
+        &self.entries
+    }
+
     fn carried(&self) -> &[Range<u32>] {
         &self.labels
     }
@@ -236,6 +243,25 @@ impl Subject for Device {
             kind,
         })
     }
+}
+
+/// What ESP-IDF's code tells apart in an otadata entry.
+///
+/// The sequence number counts if its CRC is right, and if the state is one that marks an entry by
+/// itself: PENDING_VERIFY is rewritten with number and CRC as they are, and the slot of an INVALID or
+/// ABORTED entry is asked for. Unknown states are all alike.
+pub(super) fn learned(bytes: &[u8]) -> u128 {
+    let Some(bytes) = bytes.first_chunk::<32>() else {
+        return u128::MAX;
+    };
+    let entry = Entry::parse(bytes);
+    let right = entry.crc_matches();
+    let state = entry.state.0.min(5);
+    let marked = matches!(entry.state, OtaState::PENDING_VERIFY | OtaState::INVALID | OtaState::ABORTED);
+    let number = if right || marked { entry.seq } else { 0 };
+    let crc = if marked { entry.crc } else { 0 };
+    let flags = u32::from(right) | u32::from(entry.seq == u32::MAX) << 1 | state << 2;
+    u128::from(number) | u128::from(crc) << 32 | u128::from(flags) << 64
 }
 
 /// Why nothing boots, without the reasons slot by slot: those stand in the timeline.

@@ -19,7 +19,7 @@ use super::firmware::{Firmware, ImageId};
 use super::scenario::{Begin, Scenario, Table};
 use super::world::World;
 use crate::chip::Accepted;
-use crate::explore::Start;
+use crate::explore::{Record, Start};
 use crate::input::{self, InputError, Place, Problem, TableFile};
 use crate::partition_csv::Options;
 
@@ -211,6 +211,12 @@ impl Scenario {
             },
             labels: [otadata, otadata + SECTOR]
                 .map(|entry| entry + LABEL.start..entry + LABEL.end)
+                .to_vec(),
+            entries: [otadata, otadata + SECTOR]
+                .map(|entry| Record {
+                    range: entry..entry + 32,
+                    learned: super::device::learned,
+                })
                 .to_vec(),
             published,
         };
