@@ -52,8 +52,8 @@ pub use crate::state::State;
 pub use crate::stats::Stats;
 pub use crate::sweep::{CrashState, CrashStates, Recorder, crash_states};
 pub use crate::tear::{
-    Around, Bits, Density, Fraction, Neighbour, ParseTearError, Rows, Tear, measured_tears,
-    over_erase_tears, tears, tears_at,
+    Around, BitMask, Bits, Density, Fraction, Neighbour, ParseTearError, Rows, Tear,
+    measured_tears, over_erase_tears, tears, tears_at,
 };
 pub use crate::trace::{Outcome, ParseTraceError, Recording, ReplayError, Row, Trace};
 pub use crate::view::{View, ViewError};

@@ -3,8 +3,8 @@
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use proptest::prelude::*;
 use sim_flash::{
-    Bits, Cut, Density, Failure, Fault, Flash, Fraction, Geometry, Level, Op, Profile, Recording,
-    Rows, State, Tear, When, measured_tears, over_erase_tears, tears,
+    BitMask, Bits, Cut, Density, Failure, Fault, Flash, Fraction, Geometry, Level, Op, Profile,
+    Recording, Rows, State, Tear, When, measured_tears, over_erase_tears, tears,
 };
 
 #[derive(Clone, Debug)]
@@ -57,7 +57,8 @@ fn bits() -> impl Strategy<Value = Bits> {
         (0u32..64).prop_map(Bits::AllBut),
         (0u32..9).prop_map(Bits::Seeded),
         any::<u8>().prop_map(Bits::Quick),
-        any::<u128>().prop_map(Bits::Mask),
+        any::<[u8; 32]>().prop_map(|bytes| Bits::Mask(BitMask::new(bytes))),
+        any::<u128>().prop_map(|bits| Bits::Mask(bits.into())),
     ]
 }
 
