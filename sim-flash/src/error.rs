@@ -15,6 +15,13 @@ pub enum Rule {
     ClearsBitsOnly,
     /// A word may be programmed so many times between erases.
     ProgramLimit(u8),
+    /// A block of several words may be programmed so many times between erases, all its words taken together.
+    BlockProgramLimit {
+        /// Bytes per block.
+        block: u32,
+        /// Programs allowed.
+        times: u8,
+    },
     /// One program command stays within a page; the address wraps at its end.
     PageWrap,
     /// The range is protected by the chip's block protection.
@@ -33,6 +40,10 @@ impl fmt::Display for Rule {
             Rule::ProgramLimit(times) => {
                 write!(f, "a word may be programmed {times} times between erases")
             }
+            Rule::BlockProgramLimit { block, times } => write!(
+                f,
+                "a block of {block} bytes may be programmed {times} times between erases"
+            ),
             Rule::PageWrap => f.write_str("a program command wraps at the end of its page"),
             Rule::Protected => f.write_str("the range is protected"),
             Rule::EraseSuspended => f.write_str("an erase is suspended"),

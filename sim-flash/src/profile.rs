@@ -22,7 +22,7 @@ use crate::state::{Physics, State};
 pub struct Rules {
     /// Programming a weak bit to 0, to completion, makes it solid. Part of every guarantee.
     pub reprogram_heals: bool,
-    /// How often a word may be programmed between erases.
+    /// How often a word, or a block of words, may be programmed between erases.
     pub limit: Option<ProgramLimit>,
     /// Words carry check bits: a torn word is a read error.
     pub ecc: bool,
@@ -48,10 +48,13 @@ impl Rules {
     };
 }
 
-/// How often a word may be programmed between erases.
+/// How often a word, or a block of words, may be programmed between erases.
+///
+/// Every program of the chip that touches it counts once. Where the unit is longer than a page, it is a block: its
+/// words are programmed one by one, and each counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ProgramLimit {
-    /// Bytes per word: a power of two of at least 4.
+    /// Bytes per unit: a power of two of at least 4.
     pub word: u32,
     /// Programs allowed.
     pub times: u8,

@@ -189,6 +189,7 @@ proptest! {
     fn whatever_is_called(calls in prop::collection::vec(call(), 1..60)) {
         run(Profile::w25q64jv(), &calls);
         run(Profile::nrf52840(), &calls);
+        run(Profile::nrf52832(), &calls);
         run(Profile::stm32l4(), &calls);
         run(Profile::esp32_encrypted(), &calls);
         run(Profile::esp32c3_encrypted(), &calls);

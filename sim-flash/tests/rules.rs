@@ -151,6 +151,53 @@ mod program_limit {
     }
 }
 
+mod block_program_limit {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = Flash::new(Profile::nrf52832());
+        flash.write(AT, &[0x77; 512]).unwrap();
+        flash.write(AT, &[0x66; 4 * 53]).unwrap();
+        assert_eq!(flash.state().programs(AT + 100), 128 + 53);
+        let error = flash.write(AT + 500, &[0; 4]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "program 0x41f4+0x4: a block of 512 bytes may be programmed 181 times between erases (first at 0x41f4)"
+        );
+        assert_eq!(
+            read(&mut flash, AT + 500, 4),
+            [0x77; 4],
+            "and nothing is changed"
+        );
+        flash.write(AT + 512, &[0; 4]).unwrap();
+        flash.erase(AT, AT + 0x1000).unwrap();
+        flash.write(AT + 500, &[0; 4]).unwrap();
+    }
+
+    #[test]
+    fn a_tool_that_loads_an_image_uses_up_programs_as_well() {
+        let mut flash = Flash::new(Profile::nrf52832());
+        flash.state_mut().load(AT + 8, &[0x77; 1000]);
+        assert_eq!(flash.state().programs(AT), 126);
+        assert_eq!(flash.state().programs(AT + 512), 124);
+    }
+
+    #[test]
+    fn not_on_chips_that_count_words() {
+        let mut flash = Flash::new(Profile::nrf52840());
+        flash.write(AT, &[0x77; 512]).unwrap();
+        flash.write(AT, &[0x66; 512]).unwrap();
+        assert!(matches!(
+            flash.write(AT, &[0; 4]),
+            Err(FlashError::Rule {
+                rule: Rule::ProgramLimit(2),
+                ..
+            })
+        ));
+    }
+}
+
 mod encryption {
     use super::*;
 

@@ -38,7 +38,7 @@ pub enum ProfileError {
     },
     /// The chip has no erase of the size of its sector, or one that is no power of two.
     Erase(u32),
-    /// The word of a program limit is not a power of two from 4 to 256 bytes.
+    /// The unit of a program limit is not a power of two from 4 bytes to 4096, or to 256 with ECC, or longer than a sector.
     Word(u32),
     /// Encryption rows are 16 or 32 bytes and no longer than a page.
     Row(u32),
@@ -77,7 +77,7 @@ impl fmt::Display for ProfileError {
             ProfileError::Word(word) => {
                 write!(
                     f,
-                    "a word of {word} bytes is not a power of two from 4 to 256"
+                    "a limited unit of {word} bytes is not a power of two from 4 to 4096 (256 with ECC), or longer than a sector"
                 )
             }
             ProfileError::Row(row) => {
@@ -198,7 +198,9 @@ impl<G> ProfileBuilder<G> {
         self
     }
 
-    /// Words of `word` bytes may be programmed `times` times between erases, and once more to zero if `zeros`.
+    /// Words of `word` bytes may be programmed `times` times between erases, and once more to zero if `zeros`. A unit
+    /// longer than a page is a block, whose words count together: nWRITE of an `nRF52832` is
+    /// `program_limit(512, 181, false)` with pages of 4 bytes, that of an `nRF52840` `program_limit(4, 2, false)`.
     pub fn program_limit(mut self, word: u32, times: u8, zeros: bool) -> Self {
         self.profile.rules.limit = Some(ProgramLimit { word, times, zeros });
         self
@@ -288,7 +290,7 @@ impl<G: Geometry> ProfileBuilder<G> {
         }
         if let Some(limit) = rules.limit
             && !(limit.word.is_power_of_two()
-                && (4..=256).contains(&limit.word)
+                && (4..=if rules.ecc { 256 } else { 4096 }).contains(&limit.word)
                 && limit.word <= *sector)
         {
             return Err(ProfileError::Word(limit.word));

@@ -13,6 +13,7 @@ impl State {
     /// NOR. Bytes beyond the end are left out.
     pub fn load(&mut self, addr: u32, bytes: &[u8]) {
         let counted = self.physics.counted as usize;
+        let step = self.physics.page.min(self.physics.counted).max(1);
         self.change(addr, bytes.len(), |at, leaf, from, len| {
             let here = &bytes[at..at + len];
             if leaf.overlay().is_none() && counted == 0 {
@@ -22,8 +23,9 @@ impl State {
                 cells.copy_from_slice(here);
                 settle(overlay, from, len);
                 if counted != 0 {
-                    for unit in (from..from + len).step_by(counted) {
-                        overlay.count_program(unit);
+                    // One program per page and unit.
+                    for at in units(from, len, step) {
+                        overlay.count_program(at & !(counted - 1));
                     }
                 }
                 leaf.tidy();
