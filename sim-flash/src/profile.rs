@@ -26,6 +26,9 @@ pub struct Rules {
     pub limit: Option<ProgramLimit>,
     /// Words carry check bits: a torn word is a read error.
     pub ecc: bool,
+    /// After a cut erase, granules of so many bytes may answer reads with an ECC error, whatever they hold, until the
+    /// sector is erased completely.
+    pub ecc_after_cut_erase: Option<u32>,
     /// Data is encrypted on its way to the flash.
     pub encryption: Option<Encryption>,
     /// Words that were never programmed since their erase read as anything.
@@ -41,6 +44,7 @@ impl Rules {
         reprogram_heals: true,
         limit: None,
         ecc: false,
+        ecc_after_cut_erase: None,
         encryption: None,
         erased_undefined: false,
         program_disturb: true,
@@ -204,6 +208,7 @@ impl<G> Profile<G> {
             page: self.page,
             counted: if counted { word } else { 0 },
             ecc: self.rules.ecc,
+            checked: self.rules.ecc_after_cut_erase.unwrap_or(0),
         }
     }
 }

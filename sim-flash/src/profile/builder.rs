@@ -40,6 +40,9 @@ pub enum ProfileError {
     Erase(u32),
     /// The unit of a program limit is not a power of two from 4 bytes to 4096, or to 256 with ECC, or longer than a sector.
     Word(u32),
+    /// The granule of a cut erase's ECC errors is not a power of two from 4 to 256 bytes, longer than a sector, or not
+    /// the word of a chip with ECC.
+    Granule(u32),
     /// Encryption rows are 16 or 32 bytes and no longer than a page.
     Row(u32),
 }
@@ -78,6 +81,12 @@ impl fmt::Display for ProfileError {
                 write!(
                     f,
                     "a limited unit of {word} bytes is not a power of two from 4 to 4096 (256 with ECC), or longer than a sector"
+                )
+            }
+            ProfileError::Granule(granule) => {
+                write!(
+                    f,
+                    "a granule of {granule} bytes is not a power of two from 4 to 256, or longer than a sector, or not the ECC word"
                 )
             }
             ProfileError::Row(row) => {
@@ -212,6 +221,19 @@ impl<G> ProfileBuilder<G> {
         self.program_limit(word, 1, zeros)
     }
 
+    /// After a cut erase, granules of `granule` bytes may answer reads with [`FlashError::Ecc`](crate::FlashError::Ecc)
+    /// until the sector is erased completely; programming them does not help. [`Level::L3`](crate::Level::L3) allows it:
+    /// `E6.all` leaves every granule of the sector so, `E6.s5` those that are drawn. Independent of
+    /// [`ecc`](ProfileBuilder::ecc), whose *torn* words are unreadable after programs and erases alike; where a chip has
+    /// both, the granule is the word.
+    ///
+    /// TI MSPM0 (E2E thread 1552144): such reads raise FLASHDED. Microchip PIC32 with ECC (NVM, Implications of Device
+    /// Reset): a cold reset in an erase leaves invalid data or ECC errors.
+    pub fn ecc_after_cut_erase(mut self, granule: u32) -> Self {
+        self.profile.rules.ecc_after_cut_erase = Some(granule);
+        self
+    }
+
     /// Data is encrypted in rows of so many bytes.
     pub fn encrypted(mut self, row: u32, key: [u8; 32]) -> Self {
         self.profile.rules.encryption = Some(Encryption { row, key });
@@ -294,6 +316,14 @@ impl<G: Geometry> ProfileBuilder<G> {
                 && limit.word <= *sector)
         {
             return Err(ProfileError::Word(limit.word));
+        }
+        if let Some(granule) = rules.ecc_after_cut_erase {
+            let fits =
+                granule.is_power_of_two() && (4..=256).contains(&granule) && granule <= *sector;
+            let word = rules.limit.filter(|_| rules.ecc);
+            if !fits || word.is_some_and(|limit| limit.word != granule) {
+                return Err(ProfileError::Granule(granule));
+            }
         }
         if let Some(encryption) = &rules.encryption
             && !(matches!(encryption.row, 16 | 32) && encryption.row <= *page)

@@ -86,7 +86,27 @@ impl State {
             }
             leaf.set_trust(from, len, false);
         });
+        self.tear_checks(op, tear);
         self.tear_around(op, tear);
+    }
+
+    /// Granules that a cut erase leaves unreadable, whatever they hold.
+    fn tear_checks(&mut self, op: &Op, tear: Tear) {
+        let checked = self.physics.checked;
+        if checked == 0 || !tear.breaks_checks() {
+            return;
+        }
+        self.change(op.addr(), op.len() as usize, |at, leaf, from, len| {
+            let (_, overlay) = leaf.all_mut(from, len);
+            for (number, unit) in units(from, len, checked).enumerate() {
+                #[allow(clippy::cast_possible_truncation)] // within one erase
+                let number = at as u32 / checked + number as u32;
+                if tear.breaks_check(op, number) {
+                    overlay.set_broken(unit, true);
+                }
+            }
+            leaf.tidy();
+        });
     }
 
     /// Loses the sector that holds `addr`: it may read as anything and is not trusted. What [`Level::L5`](crate::Level::L5)
@@ -162,10 +182,13 @@ impl State {
             }
             if physics.counted != 0 {
                 for unit in units(from, len, physics.counted) {
-                    // Fresh check bits over cells that had some cannot fit, unless all bits are 0.
-                    let rewritten = physics.ecc && overlay.programs(unit) > 0;
+                    // Fresh check bits over cells that had some cannot fit, unless all bits are 0. What a cut erase
+                    // has made unreadable stays so.
+                    let rewritten = overlay.programs(unit) > 0;
                     let zero = here.iter().all(|byte| *byte == 0);
-                    overlay.set_broken(unit, rewritten && !zero);
+                    if physics.ecc && !(physics.checked != 0 && overlay.is_broken(unit)) {
+                        overlay.set_broken(unit, rewritten && !zero);
+                    }
                     overlay.count_program(unit);
                 }
             }
