@@ -30,6 +30,10 @@ pub enum Rule {
     EraseSuspended,
     /// There is no suspended erase to resume.
     NothingSuspended,
+    /// The chip does not erase its sectors in steps, or not in steps of this length.
+    ErasesInSteps,
+    /// The sector has been erased in steps that do not yet add up to an erase.
+    PartlyErased,
 }
 
 impl fmt::Display for Rule {
@@ -48,6 +52,8 @@ impl fmt::Display for Rule {
             Rule::Protected => f.write_str("the range is protected"),
             Rule::EraseSuspended => f.write_str("an erase is suspended"),
             Rule::NothingSuspended => f.write_str("no erase is suspended"),
+            Rule::ErasesInSteps => f.write_str("the chip knows no such step of an erase"),
+            Rule::PartlyErased => f.write_str("the steps of its erase are not complete"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod erase;
 mod failures;
+mod partial;
 mod power;
 mod program;
 mod read;
@@ -9,9 +10,11 @@ mod storage;
 
 use std::ops::Range;
 
+pub use self::partial::EraseSteps;
 pub use self::power::Cut;
 
 use self::failures::StuckBits;
+use self::partial::PartlyErased;
 use self::power::{Armed, Power, Running};
 use crate::adversary::Adversary;
 use crate::cipher::Cipher;
@@ -64,6 +67,9 @@ pub struct Flash<O = (), G = SpiNor> {
     /// An operation that the chip finishes alone, or that is suspended.
     running: Option<Running>,
     suspended: Option<Op>,
+    /// How an erase asked for by the traits is done in steps, and the sectors whose steps are not complete.
+    steps: Option<EraseSteps>,
+    partly: Vec<PartlyErased>,
     faults: Vec<Fault>,
     faults_fired: u64,
     stuck: Vec<StuckBits>,
@@ -112,6 +118,8 @@ impl<O: Observer, G> Flash<O, G> {
             fired: false,
             running: None,
             suspended: None,
+            steps: None,
+            partly: Vec::new(),
             faults: Vec::new(),
             faults_fired: 0,
             stuck: Vec::new(),
@@ -232,6 +240,8 @@ impl<O: Observer, G> Flash<O, G> {
             || self.armed.is_some()
             || self.running.is_some()
             || self.suspended.is_some()
+            || self.steps.is_some()
+            || !self.partly.is_empty()
             || !self.faults.is_empty()
             || !self.stuck.is_empty()
             || !self.protected.is_empty()
@@ -265,7 +275,7 @@ impl<O: Observer, G> Flash<O, G> {
         Ok(())
     }
 
-    /// Rules about where: protection and suspended erases.
+    /// Rules about where: protection, and erases that are not over.
     fn check_place(&self, kind: OpKind, addr: u32, len: u32) -> Result<(), FlashError> {
         let overlap =
             |range: &Range<u32>| addr < range.end && range.start < addr.saturating_add(len);
@@ -289,6 +299,12 @@ impl<O: Observer, G> Flash<O, G> {
             if kind == OpKind::Erase || overlap(&range) {
                 return broken(Rule::EraseSuspended, range.start);
             }
+        }
+        if kind == OpKind::Program
+            && self.strict
+            && let Some(partly) = self.partly_erased(addr, len)
+        {
+            return broken(Rule::PartlyErased, partly);
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ pub use embedded_storage;
 pub use crate::adversary::Adversary;
 pub use crate::error::{FlashError, Rule};
 pub use crate::fault::{Failure, Fault, Symptom, When};
-pub use crate::flash::{Cut, EraseOrder, Flash};
+pub use crate::flash::{Cut, EraseOrder, EraseSteps, Flash};
 pub use crate::geometry::{
     EccDoubleWords, EncryptedRows16, EncryptedRows32, Geometry, Multiwrite, RomPages, SpiNor, Words,
 };
@@ -45,8 +45,8 @@ pub use crate::level::{Contract, Level, ParseLevelError};
 pub use crate::observer::Observer;
 pub use crate::op::{Op, OpKind};
 pub use crate::profile::{
-    Encryption, EraseKind, Pace, Profile, ProfileBuilder, ProfileError, ProgramLimit, Rules,
-    SfdpError, Source, Span, Timing,
+    Encryption, EraseKind, Pace, PartialErase, Profile, ProfileBuilder, ProfileError, ProgramLimit,
+    Rules, SfdpError, Source, Span, Timing,
 };
 pub use crate::state::State;
 pub use crate::stats::Stats;

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 
 pub use self::builder::{ProfileBuilder, ProfileError};
 pub use self::sfdp::SfdpError;
-pub use self::timing::{EraseKind, Pace, Span, Timing};
+pub use self::timing::{EraseKind, Pace, PartialErase, Span, Timing};
 
 use crate::geometry::SpiNor;
 use crate::state::{Physics, State};

@@ -48,6 +48,8 @@ pub enum Outcome {
     Ignored,
     /// Suspended; meanwhile the cells are so.
     Suspended(Tear),
+    /// One step of an erase, not the last; until the next the cells are so.
+    Step(Tear),
     /// The processor was reset meanwhile; the chip completed it alone.
     Reset,
 }
@@ -62,6 +64,7 @@ impl fmt::Display for Outcome {
             Outcome::Silent(tear) => write!(f, "silent:{tear}"),
             Outcome::Ignored => f.write_str("ignored"),
             Outcome::Suspended(tear) => write!(f, "suspended:{tear}"),
+            Outcome::Step(tear) => write!(f, "step:{tear}"),
             Outcome::Reset => f.write_str("reset"),
         }
     }

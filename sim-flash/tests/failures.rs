@@ -3,8 +3,8 @@
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use sim_flash::{
-    Adversary, Cut, Failure, Fault, Flash, FlashError, Fraction, Level, Observer, Op, OpKind,
-    Outcome, Pace, Profile, Rule, State, Symptom, Tear, When,
+    Adversary, Cut, EraseSteps, Failure, Fault, Flash, FlashError, Fraction, Geometry, Level,
+    Observer, Op, OpKind, Outcome, Pace, Profile, Rule, State, Symptom, Tear, Trace, When, Words,
 };
 
 const AT: u32 = 0x5000;
@@ -13,7 +13,7 @@ fn flash() -> Flash {
     Flash::new(Profile::w25q64jv())
 }
 
-fn read<O: Observer>(flash: &mut Flash<O>, addr: u32, len: usize) -> Vec<u8> {
+fn read<O: Observer, G: Geometry>(flash: &mut Flash<O, G>, addr: u32, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     flash.read(addr, &mut bytes).unwrap();
     bytes
@@ -143,6 +143,177 @@ mod healing {
             let mut state = reprogrammed(heals);
             state.apply(&Op::erase(AT, 4096));
             assert_eq!(state, State::erased(8 << 20, 4096));
+        }
+    }
+}
+
+mod partial_erase {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn nrf() -> Flash<(), Words> {
+        let mut flash = Flash::new(Profile::nrf52840());
+        flash.write(AT, &[0x3C; 64]).unwrap();
+        flash
+    }
+
+    fn steps(level: Level) -> EraseSteps {
+        EraseSteps {
+            step: 10 * MS,
+            level,
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn happens() {
+        let mut flash = nrf();
+        let before = flash.stats();
+        // 87.5 ms of erase are nine steps of 10 ms.
+        for step in 1..9 {
+            assert_eq!(flash.erase_partially(AT, 10 * MS, Tear::E3), Ok(false));
+            assert_eq!(read(&mut flash, AT, 64), [0; 64], "after step {step}");
+            assert!(!flash.state().trusted(AT..AT + 0x1000));
+        }
+        assert_eq!((flash.stats() - before).erases, 0);
+        assert_eq!(flash.erase_partially(AT, 10 * MS, Tear::E3), Ok(true));
+        assert_eq!(read(&mut flash, AT, 64), [0xFF; 64]);
+        assert!(flash.state().trusted(AT..AT + 0x1000));
+        flash.write(AT, &[0; 4]).unwrap();
+        let steps: Vec<_> = flash.trace().iter().skip(16).take(9).collect();
+        assert!(steps.iter().all(|row| row.duration == 10 * MS));
+        assert_eq!(steps[7].outcome, Outcome::Step(Tear::E3));
+        assert_eq!(steps[8].outcome, Outcome::Done);
+        assert_eq!(
+            (flash.stats().erases, flash.erase_counts()[5]),
+            (1, 1),
+            "nine steps are one erase"
+        );
+    }
+
+    #[test]
+    fn each_step_is_cut_by_itself_and_nothing_of_it_is_remembered() {
+        for cut in 0..9 {
+            let mut flash = nrf();
+            flash.arm(Cut {
+                op: 16 + cut,
+                tear: "E6.s0".parse().unwrap(),
+            });
+            for _ in 0..cut {
+                assert_eq!(flash.erase_partially(AT, 10 * MS, Tear::E3), Ok(false));
+            }
+            let last = flash.erase_partially(AT, 10 * MS, Tear::E3);
+            assert_eq!(last, Err(FlashError::PowerLost));
+            flash.power_on();
+            assert!(flash.state().has_weak(AT..AT + 0x1000));
+            let mut steps = 1;
+            while flash.erase_partially(AT, 10 * MS, Tear::E3) == Ok(false) {
+                steps += 1;
+            }
+            assert_eq!(steps, 9, "the driver starts anew");
+            assert!(!flash.state().has_weak(AT..AT + 0x1000));
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_partly_erased_must_not_be_programmed() {
+        let mut flash = nrf();
+        flash.erase_partially(AT, 10 * MS, Tear::E0).unwrap();
+        assert_eq!(
+            flash.write(AT + 0x800, &[0; 4]).unwrap_err().to_string(),
+            "program 0x5800+0x4: the steps of its erase are not complete (first at 0x5800)"
+        );
+        flash.write(AT + 0x1000, &[0; 4]).unwrap();
+        flash.erase(AT, AT + 0x1000).unwrap();
+        flash.write(AT + 0x800, &[0; 4]).unwrap();
+    }
+
+    #[test]
+    fn pages_may_take_turns() {
+        let mut flash = nrf();
+        for _ in 0..8 {
+            assert_eq!(flash.erase_partially(AT, 10 * MS, Tear::E3), Ok(false));
+            assert_eq!(
+                flash.erase_partially(AT + 0x1000, 10 * MS, Tear::E3),
+                Ok(false)
+            );
+        }
+        assert_eq!(flash.erase_partially(AT, 10 * MS, Tear::E3), Ok(true));
+        assert_eq!(
+            flash.erase_partially(AT + 0x1000, 10 * MS, Tear::E3),
+            Ok(true)
+        );
+        assert_eq!(flash.stats().erases, 2);
+    }
+
+    #[test]
+    fn code_that_only_asks_to_erase_can_be_cut_between_steps_as_well() {
+        let mut whole = nrf();
+        whole.set_erase_steps(Some(steps(Level::L3)));
+        whole.erase(AT, AT + 0x2000).unwrap();
+        assert_eq!(whole.trace().len(), 16 + 18);
+        assert_eq!(*whole.state(), Profile::nrf52840().erased());
+        let mut replayed = Profile::nrf52840().erased();
+        let trace: Trace = whole.trace().to_string().parse().unwrap();
+        trace.replay(&mut replayed).unwrap();
+        assert_eq!(replayed, *whole.state());
+        let mut left = std::collections::BTreeSet::new();
+        for op in 0..9 {
+            let mut flash = nrf();
+            flash.set_erase_steps(Some(steps(Level::L3)));
+            flash.arm_at(16 + op, Fraction::START, Level::L3, 1);
+            flash.erase(AT, AT + 0x2000).unwrap_err();
+            left.insert(flash.state().hash());
+            let mut replayed = Profile::nrf52840().erased();
+            flash.trace().replay(&mut replayed).unwrap();
+            assert_eq!(replayed, *flash.state());
+        }
+        assert!(left.len() > 6, "{}", left.len());
+    }
+
+    #[test]
+    fn a_reset_lets_the_step_finish_and_not_the_erase() {
+        let mut flash = nrf();
+        flash.arm_reset(16, Fraction::ppm(500_000));
+        let step = flash.erase_partially(AT, 10 * MS, Tear::E3);
+        assert_eq!(step, Err(FlashError::Reset));
+        flash.restart();
+        flash.wait(10 * MS);
+        assert_eq!(read(&mut flash, AT, 64), [0; 64]);
+    }
+
+    #[test]
+    fn not_on_chips_that_cannot_and_not_in_steps_of_any_length() {
+        let refused = |result: Result<bool, FlashError>| {
+            let Err(FlashError::Rule { rule, .. }) = result else {
+                panic!("{result:?}")
+            };
+            assert_eq!(rule, Rule::ErasesInSteps);
+        };
+        refused(flash().erase_partially(AT, 10 * MS, Tear::E3));
+        refused(nrf().erase_partially(AT, 128 * MS, Tear::E3));
+        refused(nrf().erase_partially(AT, 0, Tear::E3));
+        let mut one_piece = nrf();
+        one_piece.erase(AT, AT + 0x1000).unwrap();
+        let row = one_piece.trace().get(16).unwrap();
+        assert_eq!((row.duration, row.outcome), (87_500_000, Outcome::Done));
+    }
+
+    #[test]
+    fn not_torn_between_steps_at_l0() {
+        let mut flash = nrf();
+        flash.set_erase_steps(Some(steps(Level::L0)));
+        let torn = |flash: &mut Flash<(), Words>| {
+            flash.power_on();
+            let bytes = read(flash, AT, 64);
+            bytes != [0x3C; 64] && bytes != [0xFF; 64]
+        };
+        flash.power_on();
+        for op in 0..9 {
+            flash.arm_at(op, Fraction::START, Level::L0, 1);
+            flash.erase(AT, AT + 0x1000).unwrap_err();
+            assert!(!torn(&mut flash));
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{Encryption, EraseKind, Profile, ProgramLimit, Rules, Source, Span, Timing};
+use super::{
+    Encryption, EraseKind, PartialErase, Profile, ProgramLimit, Rules, Source, Span, Timing,
+};
 use crate::geometry::Geometry;
 use crate::hash::GRANULE;
 
@@ -133,6 +135,7 @@ impl<G> ProfileBuilder<G> {
                     read_byte_ps: 25_000,
                     suspend: 20_000,
                     resume: 512_000,
+                    partial_erase: None,
                 },
                 rules: Rules::SPI_NOR,
                 sources: Vec::new(),
@@ -198,6 +201,14 @@ impl<G> ProfileBuilder<G> {
     /// Suspend latency, and the time from a resume to the next suspend, in nanoseconds.
     pub fn suspend(mut self, latency: u64, resume: u64) -> Self {
         (self.profile.timing.suspend, self.profile.timing.resume) = (latency, resume);
+        self
+    }
+
+    /// The sector can be erased in steps, each from `shortest` to `longest` nanoseconds, which add up: it is erased when
+    /// they have together taken as long as the erase in one. See
+    /// [`erase_partially`](crate::Flash::erase_partially).
+    pub fn partial_erase(mut self, shortest: u64, longest: u64) -> Self {
+        self.profile.timing.partial_erase = Some(PartialErase { shortest, longest });
         self
     }
 

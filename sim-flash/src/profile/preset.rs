@@ -116,12 +116,17 @@ impl Profile<Words> {
             .chip_erase(Span::ms(173, 173))
             .read(0, 3_906)
             .suspend(0, 0)
+            .partial_erase(1_000_000, 127_000_000)
             .endurance(10_000)
             .program_limit(4, 2, false)
             .collateral(false, false)
             .source(
                 "word program, page erase, erase all",
                 "nRF5340 product specification; nRF52840 is of the same order",
+            )
+            .source(
+                "partial erase in steps of 1 to 127 ms",
+                "register ERASEPAGEPARTIALCFG, field DURATION, 7 bits; 85 ms in all say drivers (nrf-hal, pull request 385), here the longer page erase",
             )
             .source(
                 "two programs per word, 10,000 erases",

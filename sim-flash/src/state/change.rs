@@ -109,6 +109,12 @@ impl State {
         });
     }
 
+    /// The same for a step of an erase that is not the last. Not even one that changed nothing leaves trust.
+    pub(crate) fn step(&mut self, op: &Op, left: Tear) {
+        self.tear(op, left);
+        self.distrust(op.addr()..op.addr().saturating_add(op.len()));
+    }
+
     /// Loses the sector that holds `addr`: it may read as anything and is not trusted. What [`Level::L5`](crate::Level::L5)
     /// allows to happen once, to any one sector, and no level below it.
     pub fn lose_sector(&mut self, addr: u32) {

@@ -130,6 +130,7 @@ fn outcome(text: &str) -> Option<Outcome> {
         ("silent", Some(tear)) => Outcome::Silent(tear),
         ("ignored", None) => Outcome::Ignored,
         ("suspended", Some(tear)) => Outcome::Suspended(tear),
+        ("step", Some(tear)) => Outcome::Step(tear),
         ("reset", None) => Outcome::Reset,
         _ => return None,
     })

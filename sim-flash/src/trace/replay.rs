@@ -62,6 +62,7 @@ impl Trace {
                     | Outcome::Suspended(tear) => {
                         state.tear(&op, tear);
                     }
+                    Outcome::Step(tear) => state.step(&op, tear),
                     Outcome::Ignored | Outcome::ReadFailed => {}
                 }
             }
