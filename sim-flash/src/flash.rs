@@ -13,11 +13,11 @@ use std::ops::Range;
 pub use self::partial::EraseSteps;
 pub use self::power::Cut;
 
-use self::failures::StuckBits;
 use self::partial::PartlyErased;
 use self::power::{Armed, Power, Running};
 use crate::adversary::Adversary;
 use crate::cipher::Cipher;
+use crate::drift::Stuck;
 use crate::error::{FlashError, Rule};
 use crate::fault::{Fault, Symptom};
 use crate::geometry::SpiNor;
@@ -72,7 +72,7 @@ pub struct Flash<O = (), G = SpiNor> {
     partly: Vec<PartlyErased>,
     faults: Vec<Fault>,
     faults_fired: u64,
-    stuck: Vec<StuckBits>,
+    stuck: Stuck,
     symptom: Option<Symptom>,
     protected: Vec<Range<u32>>,
     recording: Recording,
@@ -122,7 +122,7 @@ impl<O: Observer, G> Flash<O, G> {
             partly: Vec::new(),
             faults: Vec::new(),
             faults_fired: 0,
-            stuck: Vec::new(),
+            stuck: Stuck::default(),
             symptom: None,
             protected: Vec::new(),
             recording: Recording::default(),

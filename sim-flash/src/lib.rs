@@ -5,6 +5,7 @@
 mod adversary;
 mod cipher;
 mod draw;
+mod drift;
 mod error;
 mod fault;
 mod flash;
@@ -55,5 +56,5 @@ pub use crate::tear::{
     Around, BitMask, Bits, Density, Fraction, Neighbour, ParseTearError, Rows, Tear,
     measured_tears, over_erase_tears, tears, tears_at,
 };
-pub use crate::trace::{Outcome, ParseTraceError, Recording, ReplayError, Row, Trace};
+pub use crate::trace::{Event, Outcome, ParseTraceError, Recording, ReplayError, Row, Trace};
 pub use crate::view::{View, ViewError};

@@ -1,10 +1,12 @@
 //! The trace: what the chip did, in order, with device time.
 
+mod event;
 mod file;
 mod replay;
 
 use std::fmt;
 
+pub use self::event::Event;
 pub use self::file::ParseTraceError;
 pub use self::replay::ReplayError;
 
@@ -125,6 +127,7 @@ pub struct Trace {
     starts: Vec<usize>,
     /// Outcomes other than `Done`, with the place of their entry, in order.
     outcomes: Vec<(usize, Outcome)>,
+    events: Vec<Event>,
 }
 
 impl Trace {
@@ -157,6 +160,7 @@ impl Trace {
         self.data.clear();
         self.starts.clear();
         self.outcomes.clear();
+        self.events.clear();
     }
 
     /// A hash of everything in it. The same script with the same seeds gives the same hash on every machine.

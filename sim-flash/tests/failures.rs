@@ -572,6 +572,46 @@ mod reported {
     }
 }
 
+mod ecc_read {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = with_fault(When::Touching(AT + 2..AT + 3), Failure::Ecc);
+        assert_eq!(read(&mut flash, AT, 2), [0xFF; 2]);
+        assert_eq!(
+            flash.read(AT, &mut [0; 4]).unwrap_err(),
+            FlashError::Ecc {
+                addr: AT,
+                len: 4,
+                at: AT + 2
+            }
+        );
+        assert_eq!(read(&mut flash, AT, 4), [0xFF; 4], "once");
+        let mut flash = Flash::new(Profile::stm32l4());
+        flash.inject(Fault {
+            when: When::Every(AT + 10..AT + 11),
+            what: Failure::Ecc,
+        });
+        for _ in 0..3 {
+            let error = flash.read(AT, &mut [0; 16]).unwrap_err();
+            assert!(matches!(error, FlashError::Ecc { at, .. } if at == AT + 8));
+        }
+        assert_eq!(flash.faults_fired(), 3);
+        let mut flash = with_fault(When::Read(1), Failure::Ecc);
+        assert_eq!(read(&mut flash, AT, 2), [0xFF; 2]);
+        assert!(flash.read(AT, &mut [0; 4]).is_err());
+    }
+
+    #[test]
+    fn not_elsewhere_and_not_unasked() {
+        let mut flash = with_fault(When::Every(AT..AT + 4), Failure::Ecc);
+        flash.write(AT, &[0; 8]).unwrap();
+        assert_eq!(read(&mut flash, AT + 4, 4), [0; 4]);
+        healthy(|flash| (0..200).for_each(|_| assert_eq!(read(flash, AT, 1), [0xFF])));
+    }
+}
+
 mod stuck {
     use super::*;
 

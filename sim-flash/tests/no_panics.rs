@@ -100,6 +100,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         tear().prop_map(Failure::Reported),
         tear().prop_map(Failure::Silent),
         Just(Failure::Read),
+        Just(Failure::Ecc),
         (addr(), mask(), any::<bool>()).prop_map(|(addr, mask, at)| Failure::Stuck {
             addr,
             mask,
