@@ -22,6 +22,8 @@ pub enum Rule {
         /// Programs allowed.
         times: u8,
     },
+    /// A word that was not programmed since its erase reads as anything.
+    ErasedUndefined,
     /// One program command stays within a page; the address wraps at its end.
     PageWrap,
     /// The range is protected by the chip's block protection.
@@ -48,6 +50,7 @@ impl fmt::Display for Rule {
                 f,
                 "a block of {block} bytes may be programmed {times} times between erases"
             ),
+            Rule::ErasedUndefined => f.write_str("a word reads as anything until it is programmed"),
             Rule::PageWrap => f.write_str("a program command wraps at the end of its page"),
             Rule::Protected => f.write_str("the range is protected"),
             Rule::EraseSuspended => f.write_str("an erase is suspended"),

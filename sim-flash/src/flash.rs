@@ -150,7 +150,8 @@ impl<O: Observer, G> Flash<O, G> {
     }
 
     /// Strict (the default): a breach of a rule is an error and changes nothing. Otherwise the chip does what such chips
-    /// do: a program ANDs, a page wraps, a protected range stays as it is.
+    /// do: a program ANDs, a page wraps, a protected range stays as it is, a word that was never programmed reads as
+    /// anything where that is so.
     pub fn set_strict(&mut self, strict: bool) {
         self.strict = strict;
         self.take_care();

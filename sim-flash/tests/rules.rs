@@ -398,6 +398,12 @@ mod erased_undefined {
         flash.set_adversary(Adversary::PerRead { seed: 1 });
         flash.write(AT, &[0x5A; 8]).unwrap();
         assert_eq!(read(&mut flash, AT, 8), [0x5A; 8]);
+        assert_eq!(
+            flash.read(AT, &mut [0; 16]).unwrap_err().to_string(),
+            "read 0x4000+0x10: a word reads as anything until it is programmed (first at 0x4008)"
+        );
+        flash.set_strict(false);
+        assert_eq!(read(&mut flash, AT, 8), [0x5A; 8]);
         assert_ne!(
             read(&mut flash, AT + 8, 8),
             [0xFF; 8],

@@ -251,7 +251,8 @@ impl<G> ProfileBuilder<G> {
         self
     }
 
-    /// Words not programmed since their erase read as anything.
+    /// Words not programmed since their erase read as anything; to read one is a breach of
+    /// [`Rule::ErasedUndefined`](crate::Rule::ErasedUndefined).
     pub fn erased_undefined(mut self) -> Self {
         self.profile.rules.erased_undefined = true;
         self
