@@ -105,9 +105,28 @@ impl fmt::Debug for Memo {
 pub struct Accepted {
     /// The contents it accepts, each from the start of the region on.
     pub contents: Vec<Arc<[u8]>>,
-    /// Where in the region a byte of 0 switches the digest off, so that other contents may pass
-    /// (in an ESP-IDF image: `hash_appended`, byte 23).
-    pub unless_zero: Option<u32>,
+    /// How the region begins, where that alone may decide.
+    pub header: Option<Header>,
+}
+
+/// The first bytes of a region, as a check reads them.
+#[derive(Clone, Copy, Debug)]
+pub struct Header {
+    /// How many. Best a [record](crate::subject::Subject::records) of the subject.
+    pub len: u32,
+    /// What they say of the rest.
+    pub says: fn(&[u8]) -> Says,
+}
+
+/// What a header says of what follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// A digest protects it: only the accepted contents pass.
+    Digest,
+    /// It is refused, whatever it is.
+    Refused,
+    /// Nothing protects it (in an ESP-IDF image: `hash_appended` is 0), so that others may pass.
+    Unprotected,
 }
 
 /// What is kept from one power-on to the next: results, and the checks made.
@@ -291,16 +310,11 @@ impl<'m> Chip<'m> {
             return None;
         }
         let state = self.flash.state();
-        self.knows
-            .memo()?
-            .0
-            .get(key)?
-            .iter()
-            .find_map(|by_extent| {
-                let hash = state.hash_range(by_extent.read.clone());
-                let result = by_extent.results.get(&hash)?.downcast_ref::<T>()?;
-                Some((by_extent.read.clone(), result.clone()))
-            })
+        self.knows.memo()?.0.get(key)?.iter().find_map(|by_extent| {
+            let hash = state.hash_range(by_extent.read.clone());
+            let result = by_extent.results.get(&hash)?.downcast_ref::<T>()?;
+            Some((by_extent.read.clone(), result.clone()))
+        })
     }
 
     /// Which of `contents` lies at `at`, the first if several do; a multiple of 32.
@@ -375,7 +389,7 @@ impl<'m> Chip<'m> {
             let here = template.matches(&holes, &mut state);
             if holes.missing_from(own).next().is_some() {
                 let template = id;
-                asked.push(known.checks.intern(Check::Holds { template, holes }));
+                asked.push(known.checks.intern(Check { template, holes }));
             }
             if here {
                 found = Some(index);
@@ -405,15 +419,15 @@ impl<'m> Chip<'m> {
         if !known || !region.start.is_multiple_of(State::GRANULE) {
             return self.memoised(region, f);
         }
-        let switch = accepted.unless_zero.map(|offset| region.start + offset);
-        if let Some(addr) = switch
-            && self.is_zero(addr)
-        {
-            return self.memoised(region, f);
-        }
-        let fits = |bytes: &&Arc<[u8]>| bytes.len() <= region.len();
-        let contents: Vec<_> = accepted.contents.iter().filter(fits).cloned().collect();
-        let found = self.holds(region.start, &contents);
+        let found = match self.says(&region, accepted) {
+            Says::Unprotected => return self.memoised(region, f),
+            Says::Refused => None,
+            Says::Digest => {
+                let fits = |bytes: &&Arc<[u8]>| bytes.len() <= region.len();
+                let contents: Vec<_> = accepted.contents.iter().filter(fits).cloned().collect();
+                self.holds(region.start, &contents)
+            }
+        };
         let key = (TypeId::of::<T>(), region.start, region.end, found);
         if let Knows::Contents(known) = &self.knows
             && let Some(result) = known.accepted.get(&key)
@@ -430,21 +444,18 @@ impl<'m> Chip<'m> {
         result
     }
 
-    /// Whether the byte at `addr` is 0, noted as a check.
-    fn is_zero(&mut self, addr: u32) -> bool {
-        let mut byte = [0];
-        let size = self.flash.state().size();
-        self.flash.state().read(addr, &mut byte);
-        let here = addr..addr.saturating_add(1);
-        if self.programmed.intersects(&here) {
-            self.note_read(widen(&here, size));
-        } else if !self.determined.intersects(&here)
-            && let Knows::Contents(known) = &mut self.knows
-        {
-            let check = known.checks.intern(Check::Zero { addr });
-            self.note_checks(vec![check]);
+    /// What the header of the region says, noted as the record it is, or as the bytes.
+    fn says(&mut self, region: &Range<u32>, accepted: &Accepted) -> Says {
+        let Some(header) = accepted.header else {
+            return Says::Digest;
+        };
+        let range = region.start..region.start.saturating_add(header.len);
+        let mut bytes = vec![0; range.len()];
+        self.flash.state().read(range.start, &mut bytes);
+        if !self.note_record(&range) {
+            self.note_read(range);
         }
-        byte == [0]
+        (header.says)(&bytes)
     }
 
     /// Lists checks that were not listed before.
@@ -453,9 +464,10 @@ impl<'m> Chip<'m> {
             return;
         }
         checks.retain(|check| {
-            !self.looks.iter().any(
-                |look| matches!(look, Look::Checks(known) if known.contains(check)),
-            )
+            !self
+                .looks
+                .iter()
+                .any(|look| matches!(look, Look::Checks(known) if known.contains(check)))
         });
         if !checks.is_empty() {
             self.looks.push(Look::Checks(checks));
@@ -590,17 +602,13 @@ impl NorFlash for Chip<'_> {
         self.access()?;
         let done = self.flash.write(offset, bytes);
         self.tick();
-        done?;
-        // The program succeeded, so it ends inside the flash and fits in u32.
+        // Whether the chip takes a program depends on what it would set.
         let end = offset.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-        let mut undetermined = self.determined.missing_from(offset..end);
-        if let Some(first) = undetermined.next() {
-            let rest: Vec<_> = undetermined.collect();
-            self.programmed.insert(first);
-            for range in rest {
-                self.programmed.insert(range);
-            }
+        let undetermined: Vec<_> = self.determined.missing_from(offset..end).collect();
+        for range in undetermined {
+            self.note_read(range.clone());
+            self.programmed.insert(range);
         }
-        Ok(())
+        Ok(done?)
     }
 }

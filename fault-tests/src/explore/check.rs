@@ -24,16 +24,11 @@ pub(crate) struct TemplateId(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct CheckId(u32);
 
-/// A question about a state.
+/// A question about a state: does the template's content lie in its place, but for the holes?
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Check {
-    /// Does the template's content lie in its place, but for the holes?
-    Holds {
-        template: TemplateId,
-        holes: Ranges,
-    },
-    /// Is the byte at this address 0?
-    Zero { addr: u32 },
+pub(crate) struct Check {
+    pub(crate) template: TemplateId,
+    pub(crate) holes: Ranges,
 }
 
 /// A content at a place.
@@ -167,26 +162,30 @@ impl Checks {
 
     /// The answer for `cells`.
     pub(crate) fn answer(&self, id: CheckId, cells: &mut impl Cells) -> bool {
-        match self.get(id) {
-            Check::Zero { addr } => {
-                let mut byte = [0];
-                cells.read(*addr, &mut byte);
-                byte == [0]
-            }
-            Check::Holds { template, holes } => self.template_of(*template).matches(holes, cells),
+        let Check { template, holes } = self.get(id);
+        self.template_of(*template).matches(holes, cells)
+    }
+
+    /// The first and the last byte of `range` that the answer can depend on.
+    pub(crate) fn ends_in(&self, id: CheckId, range: &Range<u32>) -> Option<(u32, u32)> {
+        let Check { template, holes } = self.get(id);
+        let own = self.template_of(*template).range();
+        let part = own.start.max(range.start)..own.end.min(range.end);
+        if part.is_empty() {
+            return None;
         }
+        let mut pieces = holes.missing_from(part);
+        let first = pieces.next()?;
+        let last = pieces.last().unwrap_or_else(|| first.clone());
+        Some((first.start, last.end - 1))
     }
 
     /// Whether the answer can depend on any byte of `range`.
     pub(crate) fn looks_at(&self, id: CheckId, range: &Range<u32>) -> bool {
-        match self.get(id) {
-            Check::Zero { addr } => range.contains(addr),
-            Check::Holds { template, holes } => {
-                let own = self.template_of(*template).range();
-                let part = own.start.max(range.start)..own.end.min(range.end);
-                !part.is_empty() && holes.missing_from(part).next().is_some()
-            }
-        }
+        let Check { template, holes } = self.get(id);
+        let own = self.template_of(*template).range();
+        let part = own.start.max(range.start)..own.end.min(range.end);
+        !part.is_empty() && holes.missing_from(part).next().is_some()
     }
 }
 
@@ -210,13 +209,13 @@ mod tests {
     #[test]
     fn a_content_is_held_but_for_its_holes() {
         let (mut checks, template, mut state, _) = setup();
-        let whole = checks.intern(Check::Holds {
+        let whole = checks.intern(Check {
             template,
             holes: Ranges::new(),
         });
         let mut holes = Ranges::new();
         holes.insert(0x2041..0x2082);
-        let holed = checks.intern(Check::Holds { template, holes });
+        let holed = checks.intern(Check { template, holes });
         assert!(checks.answer(whole, &mut &state) && checks.answer(holed, &mut &state));
         state.load(0x2041, &[0xEE]);
         assert!(!checks.answer(whole, &mut &state) && checks.answer(holed, &mut &state));
@@ -229,7 +228,7 @@ mod tests {
     #[test]
     fn every_byte_matters_also_those_of_a_last_short_granule() {
         let (mut checks, template, state, bytes) = setup();
-        let whole = checks.intern(Check::Holds {
+        let whole = checks.intern(Check {
             template,
             holes: Ranges::new(),
         });
@@ -245,6 +244,9 @@ mod tests {
         }
         let mut behind = state.clone();
         behind.load(0x2000 + 1000, &[0]);
-        assert!(checks.answer(whole, &mut &behind), "the byte behind it is none of its business");
+        assert!(
+            checks.answer(whole, &mut &behind),
+            "the byte behind it is none of its business"
+        );
     }
 }

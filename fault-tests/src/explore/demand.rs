@@ -1,7 +1,10 @@
 //! What a power-on's future looks at: bytes, and answers to checks.
 
+use std::ops::Range;
+
 use super::check::CheckId;
 use super::ranges::Ranges;
+use crate::chip::Knowledge;
 
 /// The bytes at power-on, and the checks of them, that decide what a power-on does, or what any
 /// later one does that starts from it.
@@ -46,5 +49,48 @@ impl Demand {
         let grew = self.bytes.insert_all_except(other, except);
         self.version += u32::from(grew);
         grew
+    }
+}
+
+/// All that the future of any known power-on looks at.
+#[derive(Default)]
+pub(super) struct Interests(Demand);
+
+/// The part of it where an operation touches.
+pub(super) struct Interest {
+    pub(super) bytes: Vec<Range<u32>>,
+    pub(super) records: Vec<usize>,
+}
+
+impl Interests {
+    /// Counts its growth.
+    pub(super) fn version(&self) -> u32 {
+        self.0.version + 1
+    }
+
+    pub(super) fn grow(&mut self, demand: &Demand) {
+        self.0.insert_bytes(&demand.bytes, &Ranges::new());
+        for record in &demand.records {
+            self.0.insert_record(*record);
+        }
+        for check in &demand.checks {
+            self.0.insert_check(*check);
+        }
+    }
+
+    /// What is of interest in `range`; none if a check is, whose answer is more than a hash away.
+    pub(super) fn in_range(&self, range: &Range<u32>, known: &Knowledge) -> Option<Interest> {
+        let mut checks = self.0.checks.iter();
+        if checks.any(|check| known.checks.looks_at(*check, range)) {
+            return None;
+        }
+        let overlaps = |record: &&usize| {
+            let record = known.records.range(**record);
+            record.start < range.end && range.start < record.end
+        };
+        Some(Interest {
+            bytes: self.0.bytes.within(range).collect(),
+            records: self.0.records.iter().filter(overlaps).copied().collect(),
+        })
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use sim_flash::{Op, OpKind, Profile, State, Tear};
 
 use super::audit::Audit;
-use super::demand::Demand;
+use super::demand::{Demand, Interest, Interests};
 use super::ranges::Ranges;
 use super::recording::{Recording, Segment, Segments, blank};
 use super::run::{Conditions, PowerOn, power_on};
@@ -70,6 +70,7 @@ pub(super) struct Engine<'a, S: Subject> {
     audit: Audit,
     counts: Counts,
     pass: Pass,
+    interest: Interests,
     scratch: Scratch,
     windows: Windows,
     progress: &'a dyn Fn(&Counts),
@@ -126,6 +127,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             audit: Audit::new(limits.seed, limits.audit_one_in),
             counts: Counts::default(),
             pass: Pass::new(),
+            interest: Interests::default(),
             scratch: Scratch::new(subject.carried()),
             windows: Windows::default(),
             progress,
@@ -327,17 +329,20 @@ impl<'a, S: Subject> Engine<'a, S> {
         walk.state.seal();
         let state = walk.state.clone();
         let mut base = Base::new(&state);
-        let cut = Cut {
+        let touched = widen(&span(op), state.size());
+        let mut cut = Cut {
             window: self.window(&state, op, at.call),
+            met: HashedMap::default(),
+            version: 0,
+            interest: None,
         };
         let before = match here {
             Some(leaf) => {
                 self.counts.by_family += 1;
                 leaf
             }
-            None => self.meet(walk, &mut base, None, nothing_done(op), at, &cut)?,
+            None => self.meet(walk, &mut base, None, nothing_done(op), at, &mut cut)?,
         };
-        let touched = widen(&span(op), state.size());
         if here.is_none() && self.is_dead_weight(walk, before, &touched, false) {
             self.counts.by_family += tears.count();
             if self.audit.all() {
@@ -351,10 +356,10 @@ impl<'a, S: Subject> Engine<'a, S> {
             return Ok(Some(before));
         }
         for &tear in &tears.singles {
-            self.meet(walk, &mut base, Some((op, tear)), tear, at, &cut)?;
+            self.meet(walk, &mut base, Some((op, tear)), tear, at, &mut cut)?;
         }
         for ladder in &tears.ladders {
-            self.climb(walk, &mut base, op, ladder, at, &cut)?;
+            self.climb(walk, &mut base, op, ladder, at, &mut cut)?;
         }
         Ok(None)
     }
@@ -368,14 +373,22 @@ impl<'a, S: Subject> Engine<'a, S> {
         op: &Op,
         ladder: &Ladder,
         at: &Here<'_, S::World>,
-        cut: &Cut,
+        cut: &mut Cut,
     ) -> Result<(), Stop> {
         let mut rung = 1;
         // Ends: each round climbs at least one rung.
         while rung < ladder.len {
             let tear = ladder.tear(rung);
             let leaf = self.meet(walk, base, Some((op, tear)), tear, at, cut)?;
-            let next = self.next_rung(op, ladder, rung, leaf).min(ladder.len);
+            // A sector is looked at granule by granule at least.
+            let farthest = if op.len() <= SECTOR {
+                (rung + 1).next_multiple_of(State::GRANULE)
+            } else {
+                ladder.len
+            };
+            let next = { self.next_rung(op, ladder, rung, leaf) }
+                .min(farthest)
+                .min(ladder.len);
             let skipped = u64::from(next - rung - 1);
             if skipped > 0 {
                 self.counts.by_family += skipped;
@@ -412,10 +425,18 @@ impl<'a, S: Subject> Engine<'a, S> {
             let range = self.known.records.range(*record);
             next = if ladder.ascends() {
                 let from = range.start.max(own.start + rung);
-                if from < range.end { next.min(from) } else { next }
+                if from < range.end {
+                    next.min(from)
+                } else {
+                    next
+                }
             } else {
                 let end = range.end.min(own.end - rung);
-                if range.start < end { next.max(end - 1) } else { next }
+                if range.start < end {
+                    next.max(end - 1)
+                } else {
+                    next
+                }
             };
         }
         for check in &demand.checks {
@@ -424,13 +445,14 @@ impl<'a, S: Subject> Engine<'a, S> {
             } else {
                 own.start..own.end - rung
             };
-            if self.known.checks.looks_at(*check, &rest)
-                && !self.ladder_decides(op, ladder, rung, *check)
-            {
+            let Some((first, last)) = self.known.checks.ends_in(*check, &rest) else {
+                continue;
+            };
+            if !self.ladder_decides(op, ladder, rung, *check) {
                 next = if ladder.ascends() {
-                    rest.start
+                    next.min(first)
                 } else {
-                    rest.end - 1
+                    next.max(last)
                 };
             }
         }
@@ -443,16 +465,8 @@ impl<'a, S: Subject> Engine<'a, S> {
 
     /// Whether a rung leaves bits that differ from what the check looks for, whatever was there;
     /// then so do all rungs above it, and the answer stays no.
-    fn ladder_decides(
-        &self,
-        op: &Op,
-        ladder: &Ladder,
-        rung: u32,
-        check: super::CheckId,
-    ) -> bool {
-        let super::Check::Holds { template, holes } = self.known.checks.get(check) else {
-            return false;
-        };
+    fn ladder_decides(&self, op: &Op, ladder: &Ladder, rung: u32, check: super::CheckId) -> bool {
+        let super::Check { template, holes } = self.known.checks.get(check);
         let template = self.known.checks.template_of(*template);
         let own = span(op);
         let touched = if ladder.ascends() {
@@ -468,7 +482,13 @@ impl<'a, S: Subject> Engine<'a, S> {
         holes.missing_from(part).any(|part| {
             let wanted = template.bytes(&part);
             let left = (part.start - own.start) as usize;
-            debug_assert!(zeroed == matches!(ladder.kind, LadderKind::ZeroedPrefix | LadderKind::ZeroedSuffix));
+            debug_assert!(
+                zeroed
+                    == matches!(
+                        ladder.kind,
+                        LadderKind::ZeroedPrefix | LadderKind::ZeroedSuffix
+                    )
+            );
             wanted
                 .iter()
                 .enumerate()
@@ -484,10 +504,31 @@ impl<'a, S: Subject> Engine<'a, S> {
         torn: Option<(&Op, Tear)>,
         tear: Tear,
         at: &Here<'_, S::World>,
-        cut: &Cut,
+        cut: &mut Cut,
     ) -> Result<LeafId, Stop> {
         let boots = self.counts.boots;
         self.counts.by_lookup += 1;
+        let mut key = None;
+        if torn.is_some() {
+            if cut.version != self.interest.version() {
+                cut.version = self.interest.version();
+                cut.met.clear();
+                let touched = torn.map_or(0..0, |(op, _)| widen(&span(op), base.state.size()));
+                cut.interest = self.interest.in_range(&touched, &self.known);
+            }
+            if let Some(interest) = &cut.interest {
+                let mut view = View::new(base, torn, &mut self.scratch);
+                let hash = view.hash_of(interest, &self.known.records);
+                if let Some(leaf) = cut.met.get(&hash).copied() {
+                    // It differs from a state met before in nothing that anyone looks at.
+                    if self.audit.due(1).is_some() {
+                        self.check(base.state, torn, at.world, leaf, walk.from)?;
+                    }
+                    return Ok(leaf);
+                }
+                key = Some(hash);
+            }
+        }
         let leaf = self.leaf_of(base, torn, at.root, at.world)?;
         if boots == self.counts.boots && torn.is_some() && self.audit.due(1).is_some() {
             self.check(base.state, torn, at.world, leaf, walk.from)?;
@@ -499,6 +540,11 @@ impl<'a, S: Subject> Engine<'a, S> {
             let edge = Edge::Cut { op, tear };
             let node = self.node(walk.from, edge, cuts, Some(cut.window));
             self.enter(base, torn, class, node);
+        }
+        if let Some(key) = key
+            && cut.version == self.interest.version()
+        {
+            cut.met.insert(key, leaf);
         }
         Ok(leaf)
     }
@@ -523,7 +569,11 @@ impl<'a, S: Subject> Engine<'a, S> {
         let run = self.run(state.clone(), world.clone(), true);
         let carried = self.scratch.carried.clone();
         let recording = Recording::of(&run, &carried, &mut self.segments);
-        let again = self.run(self.with_other_bytes(state), world.clone(), false);
+        let again = self.run(
+            self.with_other_bytes(state, &run.looks),
+            world.clone(),
+            false,
+        );
         let again = Recording::of(&again, &carried, &mut self.segments);
         if again.signature != recording.signature {
             return Err(self.disagrees(0, "two power-ons from equal states differ"));
@@ -551,6 +601,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         {
             return Err(self.disagrees(0, "two power-ons learned the same and then differ"));
         }
+        self.interest.grow(&demand);
         self.leaves.push(Leaf {
             demand: Rc::new(demand),
             findings: run.findings,
@@ -561,7 +612,7 @@ impl<'a, S: Subject> Engine<'a, S> {
 
     /// The state with other bytes where they are carried only, and with other records of which the
     /// same is learned.
-    fn with_other_bytes(&self, mut state: State) -> State {
+    fn with_other_bytes(&self, mut state: State, looks: &[Look]) -> State {
         for range in &self.scratch.carried {
             let mut noise = vec![0; range.len()];
             let mut word = 0x2545_F491_4F6C_DD1D_u64.wrapping_mul(self.leaves.len() as u64 | 1);
@@ -573,6 +624,17 @@ impl<'a, S: Subject> Engine<'a, S> {
         }
         for record in 0..self.subject.records().len() {
             let range = self.known.records.range(record);
+            // A record may lie where something else is asked as well.
+            let elsewhere = looks.iter().any(|look| match look {
+                Look::Bytes(read) => read.start < range.end && range.start < read.end,
+                Look::Record(_) => false,
+                Look::Checks(asked) => asked
+                    .iter()
+                    .any(|check| self.known.checks.looks_at(*check, &range)),
+            });
+            if elsewhere {
+                continue;
+            }
             let mut bytes = vec![0; range.len()];
             state.read(range.start, &mut bytes);
             blank(range.start, &mut bytes, &self.scratch.carried);
@@ -608,13 +670,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         Some(class)
     }
 
-    fn enter(
-        &mut self,
-        base: &mut Base<'_>,
-        torn: Option<(&Op, Tear)>,
-        class: Class,
-        node: u32,
-    ) {
+    fn enter(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>, class: Class, node: u32) {
         let cuts = self.pass.nodes[node as usize].cuts as usize;
         if self.pass.work.len() <= cuts {
             self.pass.work.resize_with(cuts + 1, VecDeque::new);
@@ -627,17 +683,26 @@ impl<'a, S: Subject> Engine<'a, S> {
     /// Notes in the walk's power-on what the child's future demands of it.
     pub(super) fn demands(&mut self, parent: LeafId, bytes: &Ranges, except: &Ranges) {
         let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
-        self.pass.grew |= demand.insert_bytes(bytes, except);
+        if demand.insert_bytes(bytes, except) {
+            self.pass.grew = true;
+            self.interest.grow(demand);
+        }
     }
 
     pub(super) fn demands_record(&mut self, parent: LeafId, record: usize) {
         let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
-        self.pass.grew |= demand.insert_record(record);
+        if demand.insert_record(record) {
+            self.pass.grew = true;
+            self.interest.grow(demand);
+        }
     }
 
     pub(super) fn demands_check(&mut self, parent: LeafId, check: super::CheckId) {
         let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
-        self.pass.grew |= demand.insert_check(check);
+        if demand.insert_check(check) {
+            self.pass.grew = true;
+            self.interest.grow(demand);
+        }
     }
 
     /// Audits one state of the operations of `segment` from `from` on, or all of them.
@@ -772,8 +837,7 @@ impl<'a, S: Subject> Engine<'a, S> {
 
     /// Names the window of a cut in `op`, `state` being the one before it.
     fn window(&mut self, state: &State, op: &Op, call: Option<&'static str>) -> u32 {
-        self.windows
-            .of(Window::of(self.subject, state, op, call))
+        self.windows.of(Window::of(self.subject, state, op, call))
     }
 
     fn window_of(&self, node: u32) -> Option<Window> {
@@ -816,7 +880,15 @@ impl<'a, S: Subject> Engine<'a, S> {
     }
 }
 
-/// What is the same for all tears of one operation.
+/// Erases of more bytes are of bulk data.
+const SECTOR: u32 = 4096;
+
+/// What is the same for all tears of one operation, and what was found out about them.
 struct Cut {
     window: u32,
+    /// Power-ons met, by the hash of all that anyone is interested in where the operation touches.
+    met: HashedMap<u128, LeafId>,
+    /// The version of the interest that `met` is about.
+    version: u32,
+    interest: Option<Interest>,
 }

@@ -95,6 +95,8 @@ pub struct Limits {
     pub first: Density,
     /// How many tears of each operation the later cuts try.
     pub later: Density,
+    /// Whether every cut is tried at every byte position, whatever the densities.
+    pub every_byte: bool,
     /// Power-ons executed, at most; beyond it the exploration is inconclusive.
     pub boots: u64,
     /// When to give up; beyond it the exploration is inconclusive.
@@ -111,8 +113,9 @@ impl Default for Limits {
         Self {
             level: Level::L2,
             cuts: 2,
-            first: Density::Field,
+            first: Density::Full,
             later: Density::Coarse,
+            every_byte: true,
             boots: 2_000_000,
             deadline: None,
             audit_one_in: 1000,

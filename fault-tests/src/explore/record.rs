@@ -115,7 +115,11 @@ mod tests {
 
     /// Valid if the second byte complements the first.
     fn pair(bytes: &[u8]) -> u128 {
-        if bytes[0] == !bytes[1] { u128::from(bytes[0]) } else { 1 << 64 }
+        if bytes[0] == !bytes[1] {
+            u128::from(bytes[0])
+        } else {
+            1 << 64
+        }
     }
 
     #[test]

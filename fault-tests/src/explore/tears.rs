@@ -90,6 +90,7 @@ pub(super) struct Tears {
     level: Level,
     first: Density,
     later: Density,
+    every_byte: bool,
     seed: u64,
     known: HashMap<(OpKind, u32, u64, bool), Rc<TearSet>>,
 }
@@ -100,6 +101,7 @@ impl Tears {
             level: limits.level,
             first: limits.first,
             later: limits.later,
+            every_byte: limits.every_byte,
             seed: limits.seed,
             known: HashMap::new(),
         }
@@ -111,9 +113,13 @@ impl Tears {
         let first = cuts == 0 && self.first != self.later;
         let key = (op.kind(), op.len(), xxh3_64(op.data()), first);
         let density = if cuts == 0 { self.first } else { self.later };
-        let (level, seed) = (self.level, self.seed);
+        let (level, seed, every_byte) = (self.level, self.seed, self.every_byte);
         Rc::clone(self.known.entry(key).or_insert_with(|| {
-            let ladders = ladders(op, density, level);
+            let ladders = if every_byte {
+                ladders(op, level)
+            } else {
+                Vec::new()
+            };
             let singles = tears(op, density, level)
                 .into_iter()
                 .filter(|t| !t.is_nothing() && (ladders.is_empty() || !is_rung(t)))
@@ -124,11 +130,11 @@ impl Tears {
     }
 }
 
-/// Every byte position, for all densities but the coarse one.
-fn ladders(op: &Op, density: Density, level: Level) -> Vec<Ladder> {
+/// Every byte position.
+fn ladders(op: &Op, level: Level) -> Vec<Ladder> {
     use LadderKind::{ProgrammedPrefix, ProgrammedSuffix, ZeroedPrefix, ZeroedSuffix};
     let len = op.len();
-    if density == Density::Coarse || len < 2 {
+    if len < 2 {
         return Vec::new();
     }
     let kinds = match op.kind() {
@@ -179,7 +185,10 @@ mod tests {
     #[test]
     fn only_what_may_happen_at_the_level_is_tried() {
         for level in [Level::L0, Level::L1, Level::L2] {
-            let limits = Limits { level, ..Limits::default() };
+            let limits = Limits {
+                level,
+                ..Limits::default()
+            };
             for op in [Op::erase(0x1000, 4096), Op::program(0x40, &[0x0F; 200])] {
                 let set = Tears::new(&limits).of(&op, 0);
                 assert!(set.all().all(|tear| tear.level() <= level), "{level}");

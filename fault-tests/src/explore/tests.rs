@@ -85,6 +85,7 @@ fn limits(level: Level, cuts: u32) -> Limits {
         cuts,
         first: Density::Coarse,
         later: Density::Coarse,
+        every_byte: false,
         boots: u64::MAX,
         deadline: None,
         audit_one_in: 10,

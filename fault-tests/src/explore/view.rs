@@ -10,9 +10,9 @@ use sim_flash::{Op, State, Tear};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::check::{Cells, CheckId, Checks};
-use super::demand::Demand;
-use super::recording::blank;
+use super::demand::{Demand, Interest};
 use super::record::{Reading, Records};
+use super::recording::blank;
 use super::trie::{HashedMap, LeafId};
 use crate::chip::{Knowledge, Look, span, widen};
 
@@ -206,6 +206,19 @@ impl<'v, 's> View<'v, 's> {
         let reading = records.reading(record, bytes);
         self.scratch.readings.push((record, reading));
         reading
+    }
+
+    /// One hash over everything of interest that the torn operation touches.
+    pub(crate) fn hash_of(&mut self, interest: &Interest, records: &Records) -> u128 {
+        let mut sum = 0u128;
+        for range in &interest.bytes {
+            sum = sum.wrapping_add(State::granule_hash(range.start, self.torn_bytes(range)));
+        }
+        for &record in &interest.records {
+            let Reading { now, future } = self.reading(record, records);
+            sum = sum.wrapping_add(now ^ future.rotate_left(64));
+        }
+        sum
     }
 
     /// One hash over everything that `leaf` demands.

@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use sim_flash::{Op, OpKind, State, Tear};
+use sim_flash::{Op, OpKind, Rows, State, Tear};
 
 use super::check::{Check, CheckId};
 use super::engine::Engine;
@@ -100,7 +100,12 @@ impl Walk {
         if op.kind() == OpKind::Erase {
             self.programmed.remove(&touched);
             self.determined.insert(touched);
-        } else if self.determined.missing_from(touched.clone()).next().is_some() {
+        } else if self
+            .determined
+            .missing_from(touched.clone())
+            .next()
+            .is_some()
+        {
             let parts: Vec<_> = self.determined.missing_from(touched).collect();
             for part in parts {
                 self.programmed.insert(part);
@@ -121,12 +126,7 @@ impl<S: Subject> Engine<'_, S> {
     /// What the child's future looks at, and the operations before did not determine, the walk's
     /// power-on demands of the state it began in. The child is the state before the next operation,
     /// or that operation `torn`.
-    pub(super) fn propagate(
-        &mut self,
-        walk: &mut Walk,
-        child: LeafId,
-        torn: Option<(&Op, Tear)>,
-    ) {
+    pub(super) fn propagate(&mut self, walk: &mut Walk, child: LeafId, torn: Option<(&Op, Tear)>) {
         let demand = &self.leaf(child).demand;
         let stamp = (child, demand.version);
         let looks_at_tear = torn.is_some_and(|(op, _)| {
@@ -135,7 +135,10 @@ impl<S: Subject> Engine<'_, S> {
             // An erase leaves of a record what its future has in it.
             demand.checks.iter().any(|c| checks.looks_at(*c, &own))
                 || op.kind() == OpKind::Program
-                    && demand.records.iter().any(|r| overlap(&records.range(*r), &own))
+                    && demand
+                        .records
+                        .iter()
+                        .any(|r| overlap(&records.range(*r), &own))
         });
         if !looks_at_tear && walk.noted.contains(&stamp) {
             return;
@@ -191,85 +194,61 @@ impl<S: Subject> Engine<'_, S> {
     /// What `check` of the state that `torn` leaves asks of the state in which the walk began.
     fn earlier(&mut self, walk: &Walk, check: CheckId, torn: Option<(&Op, Tear)>) -> Earlier {
         let size = walk.state.size();
-        match self.known.checks.get(check).clone() {
-            Check::Zero { addr } => {
-                let here = addr..addr + 1;
-                let torn = torn.filter(|(op, _)| span(op).contains(&addr));
-                let granule = || {
-                    let mut bytes = Ranges::new();
-                    bytes.insert(widen(&here, size));
-                    Earlier::Asks(None, bytes)
-                };
-                match torn.map(|(op, tear)| bits(op, tear, &here)[0]) {
-                    Some((_, 0x00)) => return Earlier::Decided,
-                    None | Some((_, 0xFF)) => {}
-                    Some(_) => return granule(),
-                }
-                if walk.determined.intersects(&here) {
-                    Earlier::Decided
-                } else if walk.programmed.intersects(&here) {
-                    granule()
-                } else {
-                    Earlier::Asks(Some(check), Ranges::new())
-                }
-            }
-            Check::Holds { template, holes } => {
-                let checks = &self.known.checks;
-                let content = checks.template_of(template);
-                let own = content.range();
-                let (mut left, mut asked) = (holes, Ranges::new());
-                if let Some((op, tear)) = torn {
-                    let op_span = span(op);
-                    let part = op_span.start.max(own.start)..op_span.end.min(own.end);
-                    let parts: Vec<_> = if part.is_empty() {
-                        Vec::new()
-                    } else {
-                        left.missing_from(part).collect()
-                    };
-                    // Mostly the first bytes tell: then the answer is no, whatever was there.
-                    for part in parts.iter().flat_map(pieces) {
-                        for (at, (ones, open)) in (part.start..).zip(bits(op, tear, &part)) {
-                            let wanted = content.bytes(&(at..at + 1))[0];
-                            if (ones ^ wanted) & !open != 0 {
-                                return Earlier::Decided;
-                            }
-                            if open == 0xFF {
-                                continue;
-                            }
-                            if open != 0 {
-                                asked.insert(widen(&(at..at + 1), size));
-                            }
-                            left.insert(at..at + 1);
+        let Check { template, holes } = self.known.checks.get(check).clone();
+        let checks = &self.known.checks;
+        let content = checks.template_of(template);
+        let own = content.range();
+        let (mut left, mut asked) = (holes, Ranges::new());
+        if let Some((op, tear)) = torn {
+            let op_span = span(op);
+            let part = op_span.start.max(own.start)..op_span.end.min(own.end);
+            let parts: Vec<_> = if part.is_empty() {
+                Vec::new()
+            } else {
+                left.missing_from(part).collect()
+            };
+            let changed = changed_by(op, tear);
+            for part in parts {
+                let part = part.start.max(changed.start)..part.end.min(changed.end);
+                // Mostly the first bytes tell: then the answer is no, whatever was there.
+                for part in pieces(&part) {
+                    for (at, (ones, open)) in (part.start..).zip(bits(op, tear, &part)) {
+                        let wanted = content.bytes(&(at..at + 1))[0];
+                        if (ones ^ wanted) & !open != 0 {
+                            return Earlier::Decided;
                         }
+                        if open == 0xFF {
+                            continue;
+                        }
+                        if open != 0 {
+                            asked.insert(widen(&(at..at + 1), size));
+                        }
+                        left.insert(at..at + 1);
                     }
                 }
-                let decided: Vec<_> = walk
-                    .determined
-                    .within(&own)
-                    .flat_map(|part| left.missing_from(part).collect::<Vec<_>>())
-                    .collect();
-                for part in decided {
-                    if !content.matches_in(&part, &mut &walk.state) {
-                        return Earlier::Decided;
-                    }
-                    left.insert(part);
-                }
-                for part in walk.programmed.within(&own) {
-                    for part in left.missing_from(part).collect::<Vec<_>>() {
-                        asked.insert(widen(&part, size));
-                        left.insert(part);
-                    }
-                }
-                let open = left.missing_from(own).next().is_some();
-                let holes = left;
-                let check = open.then(|| {
-                    self.known
-                        .checks
-                        .intern(Check::Holds { template, holes })
-                });
-                Earlier::Asks(check, asked)
             }
         }
+        let decided: Vec<_> = walk
+            .determined
+            .within(&own)
+            .flat_map(|part| left.missing_from(part).collect::<Vec<_>>())
+            .collect();
+        for part in decided {
+            if !content.matches_in(&part, &mut &walk.state) {
+                return Earlier::Decided;
+            }
+            left.insert(part);
+        }
+        for part in walk.programmed.within(&own) {
+            for part in left.missing_from(part).collect::<Vec<_>>() {
+                asked.insert(widen(&part, size));
+                left.insert(part);
+            }
+        }
+        let open = left.missing_from(own).next().is_some();
+        let holes = left;
+        let check = open.then(|| self.known.checks.intern(Check { template, holes }));
+        Earlier::Asks(check, asked)
     }
 
     /// Whether operations that touch `span` are dead weight for `leaf`, the power-on that follows a
@@ -286,8 +265,8 @@ impl<S: Subject> Engine<'_, S> {
     ) -> bool {
         let demand = &self.leaf(leaf).demand;
         let records = demand.records.iter();
-        if demand.bytes.intersects(span)
-            || { records }.any(|r| overlap(&self.known.records.range(*r), span))
+        if demand.bytes.intersects(span) || { records }
+            .any(|r| overlap(&self.known.records.range(*r), span))
         {
             return false;
         }
@@ -302,7 +281,13 @@ impl<S: Subject> Engine<'_, S> {
     }
 
     /// Whether the answer to `check` is no, and stays no whatever happens in `span`.
-    fn stays_no(&mut self, walk: &mut Walk, check: CheckId, span: &Range<u32>, blindly: bool) -> bool {
+    fn stays_no(
+        &mut self,
+        walk: &mut Walk,
+        check: CheckId,
+        span: &Range<u32>,
+        blindly: bool,
+    ) -> bool {
         let apart = |at: &Range<u32>| at.end <= span.start || span.end <= at.start;
         if walk
             .witnesses
@@ -311,9 +296,7 @@ impl<S: Subject> Engine<'_, S> {
         {
             return true;
         }
-        let Check::Holds { template, holes } = self.known.checks.get(check).clone() else {
-            return false;
-        };
+        let Check { template, holes } = self.known.checks.get(check).clone();
         if blindly {
             return false;
         }
@@ -337,10 +320,7 @@ impl<S: Subject> Engine<'_, S> {
         if content.matches(&holes, &mut &walk.state) {
             return false;
         }
-        let check = self
-            .known
-            .checks
-            .intern(Check::Holds { template, holes });
+        let check = self.known.checks.intern(Check { template, holes });
         if let Earlier::Asks(check, bytes) = self.earlier(walk, check, None) {
             self.demands(walk.parent, &bytes, &walk.determined);
             if let Some(check) = check {
@@ -351,10 +331,20 @@ impl<S: Subject> Engine<'_, S> {
     }
 }
 
+/// Where a tear changes anything; beyond, everything is as it was.
+fn changed_by(op: &Op, tear: Tear) -> Range<u32> {
+    let own = span(op);
+    match tear {
+        Tear::E1(n) | Tear::P1(n) => own.start..own.start + n,
+        Tear::E2(n) | Tear::P2(Rows::From(n)) => own.start + n..own.end,
+        _ => own,
+    }
+}
+
 /// `part` in pieces of a few bytes.
 fn pieces(part: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
     const PIECE: u32 = 64;
-    let (start, end) = (part.start, part.end);
+    let (start, end) = (part.start, part.end.max(part.start));
     { start..end }
         .step_by(PIECE as usize)
         .map(move |at| at..(at + PIECE).min(end))

@@ -24,12 +24,7 @@ impl fmt::Display for Window {
 
 impl Window {
     /// The window of a cut in `op`, in the state `before` it, while `call` was under way.
-    pub(crate) fn of<S: Subject>(
-        subject: &S,
-        before: &State,
-        op: &Op,
-        call: Option<&str>,
-    ) -> Self {
+    pub(crate) fn of<S: Subject>(subject: &S, before: &State, op: &Op, call: Option<&str>) -> Self {
         let place = subject.place(op.addr()).kind;
         let meaning = change(subject, before, op).map(|(from, to)| match from {
             Some(from) => format!(" ({} -> {})", from.kind, to.kind),

@@ -93,8 +93,8 @@ pub struct Device {
     pub accepted: Accepted,
     /// Bytes of otadata that are carried: the labels.
     pub labels: Vec<Range<u32>>,
-    /// The entries of otadata.
-    pub entries: Vec<Record>,
+    /// What it learns less of than the bytes: the entries of otadata, the headers of images.
+    pub records: Vec<Record>,
 }
 
 /// Verifies through [`Chip::checked`]: of an image nobody published the digest cannot match.
@@ -159,7 +159,11 @@ impl Subject for Device {
             Err(_) if chip.dead() => return Err(Dead),
             Err(error) => {
                 journal.boot(&error);
-                journal.violated(Property::NoBrick, "a slot whose image verifies", kind_of(&error));
+                journal.violated(
+                    Property::NoBrick,
+                    "a slot whose image verifies",
+                    kind_of(&error),
+                );
                 return Ok(Rest::Stuck);
             }
         };
@@ -200,7 +204,7 @@ impl Subject for Device {
     }
 
     fn records(&self) -> &[Record] {
-        &self.entries
+        &self.records
     }
 
     fn carried(&self) -> &[Range<u32>] {
@@ -248,16 +252,33 @@ impl Subject for Device {
 /// What ESP-IDF's code tells apart in an otadata entry.
 ///
 /// The sequence number counts if its CRC is right, and if the state is one that marks an entry by
-/// itself: PENDING_VERIFY is rewritten with number and CRC as they are, and the slot of an INVALID or
-/// ABORTED entry is asked for. Unknown states are all alike.
+/// itself: PENDING_VERIFY is rewritten with number and CRC as they are. Unknown states are all alike.
+///
+/// Not so for an application that asks for the last invalid partition: see
+/// [`learned_with_invalid`].
 pub(super) fn learned(bytes: &[u8]) -> u128 {
+    learned_of(bytes, |state| state == OtaState::PENDING_VERIFY)
+}
+
+/// As [`learned`], for an application that asks for the last invalid partition: it is told the slot
+/// of an INVALID or ABORTED entry, right CRC or not.
+pub(super) fn learned_with_invalid(bytes: &[u8]) -> u128 {
+    learned_of(bytes, |state| {
+        matches!(
+            state,
+            OtaState::PENDING_VERIFY | OtaState::INVALID | OtaState::ABORTED
+        )
+    })
+}
+
+fn learned_of(bytes: &[u8], marks: fn(OtaState) -> bool) -> u128 {
     let Some(bytes) = bytes.first_chunk::<32>() else {
         return u128::MAX;
     };
     let entry = Entry::parse(bytes);
     let right = entry.crc_matches();
     let state = entry.state.0.min(5);
-    let marked = matches!(entry.state, OtaState::PENDING_VERIFY | OtaState::INVALID | OtaState::ABORTED);
+    let marked = marks(entry.state);
     let number = if right || marked { entry.seq } else { 0 };
     let crc = if marked { entry.crc } else { 0 };
     let flags = u32::from(right) | u32::from(entry.seq == u32::MAX) << 1 | state << 2;

@@ -8,6 +8,7 @@
 mod application;
 mod device;
 mod firmware;
+mod image_header;
 mod scenario;
 mod setup;
 mod world;

@@ -4,18 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ota_core::boot::BootConfig;
+use ota_core::flash::SECTOR;
 use ota_core::image::{Header, Target, header};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{
     DEFAULT_TABLE_OFFSET, Label, Partition, PartitionTable, Slot, SubType, TABLE_LEN, Type,
     emit_table,
 };
-use ota_core::flash::SECTOR;
 use ota_core::{Chip, Region};
 use sim_flash::Profile;
 
-use super::device::{Device, stock_bootloader};
+use super::device::{Device, SelfTest, learned, learned_with_invalid, stock_bootloader};
 use super::firmware::{Firmware, ImageId};
+use super::image_header;
 use super::scenario::{Begin, Scenario, Table};
 use super::world::World;
 use crate::chip::Accepted;
@@ -207,17 +208,18 @@ impl Scenario {
             partitions: layout.partitions.clone(),
             accepted: Accepted {
                 contents: published.iter().map(Firmware::image).collect(),
-                unless_zero: Some(HASH_APPENDED),
+                header: Some(image_header::HEADER),
             },
             labels: [otadata, otadata + SECTOR]
                 .map(|entry| entry + LABEL.start..entry + LABEL.end)
                 .to_vec(),
-            entries: [otadata, otadata + SECTOR]
-                .map(|entry| Record {
-                    range: entry..entry + 32,
-                    learned: super::device::learned,
-                })
-                .to_vec(),
+            records: records(
+                layout,
+                match self.self_test {
+                    SelfTest::Passes => learned,
+                    SelfTest::Hangs => learned_with_invalid,
+                },
+            ),
             published,
         };
         Setup {
@@ -228,8 +230,16 @@ impl Scenario {
     }
 }
 
-/// Where in an image the header says whether a digest follows (`hash_appended`).
-const HASH_APPENDED: u32 = 23;
+/// The records of otadata, of whose entries so much is `learned`, and the headers of the slots.
+fn records(layout: &Layout, learned: fn(&[u8]) -> u128) -> Vec<Record> {
+    let entry = |sector: u32| Record {
+        range: layout.otadata + sector * SECTOR..layout.otadata + sector * SECTOR + 32,
+        learned,
+    };
+    let slots = layout.factory.iter().chain(&layout.slots);
+    let headers = slots.map(|slot| image_header::record(slot.offset));
+    [entry(0), entry(1)].into_iter().chain(headers).collect()
+}
 
 /// Where the label stands in an otadata entry: ESP-IDF never interprets it, and keeps it when it
 /// rewrites the entry.

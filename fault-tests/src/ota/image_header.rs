@@ -1,0 +1,55 @@
+//! What the first bytes of an image decide by themselves.
+
+use ota_core::image::{Header, SegmentHeader, header};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::chip::{self, Says};
+use crate::explore::Record;
+
+/// The header of the image and that of its first segment.
+const LEN: u32 = 32;
+
+/// Fewer bytes than this in the first segment cannot hold an application descriptor.
+const APP_DESC: u32 = 256;
+
+/// The checksum of an image without data.
+const NO_DATA: u8 = 0xEF;
+
+/// The header, as verification reads it.
+pub(super) const HEADER: chip::Header = chip::Header { len: LEN, says };
+
+/// The header of the image at `slot`, of which is learned what it says, and the bytes only if
+/// nothing protects the rest.
+pub(super) fn record(slot: u32) -> Record {
+    Record {
+        range: slot..slot + LEN,
+        learned: |bytes| match says(bytes) {
+            Says::Digest => 0,
+            Says::Refused => 1,
+            Says::Unprotected => 2 | u128::from(xxh3_64(bytes)) << 64,
+        },
+    }
+}
+
+fn says(bytes: &[u8]) -> Says {
+    let Some((start, rest)) = bytes.split_first_chunk::<{ header::LEN }>() else {
+        return Says::Refused;
+    };
+    let (Ok(header), Some(segment)) = (Header::parse(start), rest.first_chunk()) else {
+        return Says::Refused;
+    };
+    let segment = SegmentHeader::parse(segment);
+    let refused = if header.segment_count == 0 {
+        // Without segments the checksum of nothing follows at once.
+        bytes[LEN as usize - 1] != NO_DATA
+    } else {
+        segment.data_len % 4 != 0 || segment.data_len < APP_DESC
+    };
+    if refused {
+        Says::Refused
+    } else if header.hash_appended != 0 {
+        Says::Digest
+    } else {
+        Says::Unprotected
+    }
+}
