@@ -10,6 +10,7 @@
 //! returns [`ChipError::PowerLost`](crate::chip::ChipError::PowerLost); the subject
 //! lets go at once by returning [`Dead`].
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 use std::fmt::Debug;
@@ -131,6 +132,9 @@ pub enum Event {
     Violated(Finding),
 }
 
+/// The name of something that must happen sometimes: see [`Journal::sometimes`].
+pub type Mark = Cow<'static, str>;
+
 /// What the device tells the outside during one power-on.
 #[derive(Debug)]
 pub struct Journal<W> {
@@ -138,6 +142,7 @@ pub struct Journal<W> {
     changes: Vec<(u32, W)>,
     clock: OperationClock,
     findings: Vec<Finding>,
+    marks: Vec<Mark>,
     entries: Option<Vec<Entry>>,
 }
 
@@ -149,6 +154,7 @@ impl<W: Clone + Eq> Journal<W> {
             changes,
             clock,
             findings: Vec::new(),
+            marks: Vec::new(),
             entries: verbose.then(Vec::new),
         }
     }
@@ -189,6 +195,15 @@ impl<W: Clone + Eq> Journal<W> {
         self.write(|| Event::Note(text.to_string()));
     }
 
+    /// Notes that something happened which an exploration must meet *sometimes*: a rollback, a
+    /// refused update. An exploration tells which marks it met, after how many crash states.
+    pub fn sometimes(&mut self, mark: impl Into<Mark>) {
+        let mark = mark.into();
+        if !self.marks.contains(&mark) {
+            self.marks.push(mark);
+        }
+    }
+
     /// Reports a violated property.
     pub fn violated(
         &mut self,
@@ -219,6 +234,7 @@ impl<W: Clone + Eq> Journal<W> {
             world: self.world,
             changes: self.changes,
             findings: self.findings,
+            marks: self.marks,
             entries: self.entries.unwrap_or_default(),
         }
     }
@@ -231,5 +247,6 @@ pub(crate) struct Closed<W> {
     /// The world from operation `.0` on, in ascending order; the first is at 0.
     pub(crate) changes: Vec<(u32, W)>,
     pub(crate) findings: Vec<Finding>,
+    pub(crate) marks: Vec<Mark>,
     pub(crate) entries: Vec<Entry>,
 }

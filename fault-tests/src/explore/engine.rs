@@ -7,12 +7,13 @@ use sim_flash::{Op, OpKind, Profile, Row, State, Tear};
 use super::audit::Audit;
 use super::ranges::Ranges;
 use super::run::{Conditions, PowerOn, power_on};
+use super::tally::{Judged, Tally};
 use super::trie::{LeafId, Trie};
 use super::view::{Base, Scratch, View};
 use super::{Counts, CutAt, Disagreement, Exploration, Limits, Start, Tears, Violation};
 use crate::chip::{Memo, nothing_done, span, widen};
 use crate::property::Finding;
-use crate::subject::{Rest, Subject};
+use crate::subject::{Mark, Rest, Subject};
 
 /// A known power-on.
 struct Leaf {
@@ -21,6 +22,7 @@ struct Leaf {
     demand: Ranges,
     signature: u128,
     findings: Vec<Finding>,
+    marks: Vec<Mark>,
 }
 
 /// How a state was reached from its parent.
@@ -76,6 +78,7 @@ struct Pass<W> {
     /// first and without one later; then it is explored again, with more cuts left.
     visited: HashMap<Class, u32>,
     violations: Vec<(u32, Finding)>,
+    tally: Tally,
     grew: bool,
     truncated: bool,
 }
@@ -87,6 +90,7 @@ impl<W> Pass<W> {
             work: Vec::new(),
             visited: HashMap::new(),
             violations: Vec::new(),
+            tally: Tally::default(),
             grew: false,
             truncated: false,
         }
@@ -148,6 +152,9 @@ impl<'a, S: Subject> Engine<'a, S> {
                 }
             })
             .collect();
+        let marks = (0..).zip(&self.leaves).map(|(leaf, l)| (leaf, &*l.marks));
+        let reached = self.pass.tally.reached(marks, |node| self.path(node));
+        let healthy = self.pass.tally.healthy(|node| self.power_on_of(node));
         let (exhausted, disagreement) = match stop {
             None => (false, None),
             Some(Stop::Budget) => (true, None),
@@ -157,6 +164,8 @@ impl<'a, S: Subject> Engine<'a, S> {
             closure: !exhausted && !self.pass.truncated && self.counts.represented == 0,
             counts: self.counts,
             violations,
+            reached,
+            healthy,
             exhausted,
             disagreement,
         }
@@ -187,6 +196,8 @@ impl<'a, S: Subject> Engine<'a, S> {
             for finding in &self.leaves[work.class.0.0 as usize].findings {
                 self.pass.violations.push((work.node, finding.clone()));
             }
+            let marks = &self.leaves[work.class.0.0 as usize].marks;
+            self.pass.tally.entered(marks, work.node, cuts);
             self.expand(work)?;
             (self.progress)(&self.counts);
         }
@@ -253,10 +264,13 @@ impl<'a, S: Subject> Engine<'a, S> {
                 here = None;
             }
             let dead_weight = here.filter(|leaf| !self.leaf(*leaf).demand.intersects(&touched));
+            let judged;
             if let Some(before) = dead_weight {
                 // No future reads a byte of this operation: however it is torn, and also when
                 // it completes, what follows is what follows `before`.
                 self.counts.by_family += 1 + tears.len() as u64;
+                self.pass.tally.met(before, 1 + tears.len() as u64);
+                judged = Judged::ByFamily;
                 if let Some(pick) = self.audit.due(tears.len()) {
                     catch_up(&mut state, run, &mut applied, index);
                     let (mut base, op) = (Base::new(&state), row.op());
@@ -266,6 +280,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             } else if sample.leaves_out(index) {
                 self.counts.represented += 1 + tears.len() as u64;
                 here = None;
+                judged = Judged::Represented;
             } else {
                 catch_up(&mut state, run, &mut applied, index);
                 let at = Place {
@@ -276,6 +291,13 @@ impl<'a, S: Subject> Engine<'a, S> {
                     determined: &determined,
                 };
                 here = self.tear_one(&state, &row, &tears, here, &at)?;
+                judged = match here {
+                    Some(_) => Judged::ByFamily,
+                    None => Judged::Singly,
+                };
+            }
+            if cuts == 0 {
+                self.pass.tally.judged(from, index, judged);
             }
             determines(&row, &mut determined);
         }
@@ -299,6 +321,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         let before = match here {
             Some(leaf) => {
                 self.counts.by_family += 1;
+                self.pass.tally.met(leaf, 1);
                 leaf
             }
             None => self.meet(&mut base, None, nothing_done(&op), at)?,
@@ -314,6 +337,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             return Ok(None);
         }
         self.counts.by_family += tears.len() as u64;
+        self.pass.tally.met(before, tears.len() as u64);
         if let Some(pick) = self.audit.due(tears.len()) {
             self.check(
                 &mut base,
@@ -337,6 +361,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         let boots = self.counts.boots;
         self.counts.by_lookup += 1;
         let leaf = self.leaf_of(base, torn, at.world)?;
+        self.pass.tally.met(leaf, 1);
         if boots == self.counts.boots && torn.is_some() && self.audit.due(1).is_some() {
             self.check(base, torn, at.world, leaf, at.from)?;
         }
@@ -384,6 +409,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             demand,
             signature,
             findings: run.findings,
+            marks: run.marks,
         });
         Ok(leaf)
     }
@@ -491,6 +517,20 @@ impl<'a, S: Subject> Engine<'a, S> {
     fn disagrees(&self, node: u32, what: &'static str) -> Stop {
         let (start, cuts) = self.path(node);
         Stop::Disagreement(Disagreement { what, start, cuts })
+    }
+
+    /// The start of a node that no cut leads to, and how many power-ons came before it.
+    fn power_on_of(&self, mut node: u32) -> (usize, u32) {
+        let mut boot = 0;
+        // Ends: a parent is always older than its child, and the start has edge Start.
+        while let Some(Node { parent, edge, .. }) = self.pass.nodes.get(node as usize) {
+            if let Edge::Start(index) = edge {
+                return (*index as usize, boot);
+            }
+            boot += 1;
+            node = *parent;
+        }
+        (0, boot)
     }
 
     /// The start and the cuts, first to last, that lead to `node`.

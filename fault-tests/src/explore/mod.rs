@@ -56,6 +56,7 @@ mod audit;
 mod engine;
 mod ranges;
 mod run;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod trie;
@@ -74,6 +75,7 @@ use crate::subject::Subject;
 
 pub use ranges::Ranges;
 pub(crate) use run::{Conditions, PowerOn, power_on};
+pub use tally::{HealthyOp, Judged, Reached};
 
 /// How far an exploration goes.
 #[derive(Clone, Debug)]
@@ -208,6 +210,10 @@ pub struct Exploration {
     pub counts: Counts,
     /// Every state that violates a property, fewest cuts first.
     pub violations: Vec<Violation>,
+    /// Every mark met, in alphabetical order.
+    pub reached: Vec<Reached>,
+    /// How the tears of each operation of the history without cuts were judged.
+    pub healthy: Vec<HealthyOp>,
     /// No state is left unexplored, for any number of cuts.
     pub closure: bool,
     /// The budget ran out, so nothing may be concluded.

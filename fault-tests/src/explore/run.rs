@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::chip::{Chip, Memo};
 use crate::property::{Finding, Property};
-use crate::subject::{Dead, Entry, Journal, OperationClock, Rest, Subject};
+use crate::subject::{Dead, Entry, Journal, Mark, OperationClock, Rest, Subject};
 
 /// Everything that one power-on did.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct PowerOn<W> {
     pub(crate) reads: Vec<Range<u32>>,
     /// Violations that the subject's judge saw.
     pub(crate) findings: Vec<Finding>,
+    /// What the subject says happens sometimes, and happened.
+    pub(crate) marks: Vec<Mark>,
     /// The journal, if one was kept.
     pub(crate) entries: Vec<Entry>,
     changes: Vec<(u32, W)>,
@@ -141,6 +143,7 @@ pub(crate) fn power_on<S: Subject>(
         trace,
         reads,
         findings: closed.findings,
+        marks: closed.marks,
         entries: closed.entries,
         changes: closed.changes,
     }
