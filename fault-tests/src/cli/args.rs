@@ -5,10 +5,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use sim_flash::Level;
+use sim_flash::{Level, Profile};
 
 use crate::partition_csv;
-use crate::sweep::Budget;
+use crate::sweep::{self, Budget};
 
 const EXIT_CODES: &str = "Exit codes:
   0  every promised property holds
@@ -34,7 +34,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Cut the power everywhere and judge every boot (the default)
     #[command(after_help = SWEEP_HELP)]
-    Sweep(SweepArgs),
+    Sweep(Box<SweepArgs>),
     /// Replay one case, a case file, or a folder of case files
     #[command(after_help = REPLAY_HELP)]
     Replay(ReplayArgs),
@@ -136,6 +136,15 @@ pub(crate) struct SweepArgs {
     /// Give a scenario up as inconclusive after so many boots (200000) or so much time (30s)
     #[arg(long, value_name = "BOOTS|SECONDSs", default_value = "2000000")]
     pub(crate) budget: Budget,
+    /// The chip
+    #[arg(long, value_name = "NAME", default_value = "w25q64jv", value_parser = sweep::profile)]
+    pub(crate) profile: Profile,
+    /// The commit policy
+    #[arg(long, value_name = "NAME", default_value = sweep::POLICY, value_parser = [sweep::POLICY])]
+    pub(crate) policy: String,
+    /// Execute one in N of the pruned judgements after all, or all, or none
+    #[arg(long, value_name = "N|all|none", default_value = "1000")]
+    pub(crate) audit: Audit,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
@@ -233,6 +242,28 @@ impl TableArgs {
             }),
             ..self.csv.options()
         }
+    }
+}
+
+/// How many of the pruned judgements are executed after all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Audit {
+    /// One in this many; 0 is none.
+    pub(crate) one_in: u32,
+}
+
+impl FromStr for Audit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let one_in = match text {
+            "all" => Some(1),
+            "none" => Some(0),
+            number => number.parse().ok().filter(|one_in| *one_in > 0),
+        };
+        one_in.map(|one_in| Self { one_in }).ok_or_else(|| {
+            format!("found \"{text}\", expected a number (one in so many), \"all\" or \"none\"")
+        })
     }
 }
 

@@ -4,23 +4,28 @@ use std::path::{Path, PathBuf};
 
 use sim_flash::Profile;
 
+use super::Usage;
 use super::args::ReplayArgs;
-use super::{Usage, sweep};
 use crate::case::{CaseFile, CaseId, Replay, Timeline, replay};
 use crate::input;
 use crate::ota::{self, Inputs, Setup};
 use crate::property::Finding;
-use crate::sweep::{POLICY, inputs_hash};
+use crate::sweep::{self, POLICY, inputs_hash};
 
 const HOLDS: u8 = 0;
 const VIOLATED: u8 = 1;
 const STALE: u8 = 6;
 
 pub(super) fn run(args: &ReplayArgs) -> Result<u8, Usage> {
-    let inputs = sweep::inputs(&args.firmware, &Profile::w25q64jv())?;
-    if args.case.starts_with("bo1:") {
-        let id: CaseId = args.case.parse().map_err(Usage::new)?;
-        return one(&id, inputs.as_ref());
+    let id: Option<CaseId> = match args.case.strip_prefix("bo1:") {
+        Some(_) => Some(args.case.parse().map_err(Usage::new)?),
+        None => None,
+    };
+    // The flash that a table must fit into is the case's; files are about the default chip.
+    let profile = id.as_ref().and_then(|id| sweep::profile(&id.profile).ok());
+    let inputs = super::sweep::inputs(&args.firmware, &profile.unwrap_or_else(Profile::w25q64jv))?;
+    if let Some(id) = &id {
+        return one(id, inputs.as_ref());
     }
     let path = Path::new(&args.case);
     if path.is_dir() {
@@ -133,14 +138,7 @@ fn setup(id: &CaseId, inputs: Option<&Inputs>) -> Result<Setup, String> {
             known.join(", ")
         )
     })?;
-    let profile = Profile::w25q64jv();
-    if id.profile != profile.name() {
-        return Err(format!(
-            "found the profile \"{}\", expected {}",
-            id.profile,
-            profile.name()
-        ));
-    }
+    let profile = sweep::profile(&id.profile).map_err(|error| error.to_string())?;
     if id.policy != POLICY {
         return Err(format!(
             "found the policy \"{}\", expected {POLICY}",

@@ -20,6 +20,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         cuts: args.cuts,
         budget: args.budget,
         seed: args.seed,
+        profile: args.profile.clone(),
+        audit_one_in: args.audit.one_in,
         ..SweepOptions::default()
     };
     if let Some(jobs) = args.jobs {

@@ -1,6 +1,7 @@
 //! The sweep: every scenario explored, every violation shrunk, one verdict each.
 
 pub mod known;
+mod profiles;
 mod report;
 mod windows;
 
@@ -13,6 +14,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::explore::{Counts, Exploration, Limits, explore};
 use crate::ota::{Inputs, Scenario, Setup};
 
+pub use profiles::{NoProfile, profile, usable};
 pub use report::{ScenarioReport, Skipped, SweepReport, Verdict, WindowReport};
 
 /// The name of the commit policy under test.

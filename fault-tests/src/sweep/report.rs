@@ -208,6 +208,10 @@ struct JsonLine<'a> {
     crash_states: u64,
     distinct_states: u64,
     boots: u64,
+    judged_singly: u64,
+    judged_by_family: u64,
+    represented: u64,
+    executed: u64,
     pruned: u64,
     audited: u64,
     closure: bool,
@@ -248,6 +252,10 @@ impl<'a> From<&'a ScenarioReport> for JsonLine<'a> {
             crash_states: report.counts.crash_states,
             distinct_states: report.counts.distinct_states,
             boots: report.counts.boots,
+            judged_singly: report.counts.by_lookup,
+            judged_by_family: report.counts.by_family,
+            represented: report.counts.represented,
+            executed: report.counts.boots + report.counts.audited,
             pruned: report.counts.pruned(),
             audited: report.counts.audited,
             closure: report.closure,
@@ -376,11 +384,16 @@ impl SweepReport {
         }
         writeln!(
             f,
-            "  {} crash states: {} judged by look-up, {} by family, {} represented; {} executed to check",
+            "  {} crash states: {} judged singly, {} judged by family, {} represented",
             sum(|c| c.crash_states),
             sum(|c| c.by_lookup),
             sum(|c| c.by_family),
             sum(|c| c.represented),
+        )?;
+        writeln!(
+            f,
+            "  {} power-ons executed, {} of them to check what was pruned",
+            sum(|c| c.boots + c.audited),
             sum(|c| c.audited),
         )?;
         if self.scenarios.iter().all(|s| s.closure) {
