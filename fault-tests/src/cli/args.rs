@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::PossibleValue;
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use sim_flash::{Level, Profile};
 
+use crate::dump::Call;
 use crate::partition_csv;
 use crate::sweep::{self, Budget};
 
@@ -52,13 +54,18 @@ const SWEEP_HELP: &str = "Examples:
   brownout sweep
   brownout sweep --scenario update-confirm --level L1 --json out.jsonl
   brownout sweep --table partitions.csv --running v1.bin --update v2.bin
+  brownout sweep --dump flash.bin --do confirm
+  brownout sweep --dump flash.bin --do update --update v2.bin
 
 A sweep of the user's own files runs every scenario that the table allows:
-v1 is put into its slot, v2 is what the server offers.";
+v1 is put into its slot, v2 is what the server offers. A sweep of a dump asks
+what could have happened to that device: it boots, makes the one call, and the
+power fails everywhere in that call and in the boots after it.";
 
 const REPLAY_HELP: &str = "Examples:
   brownout replay 'bo1:update-confirm@w25q64jv:L2:stock/b1.o0.E3~9c3e01ab'
   brownout replay corpus/cases
+  brownout replay 'bo1:dump-confirm+1a2b3c4d@...' --dump flash.bin
 
 An id prints its timeline, and the exit code is 1 if the device violates a
 property there. A file or folder says what each case must show; the exit code
@@ -78,20 +85,57 @@ DIR holds otadata.jsonl, image.jsonl and table.jsonl; without it the bundled
 vectors are checked. The exit code is 1 if an answer differs, deliberate
 differences apart.";
 
-/// The user's own firmware instead of the bundled one.
+/// The user's own firmware, or a device's flash, instead of the bundled firmware.
 #[derive(Debug, Args, Clone, Default)]
+#[command(group = ArgGroup::new("device").args(["running", "dump"]).multiple(true))]
 pub(crate) struct FirmwareArgs {
     /// Partition table, binary or CSV
     #[arg(long, value_name = "FILE", requires = "running", requires = "update")]
+    #[arg(conflicts_with = "dump")]
     pub(crate) table: Option<PathBuf>,
     /// App image that the device runs
-    #[arg(long, value_name = "FILE", requires = "update")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "update",
+        conflicts_with = "dump"
+    )]
     pub(crate) running: Option<PathBuf>,
     /// App image that it is updated to
-    #[arg(long, value_name = "FILE", requires = "running")]
+    #[arg(long, value_name = "FILE", requires = "device")]
     pub(crate) update: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) dump: DumpArgs,
+    #[command(flatten)]
     pub(crate) csv: CsvArgs,
+}
+
+/// A real device's flash, and what a dump leaves open.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct DumpArgs {
+    /// Flash dump of the device, from address 0 on, as `esptool read_flash` makes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dump: Option<PathBuf>,
+    /// Size of the dump's flash in MiB, 1 to 16 [default: the next power of two]
+    #[arg(long, value_name = "MIB", requires = "dump")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub(crate) flash_size: Option<u32>,
+    /// The dump's chip, for instance esp32c3 [default: what the dump says]
+    #[arg(long, value_name = "NAME", requires = "dump")]
+    pub(crate) chip: Option<String>,
+    /// The dump's bootloader does not monitor the first boot of a new image
+    #[arg(long, requires = "dump")]
+    pub(crate) no_rollback: bool,
+}
+
+impl ValueEnum for Call {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.about()))
+    }
 }
 
 /// What a partition table in CSV leaves open.
@@ -124,8 +168,14 @@ impl CsvArgs {
 pub(crate) struct SweepArgs {
     #[command(flatten)]
     pub(crate) firmware: FirmwareArgs,
+    /// What the dump's device does while the power fails [default: boot]
+    #[arg(long = "do", value_name = "CALL", requires = "dump")]
+    pub(crate) call: Option<Call>,
+    /// The slot that `--do select` selects [default: the one to update next]
+    #[arg(long, value_name = "SLOT", requires = "dump")]
+    pub(crate) slot: Option<String>,
     /// Sweep this scenario only; may be given again [default: all]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "dump")]
     pub(crate) scenario: Vec<String>,
     /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits
     #[arg(long, value_name = "LEVEL", default_value = "L2")]

@@ -1,6 +1,7 @@
 //! The `brownout` command: arguments in, text and exit code out.
 
 mod args;
+mod dump;
 mod inspect;
 mod replay;
 mod sweep;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, Reason, Start, boot};
 use ota_core::efuse::NoSecureVersion;
-use ota_core::flash::{Region, SECTOR};
+use ota_core::flash::Region;
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
-use ota_core::otadata::Entry;
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use ota_core::update::AppConfig;
 
 use super::application::{Application, CHUNK, UpdateCore};
 use super::firmware::{Firmware, ImageId, identify};
+use super::flash_map::FlashMap;
 use super::world::{World, judge_boot};
 use crate::chip::{Chip, ChipError};
 use crate::property::Property;
@@ -176,48 +176,20 @@ impl Subject for Device {
     }
 
     fn place(&self, addr: u32) -> Place {
-        let named = |name: String, kind| Place { name, kind };
-        let inside = |p: &&Partition| p.region().contains(addr, 1);
-        match self.partitions.iter().find(inside) {
-            Some(p) if Some(p.offset) == self.otadata() => named(
-                format!("otadata[{}]", (addr - p.offset) / SECTOR),
-                "otadata",
-            ),
-            Some(p) => match p.slot() {
-                Some(slot) => named(slot.to_string(), "slot"),
-                None => named(p.label.to_string(), "data"),
-            },
-            None if Region::new(self.boot.table_offset, SECTOR).contains(addr, 1) => {
-                named("partition table".into(), "table")
-            }
-            None => named("outside all partitions".into(), "outside"),
-        }
+        self.map().place(addr)
     }
 
     fn meaning(&self, addr: u32, bytes: &[u8]) -> Option<Meaning> {
-        let otadata = self.otadata()?;
-        let bytes: &[u8; 32] = bytes.first_chunk()?;
-        let entry = Entry::parse(bytes);
-        let kind = if entry.seq == u32::MAX {
-            "erased".into()
-        } else if entry.crc_matches() {
-            entry.state.to_string()
-        } else {
-            "damaged".into()
-        };
-        let here = addr == otadata || addr == otadata + SECTOR;
-        here.then(|| Meaning {
-            text: entry.to_string(),
-            kind,
-        })
+        self.map().meaning(addr, bytes)
     }
 }
 
 impl Device {
-    fn otadata(&self) -> Option<u32> {
-        use ota_core::partition::{SubType, Type};
-        let otadata = |p: &&Partition| p.kind == Type::DATA && p.subtype == SubType::OTA;
-        self.partitions.iter().find(otadata).map(|p| p.offset)
+    fn map(&self) -> FlashMap<'_> {
+        FlashMap {
+            partitions: &self.partitions,
+            table_offset: self.boot.table_offset,
+        }
     }
 
     /// The name of a published image.
@@ -252,7 +224,7 @@ impl Device {
 }
 
 /// The slot that otadata pointed at although its image does not verify.
-fn unverified_pointer(decision: &Decision) -> Option<Slot> {
+pub(crate) fn unverified_pointer(decision: &Decision) -> Option<Slot> {
     let Reason::ActiveEntry { .. } = decision.reason else {
         return None;
     };

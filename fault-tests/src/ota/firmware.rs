@@ -36,7 +36,7 @@ impl Firmware {
 }
 
 /// Which of `published` lies at the start of `at`, whole and bit-identical.
-pub(super) fn identify(
+pub(crate) fn identify(
     chip: &mut Chip<'_>,
     published: &[Firmware],
     at: Region,

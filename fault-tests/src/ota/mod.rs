@@ -8,12 +8,16 @@
 mod application;
 mod device;
 mod firmware;
+mod flash_map;
 mod scenario;
 mod setup;
 mod world;
 
+pub(crate) use device::unverified_pointer;
 pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
+pub(crate) use firmware::identify;
 pub use firmware::{Firmware, ImageId};
+pub(crate) use flash_map::FlashMap;
 pub use scenario::{SCENARIOS, Scenario, find};
 pub use setup::{Inputs, NotApplicable, Setup};
 pub use world::{Promise, World};

@@ -1,5 +1,6 @@
 //! The sweep: every scenario explored, every violation shrunk, one verdict each.
 
+mod exhibit;
 pub mod known;
 mod profiles;
 mod report;
@@ -11,10 +12,12 @@ use rayon::prelude::*;
 use sim_flash::{Level, Profile};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::explore::{Counts, Exploration, Limits, explore};
+use crate::explore::Counts;
 use crate::ota::{Inputs, Scenario, Setup};
 
+pub(crate) use exhibit::Exhibit;
 pub use profiles::{NoProfile, profile, usable};
+pub(crate) use report::thousands;
 pub use report::{ScenarioReport, Skipped, SweepReport, Verdict, WindowReport};
 
 /// The name of the commit policy under test.
@@ -119,55 +122,17 @@ pub fn sweep_one(
     progress: Progress<'_>,
 ) -> ScenarioReport {
     let started = Instant::now();
-    let (boots, deadline) = match options.budget {
-        Budget::Boots(boots) => (boots, None),
-        Budget::Time(time) => (u64::MAX, Some(started + time)),
-    };
-    let limits = Limits {
-        level: options.level,
-        cuts: options.cuts,
-        boots,
-        deadline,
-        audit_one_in: options.audit_one_in,
-        seed: options.seed,
-        ..Limits::default()
-    };
-    let name = scenario.name;
-    let exploration = explore(
-        &setup.device,
-        &setup.profile,
-        &setup.starts,
-        &limits,
-        &|counts| {
-            progress(name, counts);
-        },
-    );
-    let windows = windows::of(scenario, setup, options, &exploration);
-    ScenarioReport {
-        scenario: name,
+    let exhibit = Exhibit {
+        name: scenario.name,
         about: scenario.about,
-        profile: setup.profile.name().to_owned(),
+        inputs: options.inputs.as_ref().map(inputs_hash),
+        subject: &setup.device,
+        profile: &setup.profile,
+        starts: &setup.starts,
         level: options.level,
-        policy: POLICY,
-        verdict: verdict(&exploration, &windows),
-        counts: exploration.counts,
-        closure: exploration.closure,
-        seconds: started.elapsed().as_secs_f64(),
-        disagreement: exploration.disagreement,
-        windows,
-    }
-}
-
-fn verdict(exploration: &Exploration, windows: &[WindowReport]) -> Verdict {
-    if windows.iter().any(|window| window.known.is_none()) {
-        Verdict::Violated
-    } else if exploration.disagreement.is_some() {
-        Verdict::Nondeterministic
-    } else if exploration.exhausted {
-        Verdict::Inconclusive
-    } else {
-        Verdict::Pass
-    }
+    };
+    let exploration = exhibit.explore(options, &|counts| progress(scenario.name, counts));
+    exhibit.report(&exploration, started)
 }
 
 /// A hash of the user's own files, for case ids.

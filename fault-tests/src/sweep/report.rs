@@ -267,15 +267,17 @@ impl<'a> From<&'a ScenarioReport> for JsonLine<'a> {
 
 impl fmt::Display for SweepReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.scenarios.iter().map(|s| s.scenario.len());
+        let width = names.max().unwrap_or(0).max(15);
         writeln!(
             f,
-            "{:<15} {:>10} {:>12} {:>8} {:>8} {:>7}  {:<13} properties",
+            "{:<width$} {:>10} {:>12} {:>8} {:>8} {:>7}  {:<13} properties",
             "scenario", "operations", "crash states", "distinct", "boots", "time", "verdict"
         )?;
         for s in &self.scenarios {
             writeln!(
                 f,
-                "{:<15} {:>10} {:>12} {:>8} {:>8} {:>6.1}s  {:<13} {}",
+                "{:<width$} {:>10} {:>12} {:>8} {:>8} {:>6.1}s  {:<13} {}",
                 s.scenario,
                 thousands(s.counts.operations),
                 thousands(s.counts.crash_states),
@@ -287,7 +289,7 @@ impl fmt::Display for SweepReport {
             )?;
         }
         for skipped in &self.skipped {
-            writeln!(f, "{:<15} left out: {}", skipped.scenario, skipped.why)?;
+            writeln!(f, "{:<width$} left out: {}", skipped.scenario, skipped.why)?;
         }
         self.violations(f)?;
         self.known_windows(f)?;
@@ -412,7 +414,7 @@ impl SweepReport {
 }
 
 /// `12736641418` as `12,736,641,418`.
-fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {

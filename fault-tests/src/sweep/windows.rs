@@ -6,16 +6,15 @@
 
 use std::collections::HashSet;
 
+use super::exhibit::Exhibit;
+use super::known;
 use super::report::WindowReport;
-use super::{POLICY, SweepOptions, inputs_hash, known};
-use crate::case::{CaseId, Replay, Timeline, Window, replay, shrink};
+use crate::case::{Replay, Timeline, Window, shrink};
 use crate::explore::{Exploration, Violation};
-use crate::ota::{Scenario, Setup};
+use crate::subject::Subject;
 
-pub(super) fn of(
-    scenario: &Scenario,
-    setup: &Setup,
-    options: &SweepOptions,
+pub(super) fn of<S: Subject>(
+    exhibit: &Exhibit<'_, S>,
     exploration: &Exploration,
 ) -> Vec<WindowReport> {
     let mut windows: Vec<WindowReport> = Vec::new();
@@ -30,56 +29,43 @@ pub(super) fn of(
         if !seen.insert((violation.finding.clone(), violation.start, places)) {
             continue;
         }
-        let (device, profile) = (&setup.device, &setup.profile);
-        let start = &setup.starts[violation.start];
-        let Ok(first) = replay(device, profile, start, &violation.cuts, true) else {
+        let Some(first) = exhibit.replay(violation.start, &violation.cuts) else {
             continue;
         };
-        if let Some(known) = find(&mut windows, violation, last_window(setup, &first).as_ref()) {
-            known.states += 1;
-            continue;
-        }
-        let Some((cuts, proof)) = shrink(
-            device,
-            profile,
-            start,
-            &violation.cuts,
-            &violation.finding,
-            options.level,
-        ) else {
-            continue;
-        };
-        let window = last_window(setup, &proof);
+        let window = last_window(exhibit, &first);
         if let Some(known) = find(&mut windows, violation, window.as_ref()) {
             known.states += 1;
             continue;
         }
-        let case = CaseId {
-            scenario: scenario.name.to_owned(),
-            start: start.name.clone(),
-            inputs: options.inputs.as_ref().map(inputs_hash),
-            profile: profile.name().to_owned(),
-            level: options.level,
-            policy: POLICY.to_owned(),
-            cuts,
-            trace: proof.trace,
+        let Some((cuts, proof)) = shrink(
+            exhibit.subject,
+            exhibit.profile,
+            &exhibit.starts[violation.start],
+            &violation.cuts,
+            &violation.finding,
+            exhibit.level,
+        ) else {
+            continue;
         };
-        let known = known::find(violation.finding.property, window.as_ref());
-        let timeline = Timeline::new(device, &proof).to_string();
+        let window = last_window(exhibit, &proof);
+        if let Some(known) = find(&mut windows, violation, window.as_ref()) {
+            known.states += 1;
+            continue;
+        }
         windows.push(WindowReport {
-            known,
-            timeline,
+            known: known::find(violation.finding.property, window.as_ref()),
+            timeline: Timeline::new(exhibit.subject, &proof).to_string(),
             finding: violation.finding.clone(),
             window,
-            case,
+            case: exhibit.case(violation.start, cuts, proof.trace),
             states: 1,
         });
     }
     windows
 }
 
-fn last_window(setup: &Setup, replay: &Replay) -> Option<Window> {
-    Window::all(&setup.device, replay).pop()
+fn last_window<S: Subject>(exhibit: &Exhibit<'_, S>, replay: &Replay) -> Option<Window> {
+    Window::all(exhibit.subject, replay).pop()
 }
 
 fn find<'w>(
