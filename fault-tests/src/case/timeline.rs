@@ -35,25 +35,36 @@ impl Window {
 
     fn of<S: Subject>(subject: &S, step: &Step) -> Option<Self> {
         let (cut, op) = step.cut.as_ref()?;
-        let call = step
-            .entries
+        let before = state_before(step);
+        Some(Self::at(subject, &step.entries, cut.op, &before, op))
+    }
+
+    /// The window of operation `op` of a power-on with this journal: the `index`-th, on `before`.
+    pub(crate) fn at<S: Subject>(
+        subject: &S,
+        entries: &[Entry],
+        index: u32,
+        before: &State,
+        op: &Op,
+    ) -> Self {
+        let call = entries
             .iter()
             .rev()
-            .filter(|entry| entry.at <= cut.op)
+            .filter(|entry| entry.at <= index)
             .find_map(|entry| match &entry.event {
                 Event::Call { name, .. } => Some((*name).to_owned()),
                 _ => None,
             });
         let place = subject.place(op.addr()).kind;
-        let meaning = change(subject, &state_before(step), op).map(|(from, to)| match from {
+        let meaning = change(subject, before, op).map(|(from, to)| match from {
             Some(from) => format!(" ({} -> {})", from.kind, to.kind),
             None => format!(" (-> {})", to.kind),
         });
         let transition = format!("{} {place}{}", verb(op), meaning.unwrap_or_default());
-        Some(Self {
+        Self {
             call: call.unwrap_or_else(|| "boot".into()),
             transition,
-        })
+        }
     }
 }
 

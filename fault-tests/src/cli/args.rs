@@ -195,6 +195,9 @@ pub(crate) struct SweepArgs {
     /// Execute one in N of the pruned judgements after all, or all, or none
     #[arg(long, value_name = "N|all|none", default_value = "1000")]
     pub(crate) audit: Audit,
+    /// Print which tears of which windows were tried, and how long each window is open
+    #[arg(long)]
+    pub(crate) coverage: bool,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,

@@ -33,6 +33,9 @@ pub(super) fn run(path: &Path, args: &SweepArgs, options: &SweepOptions) -> Resu
     });
     bars.finish();
     json.write(&report, &report.json())?;
+    if args.coverage && !json.is_stdout() {
+        print!("\n{}", report.sweep.coverage());
+    }
     if let Some(folder) = &args.keep {
         keep(&report.sweep, folder)?;
     }

@@ -57,6 +57,9 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         )));
     }
     json.write(&report, &report.json())?;
+    if args.coverage && !json.is_stdout() {
+        print!("\n{}", report.coverage());
+    }
     if let Some(folder) = &args.keep {
         keep(&report, folder)?;
     }
@@ -78,6 +81,10 @@ impl Json {
             Some(path) if path == Path::new("-") => Ok(Self::Stdout),
             Some(path) => Output::prepare(path).map(Self::File),
         }
+    }
+
+    pub(super) const fn is_stdout(&self) -> bool {
+        matches!(self, Self::Stdout)
     }
 
     /// Prints `report`, and writes `json`.

@@ -69,6 +69,7 @@ pub fn sweep(
             scenarios: vec![exhibit.report(&exploration, started)],
             skipped: Vec::new(),
             cuts: options.cuts,
+            unmet: Vec::new(),
         },
     }
 }

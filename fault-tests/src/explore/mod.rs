@@ -67,6 +67,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use sim_flash::{Bits, Density, Level, OpKind, Profile, Row, State, Tear, tears};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -122,7 +123,7 @@ impl Limits {
 }
 
 /// What an exploration did. Counts are of its last pass, but for `boots`, which are of all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Chip operations of the history without cuts.
     pub operations: u64,

@@ -12,6 +12,7 @@ use ota_core::update::AppConfig;
 use super::application::{Application, CHUNK, UpdateCore};
 use super::firmware::{Firmware, ImageId, identify};
 use super::flash_map::FlashMap;
+use super::marks;
 use super::world::{World, judge_boot};
 use crate::chip::{Chip, ChipError};
 use crate::property::Property;
@@ -209,6 +210,7 @@ impl Device {
                 format!("it points at {slot}, whose image does not"),
             );
         }
+        marks::of_boot(journal, decision);
         judge_boot(journal, |image| self.name(image), decision.slot, image);
     }
 

@@ -9,6 +9,7 @@ mod application;
 mod device;
 mod firmware;
 mod flash_map;
+pub mod marks;
 mod scenario;
 mod setup;
 mod world;

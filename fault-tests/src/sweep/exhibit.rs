@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use sim_flash::{Level, Profile};
 
-use super::report::{ScenarioReport, Verdict, WindowReport};
-use super::{Budget, POLICY, SweepOptions, windows};
+use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
+use super::{Budget, POLICY, SweepOptions, coverage, windows};
 use crate::case::{CaseId, Replay, replay};
 use crate::explore::{Counts, CutAt, Exploration, Limits, Start, explore};
 use crate::subject::Subject;
@@ -61,8 +61,20 @@ impl<S: Subject> Exhibit<'_, S> {
             counts: exploration.counts,
             closure: exploration.closure,
             seconds: started.elapsed().as_secs_f64(),
-            disagreement: exploration.disagreement.clone(),
+            disagreement: exploration.disagreement.as_ref().map(|disagreement| {
+                let cuts: Vec<_> = disagreement.cuts.iter().map(ToString::to_string).collect();
+                format!("{}, after the cuts {}", disagreement.what, cuts.join("/"))
+            }),
             windows,
+            marks: exploration
+                .reached
+                .iter()
+                .map(|reached| MarkReport {
+                    mark: reached.mark.to_string(),
+                    states: reached.states,
+                })
+                .collect(),
+            coverage: coverage::of(self, exploration, Limits::default().first),
         }
     }
 
