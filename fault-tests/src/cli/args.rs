@@ -10,7 +10,7 @@ use sim_flash::{Level, Profile};
 
 use crate::dump::Call;
 use crate::partition_csv;
-use crate::sweep::{self, Budget};
+use crate::sweep::{self, Budget, Shard};
 
 const EXIT_CODES: &str = "Exit codes:
   0  every promised property holds
@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Cut the power everywhere and judge every boot (the default)
     #[command(after_help = SWEEP_HELP)]
     Sweep(Box<SweepArgs>),
+    /// Put the shards of a sweep together: the verdict of the whole
+    #[command(after_help = MERGE_HELP)]
+    Merge(MergeArgs),
     /// Replay one case, a case file, or a folder of case files
     #[command(after_help = REPLAY_HELP)]
     Replay(ReplayArgs),
@@ -61,6 +64,14 @@ A sweep of the user's own files runs every scenario that the table allows:
 v1 is put into its slot, v2 is what the server offers. A sweep of a dump asks
 what could have happened to that device: it boots, makes the one call, and the
 power fails everywhere in that call and in the boots after it.";
+
+const MERGE_HELP: &str = "Example:
+  brownout sweep --shard 1/2 --json a.json     # on one machine
+  brownout sweep --shard 2/2 --json b.json     # on another
+  brownout merge a.json b.json
+
+It says what one sweep would have said. A shard that is missing, there twice,
+truncated, or of another sweep makes it inconclusive: exit code 6.";
 
 const REPLAY_HELP: &str = "Examples:
   brownout replay 'bo1:update-confirm@w25q64jv:L2:stock/b1.o0.E3~9c3e01ab'
@@ -204,12 +215,28 @@ pub(crate) struct SweepArgs {
     /// Seeds the drawn tears and the audit
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Sweep only one part of several, for `brownout merge`
+    #[arg(long, value_name = "I/N", requires = "json", conflicts_with = "dump")]
+    pub(crate) shard: Option<Shard>,
     /// Write one JSON object for each scenario, one on a line; "-" for standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// Write a case file for each window found into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// What `brownout sweep --shard I/N --json FILE` wrote, for every I
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print which tears of which windows were tried, and how long each window is open
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Write one JSON object for each scenario, one on a line; "-" for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

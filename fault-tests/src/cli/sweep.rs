@@ -41,11 +41,16 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     options.inputs = inputs(&args.firmware, &options.profile)?;
     let json = Json::prepare(args.json.as_deref())?;
     let bars = Bars::new(options.scenarios.iter().map(|scenario| scenario.name));
-    let report = sweep::run(&options, &|name, counts| {
+    let units = sweep::run_units(&options, args.shard, &|name, counts| {
         bars.show(name, counts.crash_states, counts.passes);
     });
     bars.finish();
-    if report.scenarios.is_empty() {
+    let lines = args
+        .shard
+        .map(|shard| sweep::lines(&options, shard, &units));
+    let (mine, total) = (units.reports.len(), units.total);
+    let report = units.into_report(options.cuts);
+    if total == 0 {
         let why: Vec<_> = report
             .skipped
             .iter()
@@ -56,14 +61,23 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
             why.join("; ")
         )));
     }
-    json.write(&report, &report.json())?;
+    json.write(&report, &lines.unwrap_or_else(|| report.json()))?;
+    if let Some(shard) = args.shard
+        && !json.is_stdout()
+    {
+        println!("  shard {shard}: {mine} of {total} units; `brownout merge` has the verdict");
+    }
     if args.coverage && !json.is_stdout() {
         print!("\n{}", report.coverage());
     }
     if let Some(folder) = &args.keep {
         keep(&report, folder)?;
     }
-    Ok(report.verdict().exit_code())
+    // A shard without any unit has nothing to say; merging will tell whether it had to.
+    Ok(match mine {
+        0 => 0,
+        _ => report.verdict().exit_code(),
+    })
 }
 
 /// Where the JSON goes: into a file beside the report for people, or to standard output instead of it.

@@ -178,10 +178,10 @@ impl ScenarioReport {
 }
 
 /// A scenario that says nothing about the user's own table and images.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// The scenario's name.
-    pub scenario: &'static str,
+    pub scenario: String,
     /// Why.
     pub why: String,
 }
