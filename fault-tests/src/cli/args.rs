@@ -14,7 +14,7 @@ use crate::sweep::{self, Budget, Shard};
 
 const EXIT_CODES: &str = "Exit codes:
   0  every promised property holds
-  1  a safety property is violated
+  1  a safety property is violated, or a full sweep never met what it must
   2  usage: a wrong flag or an unusable file
   5  the code under test does not repeat itself
   6  inconclusive: the budget ran out, or a case is stale";
