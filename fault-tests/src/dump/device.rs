@@ -1,5 +1,6 @@
 //! The device that a dump is of: its bootloader, and an application that makes one call.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use embedded_storage::nor_flash::ReadNorFlash as _;
@@ -11,8 +12,9 @@ use ota_core::update::{AppConfig, ImageSize, Ota, OtaError};
 
 use super::call::Call;
 use super::promise::{Twin, World, judge};
-use crate::chip::{Chip, ChipError};
-use crate::ota::{Firmware, FlashMap, ImageId, Verifier, identify, unverified_pointer};
+use crate::chip::{Accepted, Chip, ChipError};
+use crate::explore::Record;
+use crate::ota::{Firmware, FlashMap, ImageId, Verifier, unverified_pointer};
 use crate::property::Property;
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
@@ -32,6 +34,12 @@ pub struct DumpDevice {
     pub update: Arc<[u8]>,
     /// Every image that may come to run: those in the dump, and the update.
     pub images: Vec<Firmware>,
+    /// The same, as the verifier can accept them.
+    pub accepted: Accepted,
+    /// The entries of otadata.
+    pub entries: Vec<Record>,
+    /// Bytes of otadata that are carried: the labels.
+    pub labels: Vec<Range<u32>>,
     /// What it does without a cut.
     pub twin: Twin,
     /// The bootloader's configuration.
@@ -68,21 +76,23 @@ impl DumpDevice {
         let mut table = [0; TABLE_LEN];
         let efuse = &mut NoSecureVersion;
         let decision = boot(chip, &mut verifier, efuse, &config, &inputs, &mut table)?;
-        let image = &decision.image;
-        let id = identify(chip, &self.images, image.region, image.image_len);
-        Ok((decision, id))
+        let at = decision.image.region.offset;
+        let held = chip.holds(at, &self.accepted.contents);
+        let id = held.and_then(|index| u8::try_from(index).ok());
+        Ok((decision, id.map(ImageId)))
     }
 
-    fn map(&self) -> FlashMap<'_> {
+    pub(super) fn map(&self) -> FlashMap<'_> {
         FlashMap {
             partitions: &self.partitions,
             table_offset: self.boot.table_offset,
         }
     }
 
-    fn verifier<'b>(&self, buffer: &'b mut [u8; CHUNK]) -> Verifier<'b> {
+    fn verifier<'b>(&'b self, buffer: &'b mut [u8; CHUNK]) -> Verifier<'b> {
         let verifier = StreamVerifier::new(self.target, buffer);
-        Verifier::new(verifier.expect("a sector is room enough for the verifier"))
+        let verifier = verifier.expect("a sector is room enough for the verifier");
+        Verifier::knowing(verifier, &self.accepted)
     }
 
     /// The name of an image.
@@ -119,7 +129,8 @@ impl DumpDevice {
             Ok(booted) => booted,
             Err(error) => {
                 journal.boot(&error);
-                journal.violated(Property::NoBrick, "a slot whose image verifies", &error);
+                let got = "nothing that boots"; // the reasons stand in the timeline
+                journal.violated(Property::NoBrick, "a slot whose image verifies", got);
                 return Ok(Rest::Stuck);
             }
         };
@@ -175,7 +186,7 @@ impl DumpDevice {
 
     /// The update core of the running application.
     fn core<'t, 'm>(
-        &self,
+        &'t self,
         chip: &'t mut Chip<'m>,
         table: &'t mut [u8; TABLE_LEN],
         buffer: &'t mut [u8; CHUNK],
@@ -259,6 +270,14 @@ impl Subject for DumpDevice {
             ..BootInputs::default()
         };
         self.boots(chip, journal, inputs)
+    }
+
+    fn records(&self) -> &[Record] {
+        &self.entries
+    }
+
+    fn carried(&self) -> &[Range<u32>] {
+        &self.labels
     }
 
     fn place(&self, addr: u32) -> Place {

@@ -13,8 +13,12 @@ use super::call::Call;
 use super::device::DumpDevice;
 use super::promise::Twin;
 use super::setup::{DumpError, DumpOptions};
+use crate::chip::Accepted;
 use crate::input::{self, InputError, MAX_FLASH, Place, Problem};
 use crate::inspect::{self, InspectOptions, Inspection};
+
+/// Where in an image the header says whether a digest follows (`hash_appended`).
+const HASH_APPENDED: u32 = 23;
 
 /// Refuses a file that holds no device that could be swept.
 pub(super) fn check(
@@ -101,6 +105,12 @@ pub(super) fn device(
         slot: None,
         update: Arc::new([]),
         images: Vec::new(),
+        accepted: Accepted {
+            contents: Vec::new(),
+            unless_zero: Some(HASH_APPENDED),
+        },
+        entries: Vec::new(),
+        labels: Vec::new(),
         twin: Twin::default(),
         boot: BootConfig {
             table_offset: options.table_offset,

@@ -54,7 +54,7 @@ pub fn sweep(
 ) -> DumpReport {
     let started = Instant::now();
     let exhibit = setup.exhibit(options);
-    let exploration = exhibit.explore(options, progress);
+    let mut exploration = exhibit.explore(options, progress);
     let mut outcomes: Vec<Outcome> = exploration
         .reached
         .iter()
@@ -66,7 +66,7 @@ pub fn sweep(
         setup: setup.clone(),
         outcomes,
         sweep: SweepReport {
-            scenarios: vec![exhibit.report(&exploration, started)],
+            scenarios: vec![exhibit.report(options, &mut exploration, started)],
             skipped: Vec::new(),
             cuts: options.cuts,
             unmet: Vec::new(),

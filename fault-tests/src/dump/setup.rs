@@ -1,6 +1,7 @@
 //! From a file to a device: the dump read and checked, its images named, its fault-free twin run.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ota_core::Chip as Kind;
 use ota_core::boot::BootInputs;
@@ -12,7 +13,7 @@ use super::call::Call;
 use super::device::DumpDevice;
 use super::file;
 use super::promise::{Twin, World};
-use crate::chip::Chip;
+use crate::chip::{Chip, Knows};
 use crate::explore::{Conditions, Start, power_on};
 use crate::input::{self, InputError, MAX_FLASH, Place, Problem};
 use crate::inspect::{self, InspectOptions, Inspection};
@@ -128,6 +129,10 @@ impl DumpSetup {
             lives: [Vec::new(), Vec::new()],
         };
         setup.device.images = setup.images(&state, options);
+        let images = setup.device.images.iter();
+        setup.device.accepted.contents = images.map(|image| Arc::clone(&image.bytes)).collect();
+        setup.device.entries = setup.device.map().records();
+        setup.device.labels = setup.device.map().labels();
         setup.boot(path)?;
         setup.aim(path, options)?;
         setup.run_twin();
@@ -182,7 +187,7 @@ impl DumpSetup {
             &self.profile,
             state.clone(),
             OperationClock::default(),
-            None,
+            Knows::Nothing,
         )
     }
 
@@ -259,7 +264,7 @@ impl DumpSetup {
         if self.device.call != Call::Boot {
             let conditions = Conditions {
                 cut: None,
-                memo: None,
+                knows: Knows::Nothing,
                 verbose: true,
             };
             let run = power_on(

@@ -1,10 +1,17 @@
 //! What lies where on a device's flash, for timelines and for telling windows apart.
 
+use std::ops::Range;
+
 use ota_core::flash::{Region, SECTOR};
 use ota_core::otadata::Entry;
 use ota_core::partition::{Partition, SubType, Type};
 
+use super::device::learned;
+use crate::explore::Record;
 use crate::subject::{Meaning, Place};
+
+/// Where the label stands in an otadata entry.
+const LABEL: Range<u32> = 4..24;
 
 /// The partitions, and the table that lists them.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +26,29 @@ impl FlashMap<'_> {
     fn otadata(&self) -> Option<u32> {
         let otadata = |p: &&Partition| p.kind == Type::DATA && p.subtype == SubType::OTA;
         self.partitions.iter().find(otadata).map(|p| p.offset)
+    }
+
+    /// The entries of otadata, and what ESP-IDF's code tells apart in one.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let entry = |entry: u32| Record {
+            range: entry..entry + 32,
+            learned,
+        };
+        let otadata = self.otadata().into_iter();
+        otadata
+            .flat_map(|at| [at, at + SECTOR])
+            .map(entry)
+            .collect()
+    }
+
+    /// The labels of these entries, which are carried.
+    pub(crate) fn labels(&self) -> Vec<Range<u32>> {
+        let otadata = self.otadata().into_iter();
+        let label = |entry: u32| entry + LABEL.start..entry + LABEL.end;
+        otadata
+            .flat_map(|at| [at, at + SECTOR])
+            .map(label)
+            .collect()
     }
 
     pub(crate) fn place(&self, addr: u32) -> Place {

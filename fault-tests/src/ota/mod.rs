@@ -16,7 +16,6 @@ mod world;
 
 pub(crate) use device::unverified_pointer;
 pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
-pub(crate) use firmware::identify;
 pub use firmware::{Firmware, ImageId};
 pub(crate) use flash_map::FlashMap;
 pub use scenario::{SCENARIOS, Scenario, find};

@@ -8,13 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sim_flash::{Density, Level, Op, OpKind, Tear, tears};
-use xxhash_rust::xxh3::xxh3_64;
+use sim_flash::Level;
 
 use super::exhibit::Exhibit;
 use super::thousands;
-use crate::case::Window;
-use crate::explore::{Conditions, Exploration, Judged, power_on};
+use crate::chip::{Knowledge, Knows};
+use crate::explore::{Conditions, Exploration, Families, Judged, Limits, Window, power_on};
 use crate::subject::{Rest, Subject};
 
 /// One window.
@@ -73,11 +72,11 @@ pub(super) fn add(sum: &mut Vec<Row>, rows: &[Row]) {
 /// Power-ons without a cut, at most: as many as an exploration's longest history.
 const POWER_ONS: u32 = 64;
 
-/// The coverage of an exhibit whose first cuts tried tears in the given density.
+/// The coverage of an exhibit that was explored within `limits`.
 pub(super) fn of<S: Subject>(
     exhibit: &Exhibit<'_, S>,
     exploration: &Exploration,
-    density: Density,
+    limits: &Limits,
 ) -> Vec<Row> {
     let mut rows = Vec::new();
     let judged: HashMap<_, _> = exploration
@@ -86,21 +85,24 @@ pub(super) fn of<S: Subject>(
         .map(|known| ((known.start, known.boot, known.op), known.judged))
         .collect();
     let cuts_nothing = exploration.exhausted || exploration.counts.crash_states == 0;
-    let mut families = Families::new(density, exhibit.level);
+    let mut known = Knowledge::default();
+    let mut families = Families::new(limits);
     for (index, start) in exhibit.starts.iter().enumerate() {
         let (mut state, mut world) = (start.state.clone(), start.world.clone());
         for boot in 0..POWER_ONS {
             let conditions = Conditions {
                 cut: None,
-                memo: None,
-                verbose: true,
+                knows: Knows::Results(&mut known),
+                verbose: false,
             };
             let before = state.clone();
             let (profile, world_before) = (exhibit.profile, world.clone());
             let run = power_on(exhibit.subject, profile, state.clone(), world, conditions);
             for (row, number) in run.done().zip(0..) {
                 let Some(op) = row.op() else { continue };
-                let window = Window::at(exhibit.subject, &run.entries, number, &state, &op);
+                let call = run.calls.iter().rev().find(|(at, _)| *at <= number);
+                let call = call.map(|(_, name)| *name);
+                let window = Window::of(exhibit.subject, &state, &op, call);
                 let how = match judged.get(&(index, boot, number)) {
                     Some(judged) => Some(*judged),
                     None if cuts_nothing => None,
@@ -108,7 +110,8 @@ pub(super) fn of<S: Subject>(
                     None => Some(Judged::ByFamily),
                 };
                 let cells = families.of(&op).iter();
-                let cells = cells.map(|(family, tears)| ((*family).clone(), cell(how, *tears)));
+                let cells =
+                    cells.map(|(family, tears)| (family.clone(), cell(how, family, *tears)));
                 let one = Row {
                     call: window.call,
                     transition: window.transition,
@@ -129,52 +132,24 @@ pub(super) fn of<S: Subject>(
     rows
 }
 
-fn cell(how: Option<Judged>, tears: u64) -> Cell {
+fn cell(how: Option<Judged>, family: &str, tears: u64) -> Cell {
     let mut cell = Cell::default();
     match how {
-        Some(Judged::Singly) => cell.explored = tears,
+        Some(Judged::Singly {
+            ascending,
+            descending,
+        }) => {
+            cell.pruned = match family {
+                "P1" | "E1" => ascending,
+                "P2" | "E2" => descending,
+                _ => 0,
+            };
+            cell.explored = tears.saturating_sub(cell.pruned);
+        }
         Some(Judged::ByFamily) => cell.pruned = tears,
-        Some(Judged::Represented) => cell.represented = tears,
         None => cell.missed = tears,
     }
     cell
-}
-
-/// The number of tears of each family, remembered by operation.
-struct Families {
-    density: Density,
-    level: Level,
-    known: HashMap<(OpKind, u32, u64), BTreeMap<String, u64>>,
-}
-
-impl Families {
-    fn new(density: Density, level: Level) -> Self {
-        Self {
-            density,
-            level,
-            known: HashMap::new(),
-        }
-    }
-
-    fn of(&mut self, op: &Op) -> &BTreeMap<String, u64> {
-        let key = (op.kind(), op.len(), xxh3_64(op.data()));
-        let (density, level) = (self.density, self.level);
-        self.known.entry(key).or_insert_with(|| {
-            let mut families = BTreeMap::new();
-            for tear in tears(op, density, level) {
-                if !tear.is_nothing() {
-                    *families.entry(family(tear)).or_default() += 1;
-                }
-            }
-            families
-        })
-    }
-}
-
-/// `P1`: a tear's id up to the first dot.
-fn family(tear: Tear) -> String {
-    let id = tear.to_string();
-    id.split('.').next().unwrap_or_default().to_owned()
 }
 
 /// The rows as a table.

@@ -37,20 +37,37 @@ impl<S: Subject> Exhibit<'_, S> {
             Budget::Time(time) => (u64::MAX, Some(Instant::now() + time)),
         };
         let limits = Limits {
-            level: self.level,
-            cuts: options.cuts,
             boots,
             deadline,
-            audit_one_in: options.audit_one_in,
-            seed: options.seed,
-            ..Limits::default()
+            ..self.limits(options)
         };
         explore(self.subject, self.profile, self.starts, &limits, progress)
     }
 
+    fn limits(&self, options: &SweepOptions) -> Limits {
+        Limits {
+            level: self.level,
+            cuts: options.cuts,
+            audit_one_in: options.audit_one_in,
+            seed: options.seed,
+            ..Limits::default()
+        }
+    }
+
     /// What `exploration` found, each window shrunk. `started` is when that began.
-    pub(crate) fn report(&self, exploration: &Exploration, started: Instant) -> ScenarioReport {
-        let windows = windows::of(self, exploration);
+    pub(crate) fn report(
+        &self,
+        options: &SweepOptions,
+        exploration: &mut Exploration,
+        started: Instant,
+    ) -> ScenarioReport {
+        let windows = match windows::of(self, exploration) {
+            Ok(windows) => windows,
+            Err(contradiction) => {
+                exploration.disagreement.get_or_insert(contradiction);
+                Vec::new()
+            }
+        };
         ScenarioReport {
             scenario: self.name,
             about: self.about,
@@ -74,7 +91,7 @@ impl<S: Subject> Exhibit<'_, S> {
                     states: reached.states,
                 })
                 .collect(),
-            coverage: coverage::of(self, exploration, Limits::default().first),
+            coverage: coverage::of(self, exploration, &self.limits(options)),
         }
     }
 

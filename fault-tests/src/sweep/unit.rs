@@ -53,8 +53,8 @@ impl Unit<'_> {
             starts: &self.setup.starts[self.starts.clone()],
             level: options.level,
         };
-        let exploration = exhibit.explore(options, &|counts| progress(name, counts));
-        exhibit.report(&exploration, started)
+        let mut exploration = exhibit.explore(options, &|counts| progress(name, counts));
+        exhibit.report(options, &mut exploration, started)
     }
 }
 

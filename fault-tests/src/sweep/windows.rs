@@ -4,76 +4,84 @@
 //! crash states violate the property there, and however many cuts came before,
 //! it is reported once, by the simplest case that shows it.
 
-use std::collections::HashSet;
-
 use super::exhibit::Exhibit;
 use super::known;
 use super::report::WindowReport;
-use crate::case::{Replay, Timeline, Window, shrink};
-use crate::explore::{Exploration, Violation};
+use crate::case::{Timeline, shrink, windows};
+use crate::explore::{Disagreement, Exploration, Violation, Window};
+use crate::property::Property;
 use crate::subject::Subject;
 
+/// Crash states that violate one property in one window, fewest cuts first.
+struct Group<'e> {
+    property: Property,
+    window: Option<&'e Window>,
+    violations: Vec<&'e Violation>,
+}
+
+/// Violations of a group that are tried in turn, should one not show the same when it is replayed.
+const TRIES: usize = 16;
+
+/// The windows; or the violation that could not be shown live, which then contradicts the explorer.
 pub(super) fn of<S: Subject>(
     exhibit: &Exhibit<'_, S>,
     exploration: &Exploration,
-) -> Vec<WindowReport> {
-    let mut windows: Vec<WindowReport> = Vec::new();
-    let mut seen = HashSet::new();
-    // Fewest cuts come first, so a window is met first in its simplest form.
+) -> Result<Vec<WindowReport>, Disagreement> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for violation in &exploration.violations {
-        let places: Vec<_> = violation
-            .cuts
-            .iter()
-            .map(|cut| (cut.boot, cut.op))
-            .collect();
-        if !seen.insert((violation.finding.clone(), violation.start, places)) {
-            continue;
+        let (property, window) = (violation.finding.property, violation.window.as_ref());
+        match groups
+            .iter_mut()
+            .find(|g| g.property == property && g.window == window)
+        {
+            Some(group) => group.violations.push(violation),
+            None => groups.push(Group {
+                property,
+                window,
+                violations: vec![violation],
+            }),
         }
-        let Some(first) = exhibit.replay(violation.start, &violation.cuts) else {
-            continue;
-        };
-        let window = last_window(exhibit, &first);
-        if let Some(known) = find(&mut windows, violation, window.as_ref()) {
-            known.states += 1;
-            continue;
-        }
-        let Some((cuts, proof)) = shrink(
-            exhibit.subject,
-            exhibit.profile,
-            &exhibit.starts[violation.start],
-            &violation.cuts,
-            &violation.finding,
-            exhibit.level,
-        ) else {
-            continue;
-        };
-        let window = last_window(exhibit, &proof);
-        if let Some(known) = find(&mut windows, violation, window.as_ref()) {
-            known.states += 1;
-            continue;
-        }
-        windows.push(WindowReport {
-            known: known::find(violation.finding.property, window.as_ref()),
-            timeline: Timeline::new(exhibit.subject, &proof).to_string(),
-            finding: violation.finding.clone(),
-            window,
-            case: exhibit.case(violation.start, cuts, proof.trace),
-            states: 1,
-        });
     }
-    windows
+    let mut reports: Vec<WindowReport> = Vec::new();
+    for group in groups {
+        let tried = group.violations.iter().take(TRIES);
+        let Some(report) = { tried }.find_map(|v| report(exhibit, v)) else {
+            let first = group.violations[0];
+            return Err(Disagreement {
+                what: "a violation that was derived does not show when the cuts are made",
+                start: first.start,
+                cuts: first.cuts.clone(),
+            });
+        };
+        let states = group.violations.len() as u64;
+        // Shrinking can lead into a window that is known by a simpler case already.
+        let same = |known: &&mut WindowReport| {
+            known.finding.property == group.property && known.window == report.window
+        };
+        match reports.iter_mut().find(same) {
+            Some(known) => known.states += states,
+            None => reports.push(WindowReport { states, ..report }),
+        }
+    }
+    Ok(reports)
 }
 
-fn last_window<S: Subject>(exhibit: &Exhibit<'_, S>, replay: &Replay) -> Option<Window> {
-    Window::all(exhibit.subject, replay).pop()
-}
-
-fn find<'w>(
-    windows: &'w mut [WindowReport],
-    violation: &Violation,
-    window: Option<&Window>,
-) -> Option<&'w mut WindowReport> {
-    windows.iter_mut().find(|known| {
-        known.finding.property == violation.finding.property && known.window.as_ref() == window
+fn report<S: Subject>(exhibit: &Exhibit<'_, S>, violation: &Violation) -> Option<WindowReport> {
+    let (cuts, proof) = shrink(
+        exhibit.subject,
+        exhibit.profile,
+        &exhibit.starts[violation.start],
+        &violation.cuts,
+        &violation.finding,
+        exhibit.level,
+    )?;
+    let window = windows(exhibit.subject, &proof).pop();
+    Some(WindowReport {
+        known: known::find(violation.finding.property, window.as_ref()),
+        timeline: Timeline::new(exhibit.subject, &proof).to_string(),
+        finding: violation.finding.clone(),
+        window,
+        case: exhibit.case(violation.start, cuts, proof.trace),
+        states: 1,
     })
 }
