@@ -456,10 +456,17 @@ impl<'a, S: Subject> Engine<'a, S> {
             if self.known.checks.looks_at(*check, &rest)
                 && !self.ladder_decides(op, ladder, rung, *check)
             {
+                // Only a rung that touches a byte it looks at can change the answer.
+                let looked = match self.known.checks.get(*check) {
+                    super::Check::Zero { addr } => *addr..*addr + 1,
+                    super::Check::Holds { template, .. } => {
+                        self.known.checks.template_of(*template).range()
+                    }
+                };
                 next = if ladder.ascends() {
-                    rest.start
+                    next.min(looked.start.max(rest.start))
                 } else {
-                    rest.end - 1
+                    next.max(looked.end.min(rest.end) - 1)
                 };
             }
         }
