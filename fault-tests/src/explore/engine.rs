@@ -407,7 +407,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             let skipped = u64::from(next - rung - 1);
             if skipped > 0 {
                 self.counts.by_family += skipped;
-                self.pass.tally.skipped(leaf, ladder, skipped);
+                self.pass.tally.skipped(leaf, *ladder, skipped);
                 if self.audit.all() {
                     for rung in rung + 1..next {
                         let torn = Some((op, ladder.tear(rung)));

@@ -89,7 +89,7 @@ impl Tally {
     }
 
     /// Notes that rungs of a ladder were judged as a family, and that `leaf` follows them.
-    pub(super) fn skipped(&mut self, leaf: LeafId, ladder: &Ladder, rungs: u64) {
+    pub(super) fn skipped(&mut self, leaf: LeafId, ladder: Ladder, rungs: u64) {
         self.met(leaf, rungs);
         if ladder.ascends() {
             self.ascending += rungs;
