@@ -4,6 +4,7 @@ pub mod case;
 pub mod chip;
 pub mod cli;
 pub mod conform;
+pub mod dump;
 pub mod explore;
 pub mod input;
 pub mod inspect;

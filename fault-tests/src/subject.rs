@@ -10,6 +10,7 @@
 //! returns [`ChipError::PowerLost`](crate::chip::ChipError::PowerLost); the subject
 //! lets go at once by returning [`Dead`].
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 use std::fmt::Debug;
@@ -151,6 +152,9 @@ pub enum Event {
     Violated(Finding),
 }
 
+/// The name of something that must happen sometimes: see [`Journal::sometimes`].
+pub type Mark = Cow<'static, str>;
+
 /// What the device tells the outside during one power-on.
 #[derive(Debug)]
 pub struct Journal<W> {
@@ -158,6 +162,7 @@ pub struct Journal<W> {
     changes: Vec<(u32, W)>,
     clock: OperationClock,
     findings: Vec<Finding>,
+    marks: Vec<Mark>,
     calls: Vec<(u32, &'static str)>,
     entries: Option<Vec<Entry>>,
 }
@@ -170,6 +175,7 @@ impl<W: Clone + Eq> Journal<W> {
             changes,
             clock,
             findings: Vec::new(),
+            marks: Vec::new(),
             calls: Vec::new(),
             entries: verbose.then(Vec::new),
         }
@@ -212,6 +218,15 @@ impl<W: Clone + Eq> Journal<W> {
         self.write(|| Event::Note(text.to_string()));
     }
 
+    /// Notes that something happened which an exploration must meet *sometimes*: a rollback, a
+    /// refused update. An exploration tells which marks it met, after how many crash states.
+    pub fn sometimes(&mut self, mark: impl Into<Mark>) {
+        let mark = mark.into();
+        if !self.marks.contains(&mark) {
+            self.marks.push(mark);
+        }
+    }
+
     /// Reports a violated property.
     pub fn violated(
         &mut self,
@@ -242,6 +257,7 @@ impl<W: Clone + Eq> Journal<W> {
             world: self.world,
             changes: self.changes,
             findings: self.findings,
+            marks: self.marks,
             calls: self.calls,
             entries: self.entries.unwrap_or_default(),
         }
@@ -255,6 +271,7 @@ pub(crate) struct Closed<W> {
     /// The world from operation `.0` on, in ascending order; the first is at 0.
     pub(crate) changes: Vec<(u32, W)>,
     pub(crate) findings: Vec<Finding>,
+    pub(crate) marks: Vec<Mark>,
     pub(crate) calls: Vec<(u32, &'static str)>,
     pub(crate) entries: Vec<Entry>,
 }

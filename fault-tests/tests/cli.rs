@@ -1,57 +1,8 @@
 //! The command as its user meets it: exit codes, messages, files.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod command;
 
-/// A folder of this test's own, gone when the test ends.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).expect("a folder for the test");
-        Self(path)
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) -> &'static str {
-        std::fs::write(self.0.join(name), bytes).expect("a file for the test");
-        Box::leak(name.to_owned().into_boxed_str())
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_brownout"));
-        command
-            .args(args)
-            .current_dir(&self.0)
-            .output()
-            .expect("the command runs")
-    }
-
-    /// Runs it, and returns its exit code and its message on standard error.
-    fn refused(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        let message = String::from_utf8(output.stderr).expect("a message in UTF-8");
-        assert!(
-            output.stdout.is_empty(),
-            "{args:?} printed: {}",
-            String::from_utf8_lossy(&output.stdout)
-        );
-        assert!(!message.contains("panicked"), "{message}");
-        format!(
-            "$ brownout {}\n{}exit {}\n",
-            args.join(" "),
-            message,
-            output.status.code().unwrap_or(-1)
-        )
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use command::Folder;
 
 fn image(name: &str) -> &'static [u8] {
     corpus::image(name).expect("a bundled image").bytes
@@ -131,6 +82,10 @@ fn wrong_flags_are_refused_with_what_was_expected() {
     for args in [
         &["sweep", "--scenario", "nonsense"][..],
         &["sweep", "--level", "L3"],
+        &["sweep", "--profile", "nrf52840"],
+        &["sweep", "--profile", "w25q512"],
+        &["sweep", "--policy", "hardened"],
+        &["sweep", "--audit", "0"],
         &["sweep", "--json", "no/such/folder/out.jsonl"],
         &["replay", "bo1:nonsense"],
         &[
@@ -186,7 +141,7 @@ fn json_is_the_same_at_any_number_of_jobs_but_for_the_time() {
         .keys()
         .cloned()
         .collect();
-    insta::assert_snapshot!(keys.join(" "), @"audited boots closure crash_states distinct_states level operations policy profile pruned scenario verdict violations");
+    insta::assert_snapshot!(keys.join(" "), @"audited boots closure coverage crash_states distinct_states executed judged_by_family judged_singly level marks operations policy profile pruned represented scenario verdict violations");
     assert!(
         !folder.0.join("one.jsonl.part").exists(),
         "nothing is left beside the file"
@@ -221,6 +176,54 @@ fn a_case_replays_by_id_and_by_file() {
     let output = folder.run(&["replay", &stale]);
     assert_eq!(output.status.code(), Some(6));
     assert!(String::from_utf8_lossy(&output.stdout).contains("STALE"));
+}
+
+#[test]
+fn every_chip_that_is_offered_can_be_swept_and_its_cases_replay() {
+    let folder = Folder::new("profiles");
+    for profile in fault_tests::sweep::usable() {
+        let sweep = [
+            "sweep",
+            "--cuts",
+            "1",
+            "--scenario",
+            "first-update",
+            "--json",
+            "-",
+        ];
+        let chip = [
+            "--profile",
+            profile.name(),
+            "--audit",
+            "none",
+            "--policy",
+            "stock",
+        ];
+        let output = folder.run(&[&sweep[..], &chip].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", profile.name());
+        let line: serde_json::Value =
+            serde_json::from_slice(&output.stdout).expect("a JSON object");
+        assert_eq!(line["profile"], profile.name());
+        assert_eq!(line["audited"], 0);
+        let judged = ["judged_singly", "judged_by_family", "represented"]
+            .map(|key| line[key].as_u64().expect("a number"));
+        assert_eq!(Some(judged.iter().sum()), line["crash_states"].as_u64());
+        let id = line["violations"][0]["case"].as_str().expect("a case");
+        assert_eq!(folder.run(&["replay", id]).status.code(), Some(1), "{id}");
+    }
+}
+
+#[test]
+fn an_audit_of_all_executes_every_judgement() {
+    let folder = Folder::new("audit");
+    let args = ["sweep", "--level", "L0", "--cuts", "1", "--json", "-"];
+    let some = ["--scenario", "update-damaged", "--audit", "all"];
+    let output = folder.run(&[&args[..], &some].concat());
+    assert_eq!(output.status.code(), Some(0));
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a JSON object");
+    let count = |key: &str| line[key].as_u64().expect("a number");
+    assert!(count("audited") > 400, "{line}");
+    assert_eq!(count("executed"), count("boots") + count("audited"));
 }
 
 /// The ids of a sweep of one's own files need those files, and replay with them.

@@ -13,20 +13,77 @@ fn full() -> &'static SweepReport {
 }
 
 /// The report without its host times, which differ from run to run.
-fn timeless(report: &SweepReport) -> String {
+fn timeless(report: &SweepReport) -> SweepReport {
     let mut report = report.clone();
     report
         .scenarios
         .iter_mut()
         .for_each(|scenario| scenario.seconds = 0.0);
+    report
+}
+
+/// The same as text and as JSON, with the coverage or without it.
+fn text(report: &SweepReport, coverage: bool) -> String {
+    let mut report = timeless(report);
+    if !coverage {
+        let scenarios = report.scenarios.iter_mut();
+        scenarios.for_each(|scenario| scenario.coverage.clear());
+    }
     format!("{report}\n{}", report.json())
 }
 
 /// The list of windows is complete and none is hidden: whatever changes in it shows here.
 #[test]
 fn the_windows_of_the_stock_algorithm() {
-    insta::assert_snapshot!("stock_sweep", timeless(full()));
+    insta::assert_snapshot!("stock_sweep", text(full(), false));
     assert_eq!(full().verdict(), Verdict::Pass);
+}
+
+#[test]
+fn the_coverage_of_the_stock_algorithm() {
+    insta::assert_snapshot!("coverage", full().coverage());
+}
+
+/// The table is complete: its tears, and a cut right before each operation, are the crash states.
+#[test]
+fn the_coverage_accounts_for_every_crash_state_of_a_first_cut() {
+    let options = SweepOptions {
+        cuts: 1,
+        ..SweepOptions::default()
+    };
+    for scenario in &sweep::run(&options, &|_, _| {}).scenarios {
+        let rows = &scenario.coverage;
+        let operations: u64 = rows.iter().map(|row| row.operations).sum();
+        let cells = rows.iter().flat_map(|row| row.families.values());
+        let tears: u64 = cells.map(|cell| cell.explored + cell.pruned).sum();
+        let name = scenario.scenario;
+        assert_eq!(operations, scenario.counts.operations, "{name}");
+        assert_eq!(operations + tears, scenario.counts.crash_states, "{name}");
+    }
+}
+
+/// A sweep that never meets what must happen sometimes has gone blind, and says so.
+#[test]
+fn a_full_sweep_meets_every_mark_and_fails_without_one() {
+    assert_eq!(full().unmet, [""; 0]);
+    let met = |mark: &str| {
+        let marks = full().scenarios.iter().flat_map(|s| &s.marks);
+        marks.into_iter().any(|met| met.mark == mark)
+    };
+    assert!(ota::marks::MARKS.into_iter().all(met));
+    let blind = SweepReport {
+        unmet: vec!["rolled back"],
+        ..full().clone()
+    };
+    assert_eq!(blind.verdict(), Verdict::Unmet);
+    assert_eq!(blind.verdict().exit_code(), 1);
+    assert!(blind.to_string().contains("must be: rolled back"));
+    let some = SweepOptions {
+        scenarios: vec![ota::find("update-damaged").expect("a scenario")],
+        ..SweepOptions::default()
+    };
+    let some = sweep::run(&some, &|_, _| {});
+    assert_eq!(some.unmet, [""; 0], "a filtered sweep owes nothing");
 }
 
 #[test]
@@ -104,7 +161,7 @@ fn the_number_of_jobs_changes_nothing_but_the_time() {
             seed: 7,
             ..SweepOptions::default()
         };
-        timeless(&sweep::run(&options, &|_, _| {}))
+        text(&sweep::run(&options, &|_, _| {}), true)
     };
     let one = of(1);
     assert_eq!(one, of(2));

@@ -4,15 +4,17 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use sim_flash::Level;
+use clap::builder::PossibleValue;
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use sim_flash::{Level, Profile};
 
+use crate::dump::Call;
 use crate::partition_csv;
-use crate::sweep::Budget;
+use crate::sweep::{self, Budget, Shard};
 
 const EXIT_CODES: &str = "Exit codes:
   0  every promised property holds
-  1  a safety property is violated
+  1  a safety property is violated, or a full sweep never met what it must
   2  usage: a wrong flag or an unusable file
   5  the code under test does not repeat itself
   6  inconclusive: the budget ran out, or a case is stale";
@@ -34,7 +36,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Cut the power everywhere and judge every boot (the default)
     #[command(after_help = SWEEP_HELP)]
-    Sweep(SweepArgs),
+    Sweep(Box<SweepArgs>),
+    /// Put the shards of a sweep together: the verdict of the whole
+    #[command(after_help = MERGE_HELP)]
+    Merge(MergeArgs),
     /// Replay one case, a case file, or a folder of case files
     #[command(after_help = REPLAY_HELP)]
     Replay(ReplayArgs),
@@ -52,13 +57,26 @@ const SWEEP_HELP: &str = "Examples:
   brownout sweep
   brownout sweep --scenario update-confirm --level L1 --json out.jsonl
   brownout sweep --table partitions.csv --running v1.bin --update v2.bin
+  brownout sweep --dump flash.bin --do confirm
+  brownout sweep --dump flash.bin --do update --update v2.bin
 
 A sweep of the user's own files runs every scenario that the table allows:
-v1 is put into its slot, v2 is what the server offers.";
+v1 is put into its slot, v2 is what the server offers. A sweep of a dump asks
+what could have happened to that device: it boots, makes the one call, and the
+power fails everywhere in that call and in the boots after it.";
+
+const MERGE_HELP: &str = "Example:
+  brownout sweep --shard 1/2 --json a.json     # on one machine
+  brownout sweep --shard 2/2 --json b.json     # on another
+  brownout merge a.json b.json
+
+It says what one sweep would have said. A shard that is missing, there twice,
+truncated, or of another sweep makes it inconclusive: exit code 6.";
 
 const REPLAY_HELP: &str = "Examples:
   brownout replay 'bo1:update-confirm@w25q64jv:L2:stock/b1.o0.E3~9c3e01ab'
   brownout replay corpus/cases
+  brownout replay 'bo1:dump-confirm+1a2b3c4d@...' --dump flash.bin
 
 An id prints its timeline, and the exit code is 1 if the device violates a
 property there. A file or folder says what each case must show; the exit code
@@ -78,20 +96,57 @@ DIR holds otadata.jsonl, image.jsonl and table.jsonl; without it the bundled
 vectors are checked. The exit code is 1 if an answer differs, deliberate
 differences apart.";
 
-/// The user's own firmware instead of the bundled one.
+/// The user's own firmware, or a device's flash, instead of the bundled firmware.
 #[derive(Debug, Args, Clone, Default)]
+#[command(group = ArgGroup::new("device").args(["running", "dump"]).multiple(true))]
 pub(crate) struct FirmwareArgs {
     /// Partition table, binary or CSV
     #[arg(long, value_name = "FILE", requires = "running", requires = "update")]
+    #[arg(conflicts_with = "dump")]
     pub(crate) table: Option<PathBuf>,
     /// App image that the device runs
-    #[arg(long, value_name = "FILE", requires = "update")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "update",
+        conflicts_with = "dump"
+    )]
     pub(crate) running: Option<PathBuf>,
     /// App image that it is updated to
-    #[arg(long, value_name = "FILE", requires = "running")]
+    #[arg(long, value_name = "FILE", requires = "device")]
     pub(crate) update: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) dump: DumpArgs,
+    #[command(flatten)]
     pub(crate) csv: CsvArgs,
+}
+
+/// A real device's flash, and what a dump leaves open.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct DumpArgs {
+    /// Flash dump of the device, from address 0 on, as `esptool read_flash` makes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dump: Option<PathBuf>,
+    /// Size of the dump's flash in MiB, 1 to 16 [default: the next power of two]
+    #[arg(long, value_name = "MIB", requires = "dump")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub(crate) flash_size: Option<u32>,
+    /// The dump's chip, for instance esp32c3 [default: what the dump says]
+    #[arg(long, value_name = "NAME", requires = "dump")]
+    pub(crate) chip: Option<String>,
+    /// The dump's bootloader does not monitor the first boot of a new image
+    #[arg(long, requires = "dump")]
+    pub(crate) no_rollback: bool,
+}
+
+impl ValueEnum for Call {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.about()))
+    }
 }
 
 /// What a partition table in CSV leaves open.
@@ -124,8 +179,14 @@ impl CsvArgs {
 pub(crate) struct SweepArgs {
     #[command(flatten)]
     pub(crate) firmware: FirmwareArgs,
+    /// What the dump's device does while the power fails [default: boot]
+    #[arg(long = "do", value_name = "CALL", requires = "dump")]
+    pub(crate) call: Option<Call>,
+    /// The slot that `--do select` selects [default: the one to update next]
+    #[arg(long, value_name = "SLOT", requires = "dump")]
+    pub(crate) slot: Option<String>,
     /// Sweep this scenario only; may be given again [default: all]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "dump")]
     pub(crate) scenario: Vec<String>,
     /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits
     #[arg(long, value_name = "LEVEL", default_value = "L2")]
@@ -136,18 +197,46 @@ pub(crate) struct SweepArgs {
     /// Give a scenario up as inconclusive after so many boots (200000) or so much time (30s)
     #[arg(long, value_name = "BOOTS|SECONDSs", default_value = "2000000")]
     pub(crate) budget: Budget,
+    /// The chip
+    #[arg(long, value_name = "NAME", default_value = "w25q64jv", value_parser = sweep::profile)]
+    pub(crate) profile: Profile,
+    /// The commit policy
+    #[arg(long, value_name = "NAME", default_value = sweep::POLICY, value_parser = [sweep::POLICY])]
+    pub(crate) policy: String,
+    /// Execute one in N of the pruned judgements after all, or all, or none
+    #[arg(long, value_name = "N|all|none", default_value = "1000")]
+    pub(crate) audit: Audit,
+    /// Print which tears of which windows were tried, and how long each window is open
+    #[arg(long)]
+    pub(crate) coverage: bool,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
     /// Seeds the drawn tears and the audit
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Sweep only one part of several, for `brownout merge`
+    #[arg(long, value_name = "I/N", requires = "json", conflicts_with = "dump")]
+    pub(crate) shard: Option<Shard>,
     /// Write one JSON object for each scenario, one on a line; "-" for standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// Write a case file for each window found into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// What `brownout sweep --shard I/N --json FILE` wrote, for every I
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print which tears of which windows were tried, and how long each window is open
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Write one JSON object for each scenario, one on a line; "-" for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -233,6 +322,28 @@ impl TableArgs {
             }),
             ..self.csv.options()
         }
+    }
+}
+
+/// How many of the pruned judgements are executed after all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Audit {
+    /// One in this many; 0 is none.
+    pub(crate) one_in: u32,
+}
+
+impl FromStr for Audit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let one_in = match text {
+            "all" => Some(1),
+            "none" => Some(0),
+            number => number.parse().ok().filter(|one_in| *one_in > 0),
+        };
+        one_in.map(|one_in| Self { one_in }).ok_or_else(|| {
+            format!("found \"{text}\", expected a number (one in so many), \"all\" or \"none\"")
+        })
     }
 }
 

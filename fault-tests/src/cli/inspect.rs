@@ -30,7 +30,7 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<u8, Usage> {
     Ok(0)
 }
 
-fn chip(name: &str) -> Result<&'static Chip, Usage> {
+pub(super) fn chip(name: &str) -> Result<&'static Chip, Usage> {
     Chip::by_name(name).ok_or_else(|| {
         let known: Vec<_> = CHIPS.iter().map(|chip| chip.name).collect();
         Usage::new(format_args!(

@@ -1,7 +1,9 @@
 //! The `brownout` command: arguments in, text and exit code out.
 
 mod args;
+mod dump;
 mod inspect;
+mod merge;
 mod replay;
 mod sweep;
 
@@ -36,6 +38,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         None => sweep::run(&cli.sweep),
         Some(Command::Sweep(args)) => sweep::run(&args),
+        Some(Command::Merge(args)) => merge::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Inspect(args)) => inspect::inspect(&args),
         Some(Command::Conform(args)) => inspect::conform(&args),

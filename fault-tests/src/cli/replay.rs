@@ -4,42 +4,44 @@ use std::path::{Path, PathBuf};
 
 use sim_flash::Profile;
 
+use super::Usage;
 use super::args::ReplayArgs;
-use super::{Usage, sweep};
 use crate::case::{CaseFile, CaseId, Replay, Timeline, replay};
+use crate::dump::{Call, DumpSetup};
+use crate::explore::Start;
 use crate::input;
 use crate::ota::{self, Inputs, Setup};
 use crate::property::Finding;
-use crate::sweep::{POLICY, inputs_hash};
+use crate::subject::Subject;
+use crate::sweep::{self, POLICY, inputs_hash};
 
 const HOLDS: u8 = 0;
 const VIOLATED: u8 = 1;
 const STALE: u8 = 6;
 
 pub(super) fn run(args: &ReplayArgs) -> Result<u8, Usage> {
-    let inputs = sweep::inputs(&args.firmware, &Profile::w25q64jv())?;
     if args.case.starts_with("bo1:") {
         let id: CaseId = args.case.parse().map_err(Usage::new)?;
-        return one(&id, inputs.as_ref());
+        return one(&id, args);
     }
     let path = Path::new(&args.case);
     if path.is_dir() {
-        return folder(path, inputs.as_ref());
+        return folder(path, args);
     }
-    file(path, inputs.as_ref(), true)
+    file(path, args, true)
 }
 
 /// Prints the timeline of one case.
-fn one(id: &CaseId, inputs: Option<&Inputs>) -> Result<u8, Usage> {
-    let setup = setup(id, inputs).map_err(|why| Usage::new(format_args!("{id}: {why}")))?;
+fn one(id: &CaseId, args: &ReplayArgs) -> Result<u8, Usage> {
+    let device = Device::of(id, args, &|why| Usage::new(format_args!("{id}: {why}")))?;
     println!("{id}");
-    match play(id, &setup) {
+    match device.play(id) {
         Err(stale) => {
             println!("\nSTALE: {stale}");
             Ok(STALE)
         }
         Ok(replay) => {
-            print!("\n{}", Timeline::new(&setup.device, &replay));
+            print!("\n{}", device.timeline(&replay));
             match replay.findings().next() {
                 Some(finding) => {
                     println!("\n{finding}");
@@ -55,12 +57,12 @@ fn one(id: &CaseId, inputs: Option<&Inputs>) -> Result<u8, Usage> {
 }
 
 /// Replays a case file; it must show what it says.
-fn file(path: &Path, inputs: Option<&Inputs>, timeline: bool) -> Result<u8, Usage> {
+fn file(path: &Path, args: &ReplayArgs, timeline: bool) -> Result<u8, Usage> {
     let text = input::read_text(path).map_err(Usage::new)?;
     let case = CaseFile::parse(&text).map_err(|error| Usage::file(path, error))?;
-    let setup = setup(&case.id, inputs).map_err(|why| Usage::file(path, why))?;
+    let device = Device::of(&case.id, args, &|why| Usage::file(path, why))?;
     let name = path.display();
-    match play(&case.id, &setup) {
+    match device.play(&case.id) {
         Err(stale) => {
             println!("STALE  {name}: {stale}");
             Ok(STALE)
@@ -68,7 +70,7 @@ fn file(path: &Path, inputs: Option<&Inputs>, timeline: bool) -> Result<u8, Usag
         Ok(replay) => {
             if timeline {
                 println!("{}\n", case.id);
-                println!("{}", Timeline::new(&setup.device, &replay));
+                println!("{}", device.timeline(&replay));
             }
             if replay.shows(&case.finding) {
                 println!("shown  {name}: {}", case.finding);
@@ -92,7 +94,7 @@ fn seen(replay: &Replay) -> String {
         .map_or_else(|| "no violation".into(), Finding::to_string)
 }
 
-fn folder(path: &Path, inputs: Option<&Inputs>) -> Result<u8, Usage> {
+fn folder(path: &Path, args: &ReplayArgs) -> Result<u8, Usage> {
     let entries = std::fs::read_dir(path)
         .map_err(|error| Usage::file(path, format_args!("cannot be read: {error}")))?;
     let mut files: Vec<PathBuf> = entries
@@ -111,7 +113,7 @@ fn folder(path: &Path, inputs: Option<&Inputs>) -> Result<u8, Usage> {
     }
     let codes = files
         .iter()
-        .map(|path| file(path, inputs, false))
+        .map(|path| file(path, args, false))
         .collect::<Result<Vec<_>, _>>()?;
     let shown = codes
         .iter()
@@ -123,8 +125,85 @@ fn folder(path: &Path, inputs: Option<&Inputs>) -> Result<u8, Usage> {
     Ok(gravest.unwrap_or(HOLDS))
 }
 
-/// The device that the case is about.
-fn setup(id: &CaseId, inputs: Option<&Inputs>) -> Result<Setup, String> {
+/// The device that a case is about.
+enum Device {
+    Scenario(Box<Setup>),
+    Dump(Box<DumpSetup>),
+}
+
+impl Device {
+    /// Builds the device; `refuse` says which case it was for.
+    fn of(id: &CaseId, args: &ReplayArgs, refuse: &dyn Fn(String) -> Usage) -> Result<Self, Usage> {
+        let profile = sweep::profile(&id.profile).map_err(|error| refuse(error.to_string()))?;
+        if id.policy != POLICY {
+            let found = &id.policy;
+            let why = format!("found the policy \"{found}\", expected {POLICY}");
+            return Err(refuse(why));
+        }
+        if let Some(call) = Call::of_scenario(&id.scenario) {
+            return of_dump(id, call, args, &profile, refuse);
+        }
+        let inputs = super::sweep::inputs(&args.firmware, &profile)?;
+        let setup = of_scenario(id, inputs.as_ref(), &profile).map_err(refuse)?;
+        Ok(Self::Scenario(Box::new(setup)))
+    }
+
+    /// Replays the case; `Err` says why it is stale.
+    fn play(&self, id: &CaseId) -> Result<Replay, String> {
+        match self {
+            Self::Dump(setup) => play(id, &setup.device, &setup.profile, &setup.start),
+            Self::Scenario(setup) => {
+                let start = setup.start(&id.start).ok_or_else(|| {
+                    let known: Vec<_> = setup.starts.iter().map(|s| s.name.as_str()).collect();
+                    let (found, scenario) = (&id.start, &id.scenario);
+                    format!(
+                        "found the start \"{found}\" of {scenario}, expected one of {}",
+                        known.join(", ")
+                    )
+                })?;
+                play(id, &setup.device, &setup.profile, start)
+            }
+        }
+    }
+
+    fn timeline(&self, replay: &Replay) -> String {
+        match self {
+            Self::Scenario(setup) => Timeline::new(&setup.device, replay).to_string(),
+            Self::Dump(setup) => Timeline::new(&setup.device, replay).to_string(),
+        }
+    }
+}
+
+fn of_dump(
+    id: &CaseId,
+    call: Call,
+    args: &ReplayArgs,
+    profile: &Profile,
+    refuse: &dyn Fn(String) -> Usage,
+) -> Result<Device, Usage> {
+    let hash = id.inputs.unwrap_or_default();
+    let Some(path) = &args.firmware.dump.dump else {
+        let update = if call == Call::Update {
+            " and --update"
+        } else {
+            ""
+        };
+        return Err(refuse(format!(
+            "the case is about a flash dump (hash {hash:08x}); give the same --dump{update}"
+        )));
+    };
+    let slot = Some(id.start.clone()).filter(|slot| !slot.is_empty());
+    let setup = super::dump::setup(path, &args.firmware, call, slot, profile)?;
+    if setup.hash != hash {
+        return Err(refuse(format!(
+            "the case is about a dump with hash {hash:08x}, found {:08x} for these files and options",
+            setup.hash
+        )));
+    }
+    Ok(Device::Dump(Box::new(setup)))
+}
+
+fn of_scenario(id: &CaseId, inputs: Option<&Inputs>, profile: &Profile) -> Result<Setup, String> {
     let scenario = ota::find(&id.scenario).ok_or_else(|| {
         let known: Vec<_> = ota::SCENARIOS.iter().map(|s| s.name).collect();
         format!(
@@ -133,22 +212,8 @@ fn setup(id: &CaseId, inputs: Option<&Inputs>) -> Result<Setup, String> {
             known.join(", ")
         )
     })?;
-    let profile = Profile::w25q64jv();
-    if id.profile != profile.name() {
-        return Err(format!(
-            "found the profile \"{}\", expected {}",
-            id.profile,
-            profile.name()
-        ));
-    }
-    if id.policy != POLICY {
-        return Err(format!(
-            "found the policy \"{}\", expected {POLICY}",
-            id.policy
-        ));
-    }
     match (id.inputs, inputs) {
-        (None, _) => Ok(scenario.bundled(&profile)),
+        (None, _) => Ok(scenario.bundled(profile)),
         (Some(hash), None) => Err(format!(
             "the case is about a user's own files (hash {hash:08x}); give the same --table, --running and --update"
         )),
@@ -157,22 +222,18 @@ fn setup(id: &CaseId, inputs: Option<&Inputs>) -> Result<Setup, String> {
             inputs_hash(inputs)
         )),
         (Some(_), Some(inputs)) => scenario
-            .with_inputs(&profile, inputs)
+            .with_inputs(profile, inputs)
             .map_err(|why| format!("scenario {}: {}", scenario.name, why.0)),
     }
 }
 
-/// Replays the case; `Err` says why it is stale.
-fn play(id: &CaseId, setup: &Setup) -> Result<Replay, String> {
-    let start = setup.start(&id.start).ok_or_else(|| {
-        let known: Vec<_> = setup.starts.iter().map(|s| s.name.as_str()).collect();
-        let (found, scenario) = (&id.start, &id.scenario);
-        format!(
-            "found the start \"{found}\" of {scenario}, expected one of {}",
-            known.join(", ")
-        )
-    })?;
-    let replay = replay(&setup.device, &setup.profile, start, &id.cuts, true)
+fn play<S: Subject>(
+    id: &CaseId,
+    subject: &S,
+    profile: &Profile,
+    start: &Start<S::World>,
+) -> Result<Replay, String> {
+    let replay = replay(subject, profile, start, &id.cuts, true)
         .map_err(|unreached| unreached.to_string())?;
     if replay.trace != id.trace {
         return Err(format!(

@@ -1,5 +1,6 @@
 //! `brownout sweep`.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sim_flash::{Level, Profile};
 
 use super::args::{FirmwareArgs, SweepArgs};
-use super::{Output, Usage};
+use super::{Output, Usage, dump};
 use crate::input;
 use crate::ota::{self, Inputs, SCENARIOS};
 use crate::partition_csv;
@@ -20,6 +21,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         cuts: args.cuts,
         budget: args.budget,
         seed: args.seed,
+        profile: args.profile.clone(),
+        audit_one_in: args.audit.one_in,
         ..SweepOptions::default()
     };
     if let Some(jobs) = args.jobs {
@@ -32,20 +35,22 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
             .map(|name| scenario(name))
             .collect::<Result<_, _>>()?;
     }
+    if let Some(path) = &args.firmware.dump.dump {
+        return dump::run(path, args, &options);
+    }
     options.inputs = inputs(&args.firmware, &options.profile)?;
-    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
-    let output = args
-        .json
-        .as_deref()
-        .filter(|_| !to_stdout)
-        .map(Output::prepare)
-        .transpose()?;
-    let bars = Bars::new(&options);
-    let report = sweep::run(&options, &|name, counts| {
+    let json = Json::prepare(args.json.as_deref())?;
+    let bars = Bars::new(options.scenarios.iter().map(|scenario| scenario.name));
+    let units = sweep::run_units(&options, args.shard, &|name, counts| {
         bars.show(name, counts.crash_states, counts.passes);
     });
     bars.finish();
-    if report.scenarios.is_empty() {
+    let lines = args
+        .shard
+        .map(|shard| sweep::lines(&options, shard, &units));
+    let (mine, total) = (units.reports.len(), units.total);
+    let report = units.into_report(options.cuts);
+    if total == 0 {
         let why: Vec<_> = report
             .skipped
             .iter()
@@ -56,22 +61,62 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
             why.join("; ")
         )));
     }
-    if to_stdout {
-        print!("{}", report.json());
-    } else {
-        print!("{report}");
+    json.write(&report, &lines.unwrap_or_else(|| report.json()))?;
+    if let Some(shard) = args.shard
+        && !json.is_stdout()
+    {
+        println!("  shard {shard}: {mine} of {total} units; `brownout merge` has the verdict");
     }
-    if let Some(output) = output {
-        output.write(report.json().as_bytes())?;
+    if args.coverage && !json.is_stdout() {
+        print!("\n{}", report.coverage());
     }
     if let Some(folder) = &args.keep {
         keep(&report, folder)?;
     }
-    Ok(report.verdict().exit_code())
+    // A shard without any unit has nothing to say; merging will tell whether it had to.
+    Ok(match mine {
+        0 => 0,
+        _ => report.verdict().exit_code(),
+    })
+}
+
+/// Where the JSON goes: into a file beside the report for people, or to standard output instead of it.
+pub(super) enum Json {
+    No,
+    Stdout,
+    File(Output),
+}
+
+impl Json {
+    /// Makes sure, before a long run, that it can be written after it.
+    pub(super) fn prepare(path: Option<&Path>) -> Result<Self, Usage> {
+        match path {
+            None => Ok(Self::No),
+            Some(path) if path == Path::new("-") => Ok(Self::Stdout),
+            Some(path) => Output::prepare(path).map(Self::File),
+        }
+    }
+
+    pub(super) const fn is_stdout(&self) -> bool {
+        matches!(self, Self::Stdout)
+    }
+
+    /// Prints `report`, and writes `json`.
+    pub(super) fn write(&self, report: &impl fmt::Display, json: &str) -> Result<(), Usage> {
+        match self {
+            Self::No => print!("{report}"),
+            Self::Stdout => print!("{json}"),
+            Self::File(output) => {
+                print!("{report}");
+                output.write(json.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Writes one case file for each window.
-fn keep(report: &SweepReport, folder: &Path) -> Result<(), Usage> {
+pub(super) fn keep(report: &SweepReport, folder: &Path) -> Result<(), Usage> {
     for window in report
         .scenarios
         .iter()
@@ -130,12 +175,12 @@ pub(super) fn inputs(args: &FirmwareArgs, profile: &Profile) -> Result<Option<In
 }
 
 /// One line for each scenario under way, on a terminal; nothing in a pipe.
-struct Bars {
+pub(super) struct Bars {
     bars: Vec<(&'static str, ProgressBar)>,
 }
 
 impl Bars {
-    fn new(options: &SweepOptions) -> Self {
+    pub(super) fn new(names: impl IntoIterator<Item = &'static str>) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self { bars: Vec::new() };
         }
@@ -153,17 +198,17 @@ impl Bars {
             (name, bar)
         };
         Self {
-            bars: options.scenarios.iter().map(|s| bar(s.name)).collect(),
+            bars: names.into_iter().map(bar).collect(),
         }
     }
 
-    fn show(&self, name: &str, crash_states: u64, pass: u64) {
+    pub(super) fn show(&self, name: &str, crash_states: u64, pass: u64) {
         if let Some((_, bar)) = self.bars.iter().find(|(known, _)| *known == name) {
             bar.set_message(format!("{crash_states} crash states judged (pass {pass})"));
         }
     }
 
-    fn finish(&self) {
+    pub(super) fn finish(&self) {
         for (_, bar) in &self.bars {
             bar.finish_and_clear();
         }

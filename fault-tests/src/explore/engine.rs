@@ -10,6 +10,7 @@ use super::demand::{Demand, Interest, Interests};
 use super::ranges::Ranges;
 use super::recording::{Recording, Segment, Segments, blank};
 use super::run::{Conditions, PowerOn, power_on};
+use super::tally::{Judged, Tally};
 use super::tears::{Ladder, LadderKind, TearSet, Tears};
 use super::trie::{HashedMap, LeafId, Root, Trie};
 use super::view::{Base, Scratch, View, forget_carried};
@@ -18,13 +19,14 @@ use super::window::{Window, Windows};
 use super::{Counts, CutAt, Disagreement, Exploration, Limits, Start, Violation};
 use crate::chip::{Knowledge, Knows, Look, nothing_done, span, widen};
 use crate::property::Finding;
-use crate::subject::{Rest, Subject};
+use crate::subject::{Mark, Rest, Subject};
 
 /// A known power-on.
 pub(super) struct Leaf<W> {
     /// Grows; see [`super`].
     pub(super) demand: Rc<Demand>,
     findings: Vec<Finding>,
+    marks: Vec<Mark>,
     recording: Rc<Recording<W>>,
 }
 
@@ -85,6 +87,7 @@ struct Pass {
     /// first and without one later; then it is explored again, with more cuts left.
     visited: HashedMap<Class, u32>,
     violations: Vec<(u32, Finding)>,
+    tally: Tally,
     grew: bool,
     truncated: bool,
 }
@@ -96,6 +99,7 @@ impl Pass {
             work: Vec::new(),
             visited: HashedMap::default(),
             violations: Vec::new(),
+            tally: Tally::default(),
             grew: false,
             truncated: false,
         }
@@ -161,6 +165,9 @@ impl<'a, S: Subject> Engine<'a, S> {
                 }
             })
             .collect();
+        let marks = (0..).zip(&self.leaves).map(|(leaf, l)| (leaf, &*l.marks));
+        let reached = self.pass.tally.reached(marks, |node| self.path(node));
+        let healthy = self.pass.tally.healthy(|node| self.power_on_of(node));
         let (exhausted, disagreement) = match stop {
             None => (false, None),
             Some(Stop::Budget) => (true, None),
@@ -170,6 +177,8 @@ impl<'a, S: Subject> Engine<'a, S> {
             closure: !exhausted && !self.pass.truncated,
             counts: self.counts,
             violations,
+            reached,
+            healthy,
             exhausted,
             disagreement,
         }
@@ -204,6 +213,8 @@ impl<'a, S: Subject> Engine<'a, S> {
             for finding in &self.leaves[work.class.0.0 as usize].findings {
                 self.pass.violations.push((work.node, finding.clone()));
             }
+            let marks = &self.leaves[work.class.0.0 as usize].marks;
+            self.pass.tally.entered(marks, work.node, cuts);
             self.expand(work)?;
             (self.progress)(&self.counts);
         }
@@ -276,6 +287,11 @@ impl<'a, S: Subject> Engine<'a, S> {
                         let states = segment.states_from(index, &mut self.tears, cuts);
                         self.counts.crash_states += states;
                         self.counts.by_family += states;
+                        self.pass.tally.met(leaf, states);
+                        if cuts == 0 {
+                            let ops = walk.op..first + segment.ops.len();
+                            self.pass.tally.judged(walk.from, ops, Judged::ByFamily);
+                        }
                         self.audit_family(walk, recording, segment, index, leaf, cuts)?;
                         walk.pass_over(segment, index);
                         index = segment.ops.len();
@@ -287,6 +303,11 @@ impl<'a, S: Subject> Engine<'a, S> {
                         let states = 1 + segment.tears(index, &mut self.tears, cuts).count();
                         self.counts.crash_states += states;
                         self.counts.by_family += states;
+                        self.pass.tally.met(leaf, states);
+                        if cuts == 0 {
+                            let ops = walk.op..walk.op + 1;
+                            self.pass.tally.judged(walk.from, ops, Judged::ByFamily);
+                        }
                         self.audit_one(walk, recording, segment, index, leaf, cuts)?;
                         walk.carry_out(op);
                         index += 1;
@@ -303,6 +324,11 @@ impl<'a, S: Subject> Engine<'a, S> {
                     call: recording.call_at(walk.op),
                 };
                 here = self.tear_one(walk, op, &tears, here, &at)?;
+                if cuts == 0 {
+                    let judged = self.pass.tally.by_itself(here.is_some());
+                    let ops = walk.op..walk.op + 1;
+                    self.pass.tally.judged(walk.from, ops, judged);
+                }
                 walk.carry_out(op);
                 if !self.scratch.carried.is_empty() {
                     forget_carried(&mut walk.state, &span(op), &self.scratch.carried);
@@ -339,12 +365,14 @@ impl<'a, S: Subject> Engine<'a, S> {
         let before = match here {
             Some(leaf) => {
                 self.counts.by_family += 1;
+                self.pass.tally.met(leaf, 1);
                 leaf
             }
             None => self.meet(walk, &mut base, None, nothing_done(op), at, &mut cut)?,
         };
         if here.is_none() && self.is_dead_weight(walk, before, &touched, false) {
             self.counts.by_family += tears.count();
+            self.pass.tally.met(before, tears.count());
             if self.audit.all() {
                 for tear in tears.all() {
                     self.check(&state, Some((op, tear)), at.world, before, walk.from)?;
@@ -392,6 +420,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             let skipped = u64::from(next - rung - 1);
             if skipped > 0 {
                 self.counts.by_family += skipped;
+                self.pass.tally.skipped(leaf, *ladder, skipped);
                 if self.audit.all() {
                     for rung in rung + 1..next {
                         let torn = Some((op, ladder.tear(rung)));
@@ -521,6 +550,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                 let hash = view.hash_of(interest, &self.known.records);
                 if let Some(leaf) = cut.met.get(&hash).copied() {
                     // It differs from a state met before in nothing that anyone looks at.
+                    self.pass.tally.met(leaf, 1);
                     if self.audit.due(1).is_some() {
                         self.check(base.state, torn, at.world, leaf, walk.from)?;
                     }
@@ -530,6 +560,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             }
         }
         let leaf = self.leaf_of(base, torn, at.root, at.world)?;
+        self.pass.tally.met(leaf, 1);
         if boots == self.counts.boots && torn.is_some() && self.audit.due(1).is_some() {
             self.check(base.state, torn, at.world, leaf, walk.from)?;
         }
@@ -605,6 +636,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         self.leaves.push(Leaf {
             demand: Rc::new(demand),
             findings: run.findings,
+            marks: run.marks,
             recording: Rc::new(recording),
         });
         Ok(leaf)
@@ -848,6 +880,20 @@ impl<'a, S: Subject> Engine<'a, S> {
     fn disagrees(&self, node: u32, what: &'static str) -> Stop {
         let (start, cuts) = self.path(node);
         Stop::Disagreement(Disagreement { what, start, cuts })
+    }
+
+    /// The start of a node that no cut leads to, and how many power-ons came before it.
+    fn power_on_of(&self, mut node: u32) -> (usize, u32) {
+        let mut boot = 0;
+        // Ends: a parent is always older than its child, and the start has edge Start.
+        while let Some(Node { parent, edge, .. }) = self.pass.nodes.get(node as usize) {
+            if let Edge::Start(index) = edge {
+                return (*index as usize, boot);
+            }
+            boot += 1;
+            node = *parent;
+        }
+        (0, boot)
     }
 
     /// The start and the cuts, first to last, that lead to `node`.

@@ -60,6 +60,7 @@ mod ranges;
 mod record;
 mod recording;
 mod run;
+mod tally;
 mod tears;
 #[cfg(test)]
 mod tests;
@@ -71,6 +72,7 @@ mod window;
 use std::fmt;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use sim_flash::{Density, Level, Profile, State, Tear};
 
 use crate::property::Finding;
@@ -81,6 +83,8 @@ pub use ranges::Ranges;
 pub use record::Record;
 pub(crate) use record::Records;
 pub(crate) use run::{Conditions, PowerOn, power_on};
+pub(crate) use tally::Families;
+pub use tally::{HealthyOp, Judged, Reached};
 pub use window::Window;
 pub(crate) use window::{change, verb};
 
@@ -132,7 +136,7 @@ impl Limits {
 }
 
 /// What an exploration did. Counts are of its last pass, but for `boots`, which are of all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Chip operations of the history without cuts.
     pub operations: u64,
@@ -222,6 +226,10 @@ pub struct Exploration {
     pub counts: Counts,
     /// Every state that violates a property, fewest cuts first.
     pub violations: Vec<Violation>,
+    /// Every mark met, in alphabetical order.
+    pub reached: Vec<Reached>,
+    /// How the tears of each operation of the history without cuts were judged.
+    pub healthy: Vec<HealthyOp>,
     /// No state is left unexplored, for any number of cuts.
     pub closure: bool,
     /// The budget ran out, so nothing may be concluded.

@@ -6,7 +6,7 @@ use sim_flash::{Cut, Op, Outcome, Profile, Row, State, Trace};
 
 use crate::chip::{Chip, Knows, Look};
 use crate::property::{Finding, Property};
-use crate::subject::{Dead, Entry, Journal, OperationClock, Rest, Subject};
+use crate::subject::{Dead, Entry, Journal, Mark, OperationClock, Rest, Subject};
 
 /// Everything that one power-on did.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct PowerOn<W> {
     pub(crate) calls: Vec<(u32, &'static str)>,
     /// Violations that the subject's judge saw.
     pub(crate) findings: Vec<Finding>,
+    /// What the subject says happens sometimes, and happened.
+    pub(crate) marks: Vec<Mark>,
     /// The journal, if one was kept.
     pub(crate) entries: Vec<Entry>,
     /// The world from operation `.0` on, in ascending order; the first is at 0.
@@ -107,6 +109,7 @@ pub(crate) fn power_on<S: Subject>(
         looks,
         calls: closed.calls,
         findings: closed.findings,
+        marks: closed.marks,
         entries: closed.entries,
         changes: closed.changes,
     }

@@ -53,7 +53,7 @@ impl Ladder {
         )
     }
 
-    fn count(&self) -> u64 {
+    pub(super) fn count(&self) -> u64 {
         u64::from(self.len.saturating_sub(1))
     }
 }

@@ -18,6 +18,7 @@ use ota_core::partition::TableError;
 use crate::partition_csv::Refused;
 
 pub use firmware::{Firmware, Kind, firmware};
+pub(crate) use table::place_of;
 pub use table::{TableFile, partition_table};
 
 /// A file that cannot be used.
@@ -30,6 +31,9 @@ pub struct InputError {
     /// What is wrong there.
     pub problem: Problem,
 }
+
+/// The largest flash that a dump is taken of, in bytes: what 24 bits of address reach.
+pub const MAX_FLASH: u32 = 16 << 20;
 
 /// Where in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +166,46 @@ pub enum Problem {
         /// The table's flash address.
         table: u32,
     },
+    /// A dump that ends before the partition table does.
+    #[error(
+        "the dump ends here, expected at least {needed:#x} bytes: it must reach past the partition table at {table:#x} (--table-offset)"
+    )]
+    DumpTooShort {
+        /// Its least length in bytes.
+        needed: u64,
+        /// The table's flash address.
+        table: u32,
+    },
+    /// A dump of more than a flash of [`MAX_FLASH`].
+    #[error("found {length} bytes, expected a flash dump of at most {MAX_FLASH} (16 MiB)")]
+    DumpTooLong {
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// A dump of a larger flash than the user says.
+    #[error("found {length} bytes, expected at most {size} (--flash-size)")]
+    LargerThanFlash {
+        /// Its length in bytes.
+        length: u64,
+        /// The flash's size in bytes.
+        size: u32,
+    },
+    /// A dump without a partition table.
+    #[error(
+        "expected a partition table, which begins with aa 50 (--table-offset), found {found}{elsewhere}"
+    )]
+    NoTable {
+        /// What is there instead.
+        found: String,
+        /// Where there is one instead, in words.
+        elsewhere: String,
+    },
+    /// A dump with a table that an application refuses.
+    #[error("an application finds no partition in this table: {0}")]
+    NoApplicationTable(TableError),
+    /// A dump that boots nothing.
+    #[error("expected a slot whose image boots, found none: {0}")]
+    NothingBoots(String),
     /// otadata with room for one entry.
     #[error("expected otadata of 0x2000 bytes, found {size:#x}")]
     OtadataTooSmall {

@@ -48,7 +48,7 @@ impl TableFile {
         let flash_size = options.flash_size.unwrap_or(u32::MAX);
         let partitions = match PartitionTable::for_bootloader(&found, flash_size) {
             Ok(table) => table.iter().collect::<Vec<_>>(),
-            Err(error) => return Err(InputError::new(file, place(&error), error)),
+            Err(error) => return Err(InputError::new(file, place_of(&error, 0), error)),
         };
         // A file may hold the whole sector, with a signature behind the table.
         let length = found.len().min(TABLE_LEN);
@@ -111,14 +111,16 @@ impl TableFile {
     }
 }
 
-fn place(error: &TableError) -> Place {
-    match error {
+/// The row that `error` is about, as a place in a file that holds the table from `from` on.
+pub(crate) fn place_of(error: &TableError, from: u32) -> Place {
+    let row = match error {
         TableError::OutsideFlash { row, .. }
         | TableError::SecondMd5 { row }
         | TableError::Md5Mismatch { row, .. }
         | TableError::Md5Missing { row }
-        | TableError::Magic { row, .. } => Place::Offset((row * ROW_LEN) as u64),
-        TableError::Empty => Place::Offset(0),
-        TableError::Unterminated { rows } => Place::Offset((rows * ROW_LEN) as u64),
-    }
+        | TableError::Magic { row, .. } => *row,
+        TableError::Empty => 0,
+        TableError::Unterminated { rows } => *rows,
+    };
+    Place::Offset(u64::from(from) + (row * ROW_LEN) as u64)
 }

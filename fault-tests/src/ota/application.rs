@@ -7,6 +7,7 @@ use ota_core::update::{ImageSize, Ota, OtaError};
 
 use super::device::{Device, SelfTest, Verifier, Writing};
 use super::firmware::ImageId;
+use super::marks;
 use super::world::{Promise, World};
 use crate::chip::{Chip, ChipError};
 use crate::subject::{Dead, Journal, Rest};
@@ -69,6 +70,7 @@ impl Application<'_, '_> {
         if self.settle(confirmed)?.is_some() {
             let me = self.me;
             self.journal.change(|world| *world = World::confirmed(me));
+            self.journal.sometimes(marks::CONFIRMED);
             self.journal
                 .note(format_args!("Ok: {} is confirmed", self.device.name(me)));
         }
@@ -149,7 +151,11 @@ impl Application<'_, '_> {
         }
         self.journal.call("end", "");
         let ended = self.ota.end(handle);
-        self.settle(ended)
+        let ended = self.settle(ended)?;
+        if ended.is_none() {
+            self.journal.sometimes(marks::REFUSED);
+        }
+        Ok(ended)
     }
 
     /// The result, or `None` after a noted error that the application survives, or death.

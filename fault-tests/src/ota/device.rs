@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, Reason, Start, boot};
 use ota_core::efuse::NoSecureVersion;
-use ota_core::flash::{Region, SECTOR};
+use ota_core::flash::Region;
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
@@ -13,6 +13,8 @@ use ota_core::update::AppConfig;
 
 use super::application::{Application, CHUNK, UpdateCore};
 use super::firmware::{Firmware, ImageId};
+use super::flash_map::FlashMap;
+use super::marks;
 use super::world::{World, judge_boot};
 use crate::chip::{Accepted, Chip, ChipError};
 use crate::explore::Record;
@@ -212,40 +214,11 @@ impl Subject for Device {
     }
 
     fn place(&self, addr: u32) -> Place {
-        let named = |name: String, kind| Place { name, kind };
-        let inside = |p: &&Partition| p.region().contains(addr, 1);
-        match self.partitions.iter().find(inside) {
-            Some(p) if Some(p.offset) == self.otadata() => named(
-                format!("otadata[{}]", (addr - p.offset) / SECTOR),
-                "otadata",
-            ),
-            Some(p) => match p.slot() {
-                Some(slot) => named(slot.to_string(), "slot"),
-                None => named(p.label.to_string(), "data"),
-            },
-            None if Region::new(self.boot.table_offset, SECTOR).contains(addr, 1) => {
-                named("partition table".into(), "table")
-            }
-            None => named("outside all partitions".into(), "outside"),
-        }
+        self.map().place(addr)
     }
 
     fn meaning(&self, addr: u32, bytes: &[u8]) -> Option<Meaning> {
-        let otadata = self.otadata()?;
-        let bytes: &[u8; 32] = bytes.first_chunk()?;
-        let entry = Entry::parse(bytes);
-        let kind = if entry.seq == u32::MAX {
-            "erased".into()
-        } else if entry.crc_matches() {
-            entry.state.to_string()
-        } else {
-            "damaged".into()
-        };
-        let here = addr == otadata || addr == otadata + SECTOR;
-        here.then(|| Meaning {
-            text: entry.to_string(),
-            kind,
-        })
+        self.map().meaning(addr, bytes)
     }
 }
 
@@ -256,13 +229,13 @@ impl Subject for Device {
 ///
 /// Not so for an application that asks for the last invalid partition: see
 /// [`learned_with_invalid`].
-pub(super) fn learned(bytes: &[u8]) -> u128 {
+pub(crate) fn learned(bytes: &[u8]) -> u128 {
     learned_of(bytes, |state| state == OtaState::PENDING_VERIFY)
 }
 
 /// As [`learned`], for an application that asks for the last invalid partition: it is told the slot
 /// of an INVALID or ABORTED entry, right CRC or not.
-pub(super) fn learned_with_invalid(bytes: &[u8]) -> u128 {
+pub(crate) fn learned_with_invalid(bytes: &[u8]) -> u128 {
     learned_of(bytes, |state| {
         matches!(
             state,
@@ -294,10 +267,11 @@ fn kind_of(error: &BootError<ChipError>) -> String {
 }
 
 impl Device {
-    fn otadata(&self) -> Option<u32> {
-        use ota_core::partition::{SubType, Type};
-        let otadata = |p: &&Partition| p.kind == Type::DATA && p.subtype == SubType::OTA;
-        self.partitions.iter().find(otadata).map(|p| p.offset)
+    fn map(&self) -> FlashMap<'_> {
+        FlashMap {
+            partitions: &self.partitions,
+            table_offset: self.boot.table_offset,
+        }
     }
 
     /// The name of a published image.
@@ -317,6 +291,7 @@ impl Device {
                 format!("it points at {slot}, whose image does not"),
             );
         }
+        marks::of_boot(journal, decision);
         judge_boot(journal, |image| self.name(image), decision.slot, image);
     }
 
@@ -332,7 +307,7 @@ impl Device {
 }
 
 /// The slot that otadata pointed at although its image does not verify.
-fn unverified_pointer(decision: &Decision) -> Option<Slot> {
+pub(crate) fn unverified_pointer(decision: &Decision) -> Option<Slot> {
     let Reason::ActiveEntry { .. } = decision.reason else {
         return None;
     };

@@ -16,11 +16,11 @@ const APP_DESC: u32 = 256;
 const NO_DATA: u8 = 0xEF;
 
 /// The header, as verification reads it.
-pub(super) const HEADER: chip::Header = chip::Header { len: LEN, says };
+pub(crate) const HEADER: chip::Header = chip::Header { len: LEN, says };
 
 /// The header of the image at `slot`, of which is learned what it says, and the bytes only if
 /// nothing protects the rest.
-pub(super) fn record(slot: u32) -> Record {
+pub(crate) fn record(slot: u32) -> Record {
     Record {
         range: slot..slot + LEN,
         learned: |bytes| match says(bytes) {

@@ -8,13 +8,18 @@
 mod application;
 mod device;
 mod firmware;
-mod image_header;
+mod flash_map;
+pub(crate) mod image_header;
+pub mod marks;
 mod scenario;
 mod setup;
 mod world;
 
+pub(crate) use device::learned_with_invalid;
+pub(crate) use device::unverified_pointer;
 pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
 pub use firmware::{Firmware, ImageId};
+pub(crate) use flash_map::FlashMap;
 pub use scenario::{SCENARIOS, Scenario, find};
 pub use setup::{Inputs, NotApplicable, Setup};
 pub use world::{Promise, World};

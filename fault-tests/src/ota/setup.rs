@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ota_core::boot::BootConfig;
-use ota_core::flash::SECTOR;
 use ota_core::image::{Header, Target, header};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{
@@ -16,11 +15,12 @@ use sim_flash::Profile;
 
 use super::device::{Device, SelfTest, learned, learned_with_invalid, stock_bootloader};
 use super::firmware::{Firmware, ImageId};
+use super::flash_map::FlashMap;
 use super::image_header;
 use super::scenario::{Begin, Scenario, Table};
 use super::world::World;
 use crate::chip::Accepted;
-use crate::explore::{Record, Start};
+use crate::explore::Start;
 use crate::input::{self, InputError, Place, Problem, TableFile};
 use crate::partition_csv::Options;
 
@@ -193,6 +193,10 @@ impl Scenario {
             }
         }
         let chip = chip_of(&running.bytes).unwrap_or(&ota_core::chip::ESP32C3);
+        let map = FlashMap {
+            partitions: &layout.partitions,
+            table_offset: layout.table_offset,
+        };
         let device = Device {
             damaged: self.damaged.map(ImageId),
             self_test: self.self_test,
@@ -210,16 +214,11 @@ impl Scenario {
                 contents: published.iter().map(Firmware::image).collect(),
                 header: Some(image_header::HEADER),
             },
-            labels: [otadata, otadata + SECTOR]
-                .map(|entry| entry + LABEL.start..entry + LABEL.end)
-                .to_vec(),
-            records: records(
-                layout,
-                match self.self_test {
-                    SelfTest::Passes => learned,
-                    SelfTest::Hangs => learned_with_invalid,
-                },
-            ),
+            labels: map.labels(),
+            records: map.records(match self.self_test {
+                SelfTest::Passes => learned,
+                SelfTest::Hangs => learned_with_invalid,
+            }),
             published,
         };
         Setup {
@@ -229,21 +228,6 @@ impl Scenario {
         }
     }
 }
-
-/// The records of otadata, of whose entries so much is `learned`, and the headers of the slots.
-fn records(layout: &Layout, learned: fn(&[u8]) -> u128) -> Vec<Record> {
-    let entry = |sector: u32| Record {
-        range: layout.otadata + sector * SECTOR..layout.otadata + sector * SECTOR + 32,
-        learned,
-    };
-    let slots = layout.factory.iter().chain(&layout.slots);
-    let headers = slots.map(|slot| image_header::record(slot.offset));
-    [entry(0), entry(1)].into_iter().chain(headers).collect()
-}
-
-/// Where the label stands in an otadata entry: ESP-IDF never interprets it, and keeps it when it
-/// rewrites the entry.
-const LABEL: std::ops::Range<u32> = 4..24;
 
 /// What the scenarios need to know of a table.
 struct Layout {

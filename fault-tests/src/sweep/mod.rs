@@ -1,19 +1,33 @@
 //! The sweep: every scenario explored, every violation shrunk, one verdict each.
 
+pub mod coverage;
+mod exhibit;
+mod gap;
+mod json;
 pub mod known;
+mod print;
+mod profiles;
 mod report;
+mod shard;
+mod unit;
+mod unit_line;
 mod windows;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rayon::prelude::*;
 use sim_flash::{Level, Profile};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::explore::{Counts, Exploration, Limits, explore};
+use crate::explore::Counts;
 use crate::ota::{Inputs, Scenario, Setup};
 
-pub use report::{ScenarioReport, Skipped, SweepReport, Verdict, WindowReport};
+pub(crate) use exhibit::Exhibit;
+pub use gap::{Difference, Gap};
+pub(crate) use print::thousands;
+pub use profiles::{NoProfile, profile, usable};
+pub use report::{MarkReport, ScenarioReport, Skipped, SweepReport, Verdict, WindowReport};
+pub use shard::{Shard, lines, merge};
 
 /// The name of the commit policy under test.
 pub const POLICY: &str = "stock";
@@ -71,6 +85,24 @@ pub type Progress<'a> = &'a (dyn Fn(&'static str, &Counts) + Sync);
 
 /// Sweeps every scenario. The report does not depend on `jobs`, but for its times.
 pub fn run(options: &SweepOptions, progress: Progress<'_>) -> SweepReport {
+    run_units(options, None, progress).into_report(options.cuts)
+}
+
+/// What the units of a sweep, or of one shard of it, found.
+#[derive(Clone, Debug)]
+pub struct Units {
+    /// The units that were swept, in order: the number of each in the whole sweep, and its report.
+    pub reports: Vec<(usize, ScenarioReport)>,
+    /// Units of the whole sweep.
+    pub total: usize,
+    /// Whether the whole sweep is full, and so owes every mark.
+    pub full: bool,
+    /// Scenarios left out.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Sweeps every unit that is the shard's, or every unit.
+pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progress<'_>) -> Units {
     let mut skipped = Vec::new();
     let mut setups = Vec::new();
     for &scenario in &options.scenarios {
@@ -79,100 +111,79 @@ pub fn run(options: &SweepOptions, progress: Progress<'_>) -> SweepReport {
             Some(inputs) => match scenario.with_inputs(&options.profile, inputs) {
                 Ok(setup) => setups.push((scenario, setup)),
                 Err(why) => skipped.push(Skipped {
-                    scenario: scenario.name,
-                    why: why.0,
+                    scenario: scenario.name.to_owned(),
+                    why: why.0.to_owned(),
                 }),
             },
         }
     }
-    let sweep = || {
-        setups
-            .par_iter()
-            .map(|(scenario, setup)| sweep_one(options, scenario, setup, progress))
-            .collect::<Vec<_>>()
-    };
-    let scenarios = match rayon::ThreadPoolBuilder::new()
+    let units = setups
+        .iter()
+        .flat_map(|(scenario, setup)| unit::split(scenario, setup));
+    let units: Vec<_> = units.enumerate().collect();
+    let total = units.len();
+    let mine = |(unit, _): &(usize, _)| shard.is_none_or(|shard| shard.takes(*unit));
+    let units: Vec<_> = units.into_iter().filter(mine).collect();
+    let sweep = |(number, unit): &(usize, unit::Unit<'_>)| (*number, unit.sweep(options, progress));
+    let reports = match rayon::ThreadPoolBuilder::new()
         .num_threads(options.jobs)
         .build()
     {
-        Ok(pool) => pool.install(sweep),
-        // No threads to be had: the scenarios run one after the other on this one.
-        Err(_) => setups
-            .iter()
-            .map(|(scenario, setup)| sweep_one(options, scenario, setup, progress))
-            .collect(),
+        Ok(pool) => pool.install(|| units.par_iter().map(sweep).collect()),
+        // No threads to be had: the units run one after the other on this one.
+        Err(_) => units.iter().map(sweep).collect(),
     };
-    SweepReport {
-        scenarios,
+    Units {
+        reports,
+        total,
+        full: is_full(options),
         skipped,
-        cuts: options.cuts,
+    }
+}
+
+/// Whether it takes every scenario on its bundled files, and cuts as the default does or worse. Any
+/// other sweep may well miss something that must happen sometimes.
+fn is_full(options: &SweepOptions) -> bool {
+    let all = crate::ota::SCENARIOS.iter().map(|scenario| scenario.name);
+    let swept = options.scenarios.iter().map(|scenario| scenario.name);
+    options.inputs.is_none() && options.level >= Level::L2 && options.cuts > 0 && all.eq(swept)
+}
+
+impl Units {
+    /// The report of the sweep that they are all the units of, with up to `cuts` cuts in a row.
+    pub fn into_report(mut self, cuts: u32) -> SweepReport {
+        self.reports.sort_by_key(|(unit, _)| *unit);
+        let whole = self.reports.len() == self.total;
+        let scenarios = unit::together(self.reports.into_iter().map(|(_, report)| report));
+        let met = |mark: &&str| {
+            let mut marks = scenarios.iter().flat_map(|scenario| &scenario.marks);
+            marks.any(|met| met.mark == **mark && met.states > 0)
+        };
+        let marks = crate::ota::marks::MARKS.into_iter();
+        let owed = marks.filter(|_| self.full && whole);
+        SweepReport {
+            unmet: owed.filter(|mark| !met(mark)).collect(),
+            scenarios,
+            skipped: self.skipped,
+            cuts,
+        }
     }
 }
 
 /// Sweeps one device: the scenario says what it is called, the setup what it is.
+///
+/// # Panics
+/// If the setup has no start.
 pub fn sweep_one(
     options: &SweepOptions,
     scenario: &Scenario,
     setup: &Setup,
     progress: Progress<'_>,
 ) -> ScenarioReport {
-    let started = Instant::now();
-    let (boots, deadline) = match options.budget {
-        Budget::Boots(boots) => (boots, None),
-        Budget::Time(time) => (u64::MAX, Some(started + time)),
-    };
-    let limits = Limits {
-        level: options.level,
-        cuts: options.cuts,
-        boots,
-        deadline,
-        audit_one_in: options.audit_one_in,
-        seed: options.seed,
-        ..Limits::default()
-    };
-    let name = scenario.name;
-    let exploration = explore(
-        &setup.device,
-        &setup.profile,
-        &setup.starts,
-        &limits,
-        &|counts| {
-            progress(name, counts);
-        },
-    );
-    let mut exploration = exploration;
-    let windows = match windows::of(scenario, setup, options, &exploration) {
-        Ok(windows) => windows,
-        Err(contradiction) => {
-            exploration.disagreement.get_or_insert(contradiction);
-            Vec::new()
-        }
-    };
-    ScenarioReport {
-        scenario: name,
-        about: scenario.about,
-        profile: setup.profile.name().to_owned(),
-        level: options.level,
-        policy: POLICY,
-        verdict: verdict(&exploration, &windows),
-        counts: exploration.counts,
-        closure: exploration.closure,
-        seconds: started.elapsed().as_secs_f64(),
-        disagreement: exploration.disagreement,
-        windows,
-    }
-}
-
-fn verdict(exploration: &Exploration, windows: &[WindowReport]) -> Verdict {
-    if windows.iter().any(|window| window.known.is_none()) {
-        Verdict::Violated
-    } else if exploration.disagreement.is_some() {
-        Verdict::Nondeterministic
-    } else if exploration.exhausted {
-        Verdict::Inconclusive
-    } else {
-        Verdict::Pass
-    }
+    let units = unit::split(scenario, setup);
+    let reports = units.iter().map(|unit| unit.sweep(options, progress));
+    let mut together = unit::together(reports);
+    together.pop().expect("a setup has a start")
 }
 
 /// A hash of the user's own files, for case ids.

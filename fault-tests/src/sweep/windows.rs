@@ -4,12 +4,13 @@
 //! crash states violate the property there, and however many cuts came before,
 //! it is reported once, by the simplest case that shows it.
 
+use super::exhibit::Exhibit;
+use super::known;
 use super::report::WindowReport;
-use super::{POLICY, SweepOptions, inputs_hash, known};
-use crate::case::{CaseId, Timeline, shrink, windows};
+use crate::case::{Timeline, shrink, windows};
 use crate::explore::{Disagreement, Exploration, Violation, Window};
-use crate::ota::{Scenario, Setup};
 use crate::property::Property;
+use crate::subject::Subject;
 
 /// Crash states that violate one property in one window, fewest cuts first.
 struct Group<'e> {
@@ -22,10 +23,8 @@ struct Group<'e> {
 const TRIES: usize = 16;
 
 /// The windows; or the violation that could not be shown live, which then contradicts the explorer.
-pub(super) fn of(
-    scenario: &Scenario,
-    setup: &Setup,
-    options: &SweepOptions,
+pub(super) fn of<S: Subject>(
+    exhibit: &Exhibit<'_, S>,
     exploration: &Exploration,
 ) -> Result<Vec<WindowReport>, Disagreement> {
     let mut groups: Vec<Group<'_>> = Vec::new();
@@ -46,7 +45,7 @@ pub(super) fn of(
     let mut reports: Vec<WindowReport> = Vec::new();
     for group in groups {
         let tried = group.violations.iter().take(TRIES);
-        let Some(report) = { tried }.find_map(|v| report(scenario, setup, options, v)) else {
+        let Some(report) = { tried }.find_map(|v| report(exhibit, v)) else {
             let first = group.violations[0];
             return Err(Disagreement {
                 what: "a violation that was derived does not show when the cuts are made",
@@ -67,38 +66,22 @@ pub(super) fn of(
     Ok(reports)
 }
 
-fn report(
-    scenario: &Scenario,
-    setup: &Setup,
-    options: &SweepOptions,
-    violation: &Violation,
-) -> Option<WindowReport> {
-    let start = &setup.starts[violation.start];
+fn report<S: Subject>(exhibit: &Exhibit<'_, S>, violation: &Violation) -> Option<WindowReport> {
     let (cuts, proof) = shrink(
-        &setup.device,
-        &setup.profile,
-        start,
+        exhibit.subject,
+        exhibit.profile,
+        &exhibit.starts[violation.start],
         &violation.cuts,
         &violation.finding,
-        options.level,
+        exhibit.level,
     )?;
-    let window = windows(&setup.device, &proof).pop();
-    let case = CaseId {
-        scenario: scenario.name.to_owned(),
-        start: start.name.clone(),
-        inputs: options.inputs.as_ref().map(inputs_hash),
-        profile: setup.profile.name().to_owned(),
-        level: options.level,
-        policy: POLICY.to_owned(),
-        cuts,
-        trace: proof.trace,
-    };
+    let window = windows(exhibit.subject, &proof).pop();
     Some(WindowReport {
         known: known::find(violation.finding.property, window.as_ref()),
-        timeline: Timeline::new(&setup.device, &proof).to_string(),
+        timeline: Timeline::new(exhibit.subject, &proof).to_string(),
         finding: violation.finding.clone(),
         window,
-        case,
+        case: exhibit.case(violation.start, cuts, proof.trace),
         states: 1,
     })
 }

@@ -1,0 +1,66 @@
+//! `brownout sweep --dump`, and replaying its cases.
+
+use std::path::Path;
+
+use sim_flash::Profile;
+
+use super::args::{FirmwareArgs, SweepArgs};
+use super::sweep::{Bars, Json, keep};
+use super::{Usage, inspect};
+use crate::dump::{self, Call, DumpOptions, DumpSetup};
+use crate::input;
+use crate::sweep::SweepOptions;
+
+/// Sweeps the dump in the file `path`.
+pub(super) fn run(path: &Path, args: &SweepArgs, options: &SweepOptions) -> Result<u8, Usage> {
+    let call = args.call.unwrap_or(Call::Boot);
+    if args.slot.is_some() && call != Call::Select {
+        return Err(Usage::new(format_args!(
+            "--slot: expected --do select, found --do {call}"
+        )));
+    }
+    if args.firmware.update.is_some() && call != Call::Update {
+        return Err(Usage::new(format_args!(
+            "--update: expected --do update, found --do {call}"
+        )));
+    }
+    let slot = args.slot.clone();
+    let setup = setup(path, &args.firmware, call, slot, &options.profile)?;
+    let json = Json::prepare(args.json.as_deref())?;
+    let bars = Bars::new([call.scenario()]);
+    let report = dump::sweep(path, &setup, options, &|counts| {
+        bars.show(call.scenario(), counts.crash_states, counts.passes);
+    });
+    bars.finish();
+    json.write(&report, &report.json())?;
+    if args.coverage && !json.is_stdout() {
+        print!("\n{}", report.sweep.coverage());
+    }
+    if let Some(folder) = &args.keep {
+        keep(&report.sweep, folder)?;
+    }
+    Ok(report.sweep.verdict().exit_code())
+}
+
+/// Reads the dump in the file `path`.
+pub(super) fn setup(
+    path: &Path,
+    args: &FirmwareArgs,
+    call: Call,
+    slot: Option<String>,
+    profile: &Profile,
+) -> Result<DumpSetup, Usage> {
+    let chip = args.dump.chip.as_deref().map(inspect::chip).transpose()?;
+    let update = args.update.as_deref().map(input::firmware).transpose();
+    let options = DumpOptions {
+        call,
+        slot,
+        update: update.map_err(Usage::new)?,
+        table_offset: args.csv.table_offset,
+        chip,
+        flash_size: args.dump.flash_size.map(|mib| mib << 20),
+        rollback: !args.dump.no_rollback,
+        profile: profile.clone(),
+    };
+    DumpSetup::read(path, &options).map_err(Usage::new)
+}

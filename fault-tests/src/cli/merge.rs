@@ -1,0 +1,26 @@
+//! `brownout merge`.
+
+use super::Usage;
+use super::args::MergeArgs;
+use super::sweep::Json;
+use crate::sweep::{self, Verdict};
+
+pub(super) fn run(args: &MergeArgs) -> Result<u8, Usage> {
+    let json = Json::prepare(args.json.as_deref())?;
+    let report = match sweep::merge(&args.files) {
+        Ok(report) => report,
+        Err(gaps) => {
+            for gap in gaps {
+                eprintln!("brownout: {gap}");
+            }
+            let verdict = Verdict::Inconclusive;
+            eprintln!("{verdict}: the shards do not make one sweep");
+            return Ok(verdict.exit_code());
+        }
+    };
+    json.write(&report, &report.json())?;
+    if args.coverage && !json.is_stdout() {
+        print!("\n{}", report.coverage());
+    }
+    Ok(report.verdict().exit_code())
+}

@@ -1,0 +1,201 @@
+//! What an exploration met besides violations: marks, and how each healthy operation was judged.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use sim_flash::{Op, OpKind, Tear};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::tears::{Ladder, LadderKind, Tears};
+use super::trie::LeafId;
+use super::{CutAt, Limits};
+use crate::subject::Mark;
+
+/// A mark that some power-on made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Its name.
+    pub mark: Mark,
+    /// Crash states that are followed by a power-on with this mark.
+    pub states: u64,
+    /// Index of the start of the example.
+    pub start: usize,
+    /// The cuts of the example: as few as possible, but one if one leads to it.
+    pub cuts: Vec<CutAt>,
+}
+
+/// How all tears of one operation were judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// One by one, but for cuts at byte positions between which no future looks: so many cuts that
+    /// begin at the first byte, so many that begin at the last.
+    Singly {
+        /// Of P1 or E1.
+        ascending: u64,
+        /// Of P2 or E2.
+        descending: u64,
+    },
+    /// By one test for all: no future reads what the operation touches.
+    ByFamily,
+}
+
+/// One operation of the history without cuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthyOp {
+    /// Index of the start.
+    pub start: usize,
+    /// Power-ons since the start, the first being 0.
+    pub boot: u32,
+    /// Its number in that power-on.
+    pub op: u32,
+    /// How its tears were judged.
+    pub judged: Judged,
+}
+
+/// The tally of one pass.
+#[derive(Default)]
+pub(super) struct Tally {
+    /// Crash states by the power-on that follows them.
+    met: Vec<u64>,
+    /// For each mark a node that shows it, and the number of cuts that lead there.
+    examples: BTreeMap<Mark, (u32, u32)>,
+    healthy: Vec<(u32, u32, Judged)>,
+    /// Byte positions of the operation at hand that were judged as a family.
+    ascending: u64,
+    descending: u64,
+}
+
+impl Tally {
+    /// Counts crash states that `leaf` follows.
+    pub(super) fn met(&mut self, leaf: LeafId, states: u64) {
+        let leaf = leaf.0 as usize;
+        if self.met.len() <= leaf {
+            self.met.resize(leaf + 1, 0);
+        }
+        self.met[leaf] += states;
+    }
+
+    /// Notes that the power-on of `node` makes `marks`. Nodes come with ascending cuts.
+    pub(super) fn entered(&mut self, marks: &[Mark], node: u32, cuts: u32) {
+        for mark in marks {
+            match self.examples.get_mut(mark) {
+                Some((_, known)) if *known > 0 || cuts == 0 => {}
+                Some(example) => *example = (node, cuts),
+                None => {
+                    self.examples.insert(mark.clone(), (node, cuts));
+                }
+            }
+        }
+    }
+
+    /// Notes that rungs of a ladder were judged as a family, and that `leaf` follows them.
+    pub(super) fn skipped(&mut self, leaf: LeafId, ladder: Ladder, rungs: u64) {
+        self.met(leaf, rungs);
+        if ladder.ascends() {
+            self.ascending += rungs;
+        } else {
+            self.descending += rungs;
+        }
+    }
+
+    /// How an operation was judged that was met by itself; `family` if all its tears were one.
+    pub(super) fn by_itself(&mut self, family: bool) -> Judged {
+        let ascending = std::mem::take(&mut self.ascending);
+        let descending = std::mem::take(&mut self.descending);
+        if family {
+            return Judged::ByFamily;
+        }
+        Judged::Singly {
+            ascending,
+            descending,
+        }
+    }
+
+    /// Notes how these operations of the power-on of `node` were judged.
+    pub(super) fn judged(&mut self, node: u32, ops: Range<usize>, judged: Judged) {
+        let op = |op| u32::try_from(op).unwrap_or(u32::MAX);
+        self.healthy
+            .extend(ops.map(|index| (node, op(index), judged)));
+    }
+
+    /// Every mark met, given the marks of each power-on and the way to a node.
+    pub(super) fn reached<'l>(
+        &self,
+        leaves: impl Iterator<Item = (usize, &'l [Mark])>,
+        path: impl Fn(u32) -> (usize, Vec<CutAt>),
+    ) -> Vec<Reached> {
+        let mut states: BTreeMap<&Mark, u64> = BTreeMap::new();
+        for (leaf, marks) in leaves {
+            for mark in marks {
+                *states.entry(mark).or_default() += self.met.get(leaf).copied().unwrap_or(0);
+            }
+        }
+        let reached = |(mark, (node, _)): (&Mark, &(u32, u32))| {
+            let (start, cuts) = path(*node);
+            Reached {
+                mark: mark.clone(),
+                states: states.get(mark).copied().unwrap_or(0),
+                start,
+                cuts,
+            }
+        };
+        self.examples.iter().map(reached).collect()
+    }
+
+    pub(super) fn healthy(&self, power_on: impl Fn(u32) -> (usize, u32)) -> Vec<HealthyOp> {
+        let healthy = |&(node, op, judged): &(u32, u32, Judged)| {
+            let (start, boot) = power_on(node);
+            HealthyOp {
+                start,
+                boot,
+                op,
+                judged,
+            }
+        };
+        self.healthy.iter().map(healthy).collect()
+    }
+}
+
+/// The number of tears of each family that a first cut tries, remembered by operation.
+pub(crate) struct Families {
+    tears: Tears,
+    known: HashMap<(OpKind, u32, u64), BTreeMap<String, u64>>,
+}
+
+impl Families {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            tears: Tears::new(limits),
+            known: HashMap::new(),
+        }
+    }
+
+    /// Tears by family (`P1`, `E4`); the untouched state is not among them.
+    pub(crate) fn of(&mut self, op: &Op) -> &BTreeMap<String, u64> {
+        let key = (op.kind(), op.len(), xxh3_64(op.data()));
+        let tears = &mut self.tears;
+        self.known.entry(key).or_insert_with(|| {
+            let mut families = BTreeMap::new();
+            let set = tears.of(op, 0);
+            for tear in &set.singles {
+                *families.entry(family(*tear)).or_default() += 1;
+            }
+            for ladder in &set.ladders {
+                let family = match ladder.kind {
+                    LadderKind::ZeroedPrefix => "E1",
+                    LadderKind::ZeroedSuffix => "E2",
+                    LadderKind::ProgrammedPrefix => "P1",
+                    LadderKind::ProgrammedSuffix => "P2",
+                };
+                *families.entry(family.to_owned()).or_default() += ladder.count();
+            }
+            families
+        })
+    }
+}
+
+/// `P1`: a tear's id up to the first dot.
+fn family(tear: Tear) -> String {
+    let id = tear.to_string();
+    id.split('.').next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,91 @@
+//! What lies where on a device's flash, for timelines and for telling windows apart.
+
+use std::ops::Range;
+
+use ota_core::flash::{Region, SECTOR};
+use ota_core::otadata::Entry;
+use ota_core::partition::{Partition, SubType, Type};
+
+use super::image_header;
+use crate::explore::Record;
+use crate::subject::{Meaning, Place};
+
+/// Where the label stands in an otadata entry.
+const LABEL: Range<u32> = 4..24;
+
+/// The partitions, and the table that lists them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FlashMap<'p> {
+    pub(crate) partitions: &'p [Partition],
+    /// Flash address of the partition table.
+    pub(crate) table_offset: u32,
+}
+
+impl FlashMap<'_> {
+    /// Flash address of otadata.
+    fn otadata(&self) -> Option<u32> {
+        let otadata = |p: &&Partition| p.kind == Type::DATA && p.subtype == SubType::OTA;
+        self.partitions.iter().find(otadata).map(|p| p.offset)
+    }
+
+    /// The entries of otadata, of each of which so much is `learned`, and the headers of the slots.
+    pub(crate) fn records(&self, learned: fn(&[u8]) -> u128) -> Vec<Record> {
+        let entry = |entry: u32| Record {
+            range: entry..entry + 32,
+            learned,
+        };
+        let otadata = self.otadata().into_iter();
+        let entries = otadata.flat_map(|at| [at, at + SECTOR]).map(entry);
+        let slots = self.partitions.iter().filter(|p| p.slot().is_some());
+        entries
+            .chain(slots.map(|slot| image_header::record(slot.offset)))
+            .collect()
+    }
+
+    /// The labels of these entries, which are carried.
+    pub(crate) fn labels(&self) -> Vec<Range<u32>> {
+        let otadata = self.otadata().into_iter();
+        let label = |entry: u32| entry + LABEL.start..entry + LABEL.end;
+        otadata
+            .flat_map(|at| [at, at + SECTOR])
+            .map(label)
+            .collect()
+    }
+
+    pub(crate) fn place(&self, addr: u32) -> Place {
+        let named = |name: String, kind| Place { name, kind };
+        let inside = |p: &&Partition| p.region().contains(addr, 1);
+        match self.partitions.iter().find(inside) {
+            Some(p) if Some(p.offset) == self.otadata() => named(
+                format!("otadata[{}]", (addr - p.offset) / SECTOR),
+                "otadata",
+            ),
+            Some(p) => match p.slot() {
+                Some(slot) => named(slot.to_string(), "slot"),
+                None => named(p.label.to_string(), "data"),
+            },
+            None if Region::new(self.table_offset, SECTOR).contains(addr, 1) => {
+                named("partition table".into(), "table")
+            }
+            None => named("outside all partitions".into(), "outside"),
+        }
+    }
+
+    pub(crate) fn meaning(&self, addr: u32, bytes: &[u8]) -> Option<Meaning> {
+        let otadata = self.otadata()?;
+        let bytes: &[u8; 32] = bytes.first_chunk()?;
+        let entry = Entry::parse(bytes);
+        let kind = if entry.seq == u32::MAX {
+            "erased".into()
+        } else if entry.crc_matches() {
+            entry.state.to_string()
+        } else {
+            "damaged".into()
+        };
+        let here = addr == otadata || addr == otadata + SECTOR;
+        here.then(|| Meaning {
+            text: entry.to_string(),
+            kind,
+        })
+    }
+}

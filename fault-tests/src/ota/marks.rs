@@ -1,0 +1,58 @@
+//! What the scenarios must meet sometimes: a full sweep that never does has gone blind.
+
+use ota_core::boot::{ChangeKind, Decision, Reason};
+use ota_core::otadata::{ENTRY_LEN, Entry};
+
+use super::world::{Promise, World};
+use crate::subject::Journal;
+
+/// The bootloader aborted an image that never confirmed itself.
+pub const ROLLED_BACK: &str = "rolled back";
+/// The slot that otadata or the default chose did not verify, and another one ran.
+pub const FELL_BACK: &str = "fell back to another slot";
+/// An otadata entry was damaged, and the boot went on without it.
+pub const DAMAGED_ENTRY: &str = "damaged entry skipped";
+/// While an update was under way, the only entry left decided.
+pub const SOLE_COPY: &str = "sole copy recovered";
+/// A new image confirmed itself.
+pub const CONFIRMED: &str = "confirmed";
+/// A download was refused.
+pub const REFUSED: &str = "update refused";
+
+/// Every mark that a full sweep must meet.
+pub const MARKS: [&str; 6] = [
+    ROLLED_BACK,
+    FELL_BACK,
+    DAMAGED_ENTRY,
+    SOLE_COPY,
+    CONFIRMED,
+    REFUSED,
+];
+
+/// Marks what this boot shows.
+pub(super) fn of_boot(journal: &mut Journal<World>, decision: &Decision) {
+    let aborted = |kind: ChangeKind| kind == ChangeKind::Aborted;
+    if decision.changed.iter().any(|change| aborted(change.kind)) {
+        journal.sometimes(ROLLED_BACK);
+    }
+    if !decision.tried.is_empty() {
+        journal.sometimes(FELL_BACK);
+    }
+    let Some(entries) = &decision.entries else {
+        return;
+    };
+    let erased = |entry: &Entry| entry.emit() == [0xFF; ENTRY_LEN];
+    let damaged = |entry: &Entry| !erased(entry) && !entry.crc_matches();
+    if entries.iter().any(damaged) {
+        journal.sometimes(DAMAGED_ENTRY);
+    }
+    let updating = journal.world().promise != Promise::None;
+    if let Reason::ActiveEntry { entry, .. } = decision.reason
+        && updating
+        && entries
+            .get(1 - entry.min(1))
+            .is_some_and(Entry::is_blankish)
+    {
+        journal.sometimes(SOLE_COPY);
+    }
+}

@@ -1,0 +1,128 @@
+//! What is swept: a device, where its life begins, and what its cases are called.
+
+use std::time::Instant;
+
+use sim_flash::{Level, Profile};
+
+use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
+use super::{Budget, POLICY, SweepOptions, coverage, windows};
+use crate::case::{CaseId, Replay, replay};
+use crate::explore::{Counts, CutAt, Exploration, Limits, Start, explore};
+use crate::subject::Subject;
+
+/// A device at a point of its life, named for case ids.
+pub(crate) struct Exhibit<'a, S: Subject> {
+    /// The scenario's name.
+    pub(crate) name: &'static str,
+    /// What it shows.
+    pub(crate) about: &'static str,
+    /// A hash of the user's own files, if it is about such.
+    pub(crate) inputs: Option<u32>,
+    pub(crate) subject: &'a S,
+    pub(crate) profile: &'a Profile,
+    pub(crate) starts: &'a [Start<S::World>],
+    /// How badly cuts behave.
+    pub(crate) level: Level,
+}
+
+impl<S: Subject> Exhibit<'_, S> {
+    /// Explores it within the options' limits.
+    pub(crate) fn explore(
+        &self,
+        options: &SweepOptions,
+        progress: &dyn Fn(&Counts),
+    ) -> Exploration {
+        let (boots, deadline) = match options.budget {
+            Budget::Boots(boots) => (boots, None),
+            Budget::Time(time) => (u64::MAX, Some(Instant::now() + time)),
+        };
+        let limits = Limits {
+            boots,
+            deadline,
+            ..self.limits(options)
+        };
+        explore(self.subject, self.profile, self.starts, &limits, progress)
+    }
+
+    fn limits(&self, options: &SweepOptions) -> Limits {
+        Limits {
+            level: self.level,
+            cuts: options.cuts,
+            audit_one_in: options.audit_one_in,
+            seed: options.seed,
+            ..Limits::default()
+        }
+    }
+
+    /// What `exploration` found, each window shrunk. `started` is when that began.
+    pub(crate) fn report(
+        &self,
+        options: &SweepOptions,
+        exploration: &mut Exploration,
+        started: Instant,
+    ) -> ScenarioReport {
+        let windows = match windows::of(self, exploration) {
+            Ok(windows) => windows,
+            Err(contradiction) => {
+                exploration.disagreement.get_or_insert(contradiction);
+                Vec::new()
+            }
+        };
+        ScenarioReport {
+            scenario: self.name,
+            about: self.about,
+            profile: self.profile.name().to_owned(),
+            level: self.level,
+            policy: POLICY,
+            verdict: verdict(exploration, &windows),
+            counts: exploration.counts,
+            closure: exploration.closure,
+            seconds: started.elapsed().as_secs_f64(),
+            disagreement: exploration.disagreement.as_ref().map(|disagreement| {
+                let cuts: Vec<_> = disagreement.cuts.iter().map(ToString::to_string).collect();
+                format!("{}, after the cuts {}", disagreement.what, cuts.join("/"))
+            }),
+            windows,
+            marks: exploration
+                .reached
+                .iter()
+                .map(|reached| MarkReport {
+                    mark: reached.mark.to_string(),
+                    states: reached.states,
+                })
+                .collect(),
+            coverage: coverage::of(self, exploration, &self.limits(options)),
+        }
+    }
+
+    /// The replay of these cuts from the start of this index; `None` if they cannot be made.
+    pub(crate) fn replay(&self, start: usize, cuts: &[CutAt]) -> Option<Replay> {
+        replay(self.subject, self.profile, &self.starts[start], cuts, true).ok()
+    }
+
+    /// The id of a case whose operations hash to `trace`.
+    pub(crate) fn case(&self, start: usize, cuts: Vec<CutAt>, trace: u32) -> CaseId {
+        CaseId {
+            scenario: self.name.to_owned(),
+            start: self.starts[start].name.clone(),
+            inputs: self.inputs,
+            profile: self.profile.name().to_owned(),
+            level: self.level,
+            policy: POLICY.to_owned(),
+            cuts,
+            trace,
+        }
+    }
+}
+
+fn verdict(exploration: &Exploration, windows: &[WindowReport]) -> Verdict {
+    if windows.iter().any(|window| window.known.is_none()) {
+        Verdict::Violated
+    } else if exploration.disagreement.is_some() {
+        Verdict::Nondeterministic
+    } else if exploration.exhausted {
+        Verdict::Inconclusive
+    } else {
+        Verdict::Pass
+    }
+}

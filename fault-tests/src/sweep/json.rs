@@ -1,0 +1,93 @@
+//! What a sweep found, as JSON for machines: one object for each scenario, one on a line.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::coverage::Row;
+use super::report::{ScenarioReport, SweepReport};
+
+impl SweepReport {
+    /// One JSON object for each scenario, one on a line.
+    pub fn json(&self) -> String {
+        let mut lines = String::new();
+        for scenario in &self.scenarios {
+            let line = JsonLine::from(scenario);
+            lines.push_str(&serde_json::to_string(&line).unwrap_or_default());
+            lines.push('\n');
+        }
+        lines
+    }
+}
+
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    scenario: &'a str,
+    profile: &'a str,
+    level: String,
+    policy: &'a str,
+    verdict: String,
+    operations: u64,
+    crash_states: u64,
+    distinct_states: u64,
+    boots: u64,
+    judged_singly: u64,
+    judged_by_family: u64,
+    represented: u64,
+    executed: u64,
+    pruned: u64,
+    audited: u64,
+    closure: bool,
+    seconds: f64,
+    violations: Vec<JsonViolation>,
+    marks: BTreeMap<&'a str, u64>,
+    coverage: &'a [Row],
+}
+
+#[derive(Serialize)]
+struct JsonViolation {
+    property: &'static str,
+    case: String,
+    call: String,
+    transition: String,
+    known: bool,
+}
+
+impl<'a> From<&'a ScenarioReport> for JsonLine<'a> {
+    fn from(report: &'a ScenarioReport) -> Self {
+        let violations = report.windows.iter().map(|window| {
+            let place = window.window.clone();
+            let (call, transition) =
+                place.map_or_else(Default::default, |w| (w.call, w.transition));
+            JsonViolation {
+                property: window.finding.property.id(),
+                case: window.case.to_string(),
+                call,
+                transition,
+                known: window.known.is_some(),
+            }
+        });
+        Self {
+            scenario: report.scenario,
+            profile: &report.profile,
+            level: report.level.to_string(),
+            policy: report.policy,
+            verdict: report.verdict.to_string(),
+            operations: report.counts.operations,
+            crash_states: report.counts.crash_states,
+            distinct_states: report.counts.distinct_states,
+            boots: report.counts.boots,
+            judged_singly: report.counts.by_lookup,
+            judged_by_family: report.counts.by_family,
+            represented: report.counts.represented,
+            executed: report.counts.boots + report.counts.audited,
+            pruned: report.counts.pruned(),
+            audited: report.counts.audited,
+            closure: report.closure,
+            seconds: (report.seconds * 1000.0).round() / 1000.0,
+            violations: violations.collect(),
+            marks: report.marks.iter().map(|m| (&*m.mark, m.states)).collect(),
+            coverage: &report.coverage,
+        }
+    }
+}

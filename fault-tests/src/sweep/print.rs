@@ -1,0 +1,165 @@
+//! What a sweep found, as a table for people.
+
+use std::fmt;
+
+use super::known;
+use super::report::{SweepReport, Verdict};
+use crate::explore::Counts;
+
+impl fmt::Display for SweepReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.scenarios.iter().map(|s| s.scenario.len());
+        let width = names.max().unwrap_or(0).max(15);
+        writeln!(
+            f,
+            "{:<width$} {:>10} {:>12} {:>8} {:>8} {:>7}  {:<13} properties",
+            "scenario", "operations", "crash states", "distinct", "boots", "time", "verdict"
+        )?;
+        for s in &self.scenarios {
+            writeln!(
+                f,
+                "{:<width$} {:>10} {:>12} {:>8} {:>8} {:>6.1}s  {:<13} {}",
+                s.scenario,
+                thousands(s.counts.operations),
+                thousands(s.counts.crash_states),
+                thousands(s.counts.distinct_states),
+                thousands(s.counts.boots),
+                s.seconds,
+                s.verdict,
+                s.properties()
+            )?;
+        }
+        for skipped in &self.skipped {
+            writeln!(f, "{:<width$} left out: {}", skipped.scenario, skipped.why)?;
+        }
+        self.violations(f)?;
+        self.known_windows(f)?;
+        self.scope(f)
+    }
+}
+
+impl SweepReport {
+    fn violations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for s in &self.scenarios {
+            for window in s.windows(false) {
+                let place = window
+                    .window
+                    .as_ref()
+                    .map_or_else(|| "without a cut".into(), |w| format!("cut in {w}"));
+                writeln!(
+                    f,
+                    "\nVIOLATED in {}: {}, {place}",
+                    s.scenario, window.finding.property
+                )?;
+                writeln!(
+                    f,
+                    "    allowed {}, got {}",
+                    window.finding.allowed, window.finding.got
+                )?;
+                writeln!(f, "    brownout replay '{}'", window.case)?;
+            }
+            if let Some(disagreement) = &s.disagreement {
+                writeln!(f, "\nNONDETERMINISTIC in {}: {disagreement}", s.scenario)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn known_windows(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let met: Vec<_> = self
+            .scenarios
+            .iter()
+            .flat_map(|s| s.windows(true))
+            .collect();
+        if met.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nknown windows of the stock algorithm:")?;
+        for known in &known::STOCK {
+            let cases: Vec<_> = met
+                .iter()
+                .filter(|window| window.known == Some(known))
+                .collect();
+            if cases.is_empty() {
+                continue;
+            }
+            writeln!(
+                f,
+                "  {}, cut in {}: {}",
+                known.property, known.call, known.transition
+            )?;
+            writeln!(f, "    {}", known.why)?;
+            for window in cases {
+                writeln!(f, "    {}", window.case)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was shown, and what was not.
+    fn scope(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sum = |count: fn(&Counts) -> u64| {
+            thousands(self.scenarios.iter().map(|s| count(&s.counts)).sum::<u64>())
+        };
+        let verdict = self.verdict();
+        let Some(first) = self.scenarios.first() else {
+            return writeln!(f, "\n{verdict}: no scenario was swept");
+        };
+        let cuts = if self.cuts == 1 {
+            "1 cut".into()
+        } else {
+            format!("up to {} cuts in a row", self.cuts)
+        };
+        writeln!(
+            f,
+            "\n{verdict} @ {} {}, {} policy, {cuts}",
+            first.profile, first.level, first.policy
+        )?;
+        if matches!(verdict, Verdict::Pass | Verdict::Unmet) {
+            writeln!(f, "  no property is violated outside the known windows")?;
+        }
+        if !self.unmet.is_empty() {
+            let unmet = self.unmet.join(", ");
+            writeln!(f, "  never met in any crash state, but must be: {unmet}")?;
+        }
+        writeln!(
+            f,
+            "  {} crash states: {} judged singly, {} judged by family, {} represented",
+            sum(|c| c.crash_states),
+            sum(|c| c.by_lookup),
+            sum(|c| c.by_family),
+            sum(|c| c.represented),
+        )?;
+        writeln!(
+            f,
+            "  {} power-ons executed, {} of them to check what was pruned",
+            sum(|c| c.boots + c.audited),
+            sum(|c| c.audited),
+        )?;
+        if self.scenarios.iter().all(|s| s.closure) {
+            writeln!(
+                f,
+                "  closure: no state is left, so this holds for any number of cuts"
+            )?;
+        } else {
+            writeln!(f, "  no closure: longer rows of cuts were not tried")?;
+        }
+        writeln!(
+            f,
+            "  tears are a choice: every byte position of a record, every 16th of a sector, drawn bit subsets"
+        )
+    }
+}
+
+/// `12736641418` as `12,736,641,418`.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,118 @@
+//! The report of one unit as a line of JSON, with everything that putting units together needs.
+
+use serde::{Deserialize, Serialize};
+
+use super::coverage::Row;
+use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
+use super::{POLICY, known};
+use crate::case::Window;
+use crate::explore::Counts;
+use crate::ota;
+use crate::property::{Finding, Property};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct UnitLine {
+    unit: usize,
+    scenario: String,
+    profile: String,
+    level: String,
+    verdict: Verdict,
+    counts: Counts,
+    closure: bool,
+    seconds: f64,
+    disagreement: Option<String>,
+    windows: Vec<WindowLine>,
+    marks: Vec<MarkReport>,
+    coverage: Vec<Row>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WindowLine {
+    property: String,
+    allowed: String,
+    got: String,
+    /// Call and transition.
+    window: Option<(String, String)>,
+    case: String,
+    timeline: String,
+    states: u64,
+}
+
+impl UnitLine {
+    pub(super) fn new(unit: usize, report: &ScenarioReport) -> Self {
+        let window = |window: &WindowReport| WindowLine {
+            property: window.finding.property.id().to_owned(),
+            allowed: window.finding.allowed.clone(),
+            got: window.finding.got.clone(),
+            window: window
+                .window
+                .as_ref()
+                .map(|w| (w.call.clone(), w.transition.clone())),
+            case: window.case.to_string(),
+            timeline: window.timeline.clone(),
+            states: window.states,
+        };
+        Self {
+            unit,
+            scenario: report.scenario.to_owned(),
+            profile: report.profile.clone(),
+            level: report.level.to_string(),
+            verdict: report.verdict,
+            counts: report.counts,
+            closure: report.closure,
+            seconds: report.seconds,
+            disagreement: report.disagreement.clone(),
+            windows: report.windows.iter().map(window).collect(),
+            marks: report.marks.clone(),
+            coverage: report.coverage.clone(),
+        }
+    }
+
+    /// The unit's number and its report; `Err` says what in it nobody writes.
+    pub(super) fn read(self) -> Result<(usize, ScenarioReport), String> {
+        let scenario = ota::find(&self.scenario)
+            .ok_or_else(|| format!("found no scenario of the name \"{}\"", self.scenario))?;
+        let report = ScenarioReport {
+            scenario: scenario.name,
+            about: scenario.about,
+            profile: self.profile,
+            level: self.level.parse().map_err(|error| format!("{error}"))?,
+            policy: POLICY,
+            verdict: self.verdict,
+            counts: self.counts,
+            closure: self.closure,
+            seconds: self.seconds,
+            disagreement: self.disagreement,
+            windows: self
+                .windows
+                .into_iter()
+                .map(WindowLine::read)
+                .collect::<Result<_, _>>()?,
+            marks: self.marks,
+            coverage: self.coverage,
+        };
+        Ok((self.unit, report))
+    }
+}
+
+impl WindowLine {
+    fn read(self) -> Result<WindowReport, String> {
+        let property = Property::from_id(&self.property)
+            .ok_or_else(|| format!("found no property \"{}\"", self.property))?;
+        let window = self
+            .window
+            .map(|(call, transition)| Window { call, transition });
+        Ok(WindowReport {
+            known: known::find(property, window.as_ref()),
+            finding: Finding {
+                property,
+                allowed: self.allowed,
+                got: self.got,
+            },
+            window,
+            case: self.case.parse().map_err(|error| format!("{error}"))?,
+            timeline: self.timeline,
+            states: self.states,
+        })
+    }
+}
