@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod acknowledged;
 pub mod case;
 pub mod chip;
 pub mod cli;
