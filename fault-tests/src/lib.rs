@@ -14,3 +14,4 @@ pub mod partition_csv;
 pub mod property;
 pub mod subject;
 pub mod sweep;
+pub mod zoo;

@@ -73,4 +73,9 @@ pub trait Store: Sync {
         flash: &mut Chip<'_>,
         operation: &Self::Operation,
     ) -> Result<(), Self::Error>;
+
+    /// What lies at `addr`, for timelines.
+    fn place(&self, addr: u32) -> String {
+        format!("sector {:#x}", addr / 4096 * 4096)
+    }
 }

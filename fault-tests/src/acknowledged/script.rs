@@ -7,11 +7,27 @@ use crate::chip::Chip;
 use crate::property::Property;
 use crate::subject::{Dead, Journal, Place, Rest, Subject};
 
-/// Operations in the order in which they are asked for, each with what is to be found after it.
+/// Operations in the order in which they are asked for, each with what is to be found after it; at most 64.
 #[derive(Clone, Debug)]
 pub struct Script<O, V> {
     before: V,
-    steps: Vec<(O, V)>,
+    steps: Vec<Step<O, V>>,
+}
+
+#[derive(Clone, Debug)]
+struct Step<O, V> {
+    first: (O, V),
+    /// What is asked for if a cut prevented the first.
+    instead: Option<(O, V)>,
+}
+
+impl<O, V> Step<O, V> {
+    fn chosen(&self, instead: bool) -> &(O, V) {
+        match &self.instead {
+            Some(other) if instead => other,
+            _ => &self.first,
+        }
+    }
 }
 
 impl<O, V> Script<O, V> {
@@ -26,15 +42,39 @@ impl<O, V> Script<O, V> {
     /// Then `operation`, after which the store holds `value`.
     #[must_use]
     pub fn then(mut self, operation: O, value: V) -> Self {
-        self.steps.push((operation, value));
+        self.steps.push(Step {
+            first: (operation, value),
+            instead: None,
+        });
         self
     }
 
-    /// What the store holds after so many operations.
-    fn value(&self, done: u16) -> Option<&V> {
-        match usize::from(done).checked_sub(1) {
+    /// But when a cut has prevented the last operation, this one: what a device is asked for after a cut need not be
+    /// what it was asked for before.
+    #[must_use]
+    pub fn or_after_a_cut(mut self, operation: O, value: V) -> Self {
+        if let Some(step) = self.steps.last_mut() {
+            step.instead = Some((operation, value));
+        }
+        self
+    }
+
+    fn step(&self, progress: Progress) -> Option<&(O, V)> {
+        let step = self.steps.get(usize::from(progress.done))?;
+        Some(step.chosen(progress.instead & 1 << progress.done != 0))
+    }
+
+    /// What the store holds after `done` operations.
+    fn value(&self, progress: Progress, done: u16) -> Option<&V> {
+        match done.checked_sub(1) {
             None => Some(&self.before),
-            Some(last) => self.steps.get(last).map(|(_, value)| value),
+            Some(last) => {
+                let (_, value) = self.step(Progress {
+                    done: last,
+                    ..progress
+                })?;
+                Some(value)
+            }
         }
     }
 }
@@ -44,6 +84,8 @@ impl<O, V> Script<O, V> {
 pub struct Progress {
     /// Operations that count as done.
     pub done: u16,
+    /// Of which operations the [alternative](Script::or_after_a_cut) was asked for, the first in bit 0.
+    pub instead: u64,
     /// What may be found.
     pub phase: Phase,
 }
@@ -56,8 +98,10 @@ pub enum Phase {
     Acknowledged,
     /// The next operation is under way.
     UnderWay,
-    /// A power-on found the last operation done, or the next one not done, and let it be seen.
-    Seen,
+    /// A power-on found that a cut had come too late to prevent the last operation, and let it be seen.
+    Done,
+    /// A power-on found that a cut had prevented the next operation, and let it be seen.
+    Prevented,
 }
 
 /// A device that does nothing but keep a store and go through a script.
@@ -87,8 +131,9 @@ impl<S: Store> Scripted<S> {
 
     /// Judges what was found; `None` if that ends the matter.
     fn judge(&self, journal: &mut Journal<Progress>, found: &S::Value) -> Option<Progress> {
-        let Progress { done, phase } = *journal.world();
-        let holds = |done| self.script.value(done) == Some(found);
+        let was = *journal.world();
+        let Progress { done, phase, .. } = was;
+        let holds = |done| self.script.value(was, done) == Some(found);
         let settled = match phase {
             _ if holds(done) => Some(done),
             Phase::UnderWay if holds(done + 1) => Some(done + 1),
@@ -99,26 +144,28 @@ impl<S: Store> Scripted<S> {
             let property = match phase {
                 Phase::UnderWay if !taken_back => Property::AtomicSwitch,
                 Phase::UnderWay | Phase::Acknowledged => Property::Durability,
-                Phase::Seen => Property::Stability,
+                Phase::Done | Phase::Prevented => Property::Stability,
             };
-            journal.violated(property, self.allowed(done, phase), format!("{found:?}"));
+            journal.violated(property, self.allowed(was), format!("{found:?}"));
             return None;
         };
         let phase = match phase {
-            Phase::UnderWay => Phase::Seen,
+            Phase::UnderWay if settled == done => Phase::Prevented,
+            Phase::UnderWay => Phase::Done,
             other => other,
         };
         Some(Progress {
             done: settled,
             phase,
+            ..was
         })
     }
 
-    fn allowed(&self, done: u16, phase: Phase) -> String {
-        let or_after = (phase == Phase::UnderWay)
-            .then(|| self.script.value(done + 1))
+    fn allowed(&self, was: Progress) -> String {
+        let or_after = (was.phase == Phase::UnderWay)
+            .then(|| self.script.value(was, was.done + 1))
             .flatten();
-        let before = self.script.value(done);
+        let before = self.script.value(was, was.done);
         match (before, or_after) {
             (Some(before), Some(after)) => format!("{before:?} or {after:?}"),
             (Some(value), None) | (None, Some(value)) => format!("{value:?}"),
@@ -133,12 +180,16 @@ impl<S: Store> Scripted<S> {
         chip: &mut Chip<'_>,
         journal: &mut Journal<Progress>,
     ) -> Result<Option<bool>, Dead> {
-        let done = journal.world().done;
-        let Some((operation, after)) = self.script.steps.get(usize::from(done)) else {
+        let mut now = *journal.world();
+        if now.phase == Phase::Prevented {
+            now.instead |= 1 << now.done;
+        }
+        let Some((operation, after)) = self.script.step(now) else {
             return Ok(None);
         };
         journal.call("apply", format_args!("{operation:?}"));
-        journal.change(|progress| progress.phase = Phase::UnderWay);
+        now.phase = Phase::UnderWay;
+        journal.change(|progress| *progress = now);
         let applied = self.store.apply(mounted, chip, operation);
         if let Err(error) = alive(chip, applied)? {
             let got = format!("refused: {error:?}");
@@ -147,8 +198,9 @@ impl<S: Store> Scripted<S> {
         }
         journal.change(|progress| {
             *progress = Progress {
-                done: done + 1,
+                done: now.done + 1,
                 phase: Phase::Acknowledged,
+                ..now
             }
         });
         journal.note("Ok");
@@ -215,7 +267,7 @@ impl<S: Store> Subject for Scripted<S> {
 
     fn place(&self, addr: u32) -> Place {
         Place {
-            name: format!("sector {}", addr / 4096),
+            name: self.store.place(addr),
             kind: "flash",
         }
     }
