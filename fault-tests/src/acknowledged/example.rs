@@ -69,11 +69,7 @@ fn explored(careless: bool) -> Exploration {
         .then((0, 8), [8, 9]);
     let device = Scripted::new(Settings { careless }, script);
     let profile = Profile::w25q64jv().with_size(2 * 4096);
-    let start = Start {
-        name: String::new(),
-        state: profile.erased(),
-        world: Default::default(),
-    };
+    let start = Start::only(profile.erased(), Default::default());
     let limits = Limits { level: Level::L2, cuts: 2, ..Limits::default() };
     explore(&device, &profile, &[start], &limits, &|_| {})
 }

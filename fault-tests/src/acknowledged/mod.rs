@@ -33,6 +33,8 @@
 //! ```
 
 mod script;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Debug;
 use std::hash::Hash;

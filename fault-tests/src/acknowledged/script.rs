@@ -59,13 +59,13 @@ impl<O, V> Script<O, V> {
         self
     }
 
-    fn step(&self, progress: Progress) -> Option<&(O, V)> {
+    pub(super) fn step(&self, progress: Progress) -> Option<&(O, V)> {
         let step = self.steps.get(usize::from(progress.done))?;
         Some(step.chosen(progress.instead & 1 << progress.done != 0))
     }
 
     /// What the store holds after `done` operations.
-    fn value(&self, progress: Progress, done: u16) -> Option<&V> {
+    pub(super) fn value(&self, progress: Progress, done: u16) -> Option<&V> {
         match done.checked_sub(1) {
             None => Some(&self.before),
             Some(last) => {

@@ -4,6 +4,7 @@ mod args;
 mod inspect;
 mod replay;
 mod sweep;
+mod zoo;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         None => sweep::run(&cli.sweep),
         Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Zoo(args)) => zoo::run(&args),
         Some(Command::Inspect(args)) => inspect::inspect(&args),
         Some(Command::Conform(args)) => inspect::conform(&args),
         Some(Command::Table(args)) => inspect::table(&args),

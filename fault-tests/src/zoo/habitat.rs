@@ -115,15 +115,10 @@ pub(super) fn home<S: Subject + 'static>(
     state: State,
     world: S::World,
 ) -> Box<dyn Habitat> {
-    let start = Start {
-        name: String::new(),
-        state,
-        world,
-    };
     Box::new(Home {
         subject,
         profile,
-        start,
+        start: Start::only(state, world),
     })
 }
 

@@ -9,6 +9,7 @@
 //! from L0 to [`GATE`], and caught at the lowest one that shows the mistake: most mistakes that survive a test with cuts
 //! between whole operations do not survive cuts inside them.
 
+mod blank;
 mod device;
 mod fallback;
 mod habitat;
@@ -106,6 +107,7 @@ pub fn specimens() -> impl Iterator<Item = &'static Specimen> {
         redo::SPECIMENS,
         words::SPECIMENS,
         rows::SPECIMENS,
+        blank::SPECIMENS,
         swap::SPECIMENS,
         slots::SPECIMENS,
         trial::SPECIMENS,

@@ -7,7 +7,7 @@ use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use sim_flash::{Level, State};
 
 use super::Specimen;
-use super::evidence::{P2, P3, P5, P8, P15};
+use super::evidence::{P2, P3, P8};
 use super::habitat::{Habitat, SECTOR, chip, scripted};
 use super::seal::{crc_16, crc_16_from_zero, crc_32, is_sealed, sealed};
 use crate::acknowledged::{Script, Store};
@@ -27,8 +27,6 @@ enum Mistake {
     ZerosValid,
     FirstWordBlank,
     AcknowledgedEarly,
-    BlankTrusted,
-    ReadTwice,
 }
 
 /// A value with its number: of two, the one with the higher number is newer (modulo 256).
@@ -117,15 +115,8 @@ impl Register {
 
     /// The value; 0 if there never was one.
     pub(super) fn get(self, flash: &mut Chip<'_>) -> Result<u32, ChipError> {
-        let Some((record, sector)) = self.newest(flash)? else {
-            return Ok(0);
-        };
-        if self.mistake == Some(Mistake::ReadTwice) {
-            let mut value = [0; 4];
-            flash.read(sector + 1, &mut value)?;
-            return Ok(u32::from_le_bytes(value));
-        }
-        Ok(record.value)
+        let newest = self.newest(flash)?;
+        Ok(newest.map_or(0, |(record, _)| record.value))
     }
 
     /// Puts another value in its place. A cut leaves the one or the other.
@@ -141,22 +132,14 @@ impl Register {
         if self.mistake == Some(Mistake::TidyFirst) {
             flash.erase(last, last + SECTOR)?;
         }
-        if !self.takes_for_erased(flash, sector)? {
+        let mut first = [0; 4];
+        if self.mistake == Some(Mistake::FirstWordBlank) {
+            flash.read(sector, &mut first)?;
+        }
+        if first != [0xFF; 4] {
             flash.erase(sector, sector + SECTOR)?;
         }
         flash.write(sector, &self.emit(Record { seq, value }))
-    }
-
-    /// Whether the sector needs no erase; that cannot be told by reading it.
-    fn takes_for_erased(self, flash: &mut Chip<'_>, sector: u32) -> Result<bool, ChipError> {
-        let looked_at = match self.mistake {
-            Some(Mistake::FirstWordBlank) => 4,
-            Some(Mistake::BlankTrusted) => SECTOR as usize,
-            _ => return Ok(false),
-        };
-        let mut bytes = [0; SECTOR as usize];
-        flash.read(sector, &mut bytes[..looked_at])?;
-        Ok(bytes[..looked_at].iter().all(|byte| *byte == 0xFF))
     }
 
     /// Makes this the value at the start of a life, and `before` the one before it.
@@ -309,23 +292,5 @@ pub(super) const SPECIMENS: &[Specimen] = &[
         level: Level::L2,
         twin: Level::L2,
         build: |broken| register(Mistake::FirstWordBlank, broken),
-    },
-    Specimen {
-        name: "blank-check-trusted",
-        mistake: "A sector that reads erased is not erased again. After a cut erase it may read so, and read otherwise later.",
-        source: "JFFS2 clean markers; Infineon KBA218817",
-        caught_by: &[P3, P5, P8, P15],
-        level: Level::L3,
-        twin: Level::L2,
-        build: |broken| register(Mistake::BlankTrusted, broken),
-    },
-    Specimen {
-        name: "read-twice",
-        mistake: "The record is checked on one read, and its value taken from another. Weak bits need not agree with themselves.",
-        source: "littlefs pull 948: metastable cells after an interrupted operation",
-        caught_by: &[P2, P3, P5],
-        level: Level::L3,
-        twin: Level::L2,
-        build: |broken| register(Mistake::ReadTwice, broken),
     },
 ];

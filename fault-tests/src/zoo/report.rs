@@ -1,12 +1,12 @@
 //! What a hunt found, as a table for people and as JSON for machines.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 use sim_flash::Level;
 
-use super::GATE;
 use super::hunt::{Outcome, short};
+use super::{GATE, Specimen};
 
 /// What became of every specimen.
 #[derive(Clone, Debug)]
@@ -50,6 +50,29 @@ impl ZooReport {
             self.counted().count(),
             late.count()
         )
+    }
+
+    /// What each specimen does wrong, and what happens in the case that shows it.
+    pub fn told(&self) -> String {
+        let mut text = String::new();
+        for outcome in &self.outcomes {
+            let Specimen {
+                name,
+                mistake,
+                source,
+                ..
+            } = outcome.specimen;
+            let _ = write!(text, "\n{name}\n  {mistake}\n  Source: {source}\n");
+            if let Some((level, catch)) = outcome.caught() {
+                let _ = write!(
+                    text,
+                    "\n{} at {level}\n{}",
+                    short(&catch.cuts),
+                    catch.timeline
+                );
+            }
+        }
+        text
     }
 
     /// One JSON object for each specimen, one on a line.
@@ -145,7 +168,8 @@ struct Line<'a> {
     cuts: Option<usize>,
     crash_states: Option<u64>,
     case: Option<String>,
-    twin: Option<&'a str>,
+    waits: bool,
+    fault_of_twin: Option<&'a str>,
 }
 
 impl<'a> Line<'a> {
@@ -164,7 +188,8 @@ impl<'a> Line<'a> {
             cuts: catch.map(|catch| catch.cuts.len()),
             crash_states: catch.map(|catch| catch.crash_states),
             case: catch.map(|catch| short(&catch.cuts)),
-            twin: outcome.twin.as_deref(),
+            waits: outcome.waits(),
+            fault_of_twin: outcome.twin.as_deref(),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! claim, decision and seal, the decision that counts is stated again in a new group, and only then acted upon.
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
-use sim_flash::Level;
+use sim_flash::{Level, State};
 
 use super::Specimen;
 use super::evidence::{P2, P3, P5, P8, P15};
@@ -30,10 +30,12 @@ enum Mistake {
     NoSeal,
     NoClaim,
     SkipGarbage,
+    ReadTwice,
 }
 
+/// The log, from address 0 on.
 #[derive(Clone, Copy)]
-struct Log {
+pub(super) struct Log {
     mistake: Option<Mistake>,
 }
 
@@ -56,6 +58,18 @@ struct Reading {
 }
 
 impl Log {
+    /// A log without a mistake.
+    pub(super) const fn sound() -> Self {
+        Self { mistake: None }
+    }
+
+    /// Makes this the decision at the start of a life.
+    pub(super) fn load(state: &mut State, value: u8) {
+        for (kind, value) in [(CLAIM, 0), (DECISION, value), (SEAL, 0)] {
+            state.load(Self::at(kind, 0), &sealed::<LEN>(&[kind, 0, value]));
+        }
+    }
+
     fn at(kind: u8, group: u8) -> u32 {
         let row = match kind {
             CLAIM => 0,
@@ -105,6 +119,11 @@ impl Log {
                 _ => rows.iter().all(|row| matches!(row, Row::Whole(_))) && claim == Row::Whole(0),
             };
             match decision {
+                Row::Whole(_) if self.mistake == Some(Mistake::ReadTwice) => {
+                    let mut value = [0];
+                    flash.read(Self::at(DECISION, group) + 2, &mut value)?;
+                    [reading.value] = value;
+                }
                 Row::Whole(value) => reading.value = value,
                 Row::Garbage if self.mistake == Some(Mistake::StopsAtTorn) => {
                     // What comes behind the first damage is not looked at.
@@ -169,9 +188,7 @@ fn log(mistake: Mistake, broken: bool) -> Box<dyn Habitat> {
     };
     let profile = chip(2);
     let mut state = profile.erased();
-    for (kind, value) in [(CLAIM, 0), (DECISION, 0x0F), (SEAL, 0)] {
-        state.load(Log::at(kind, 0), &sealed::<LEN>(&[kind, 0, value]));
-    }
+    Log::load(&mut state, 0x0F);
     let script = Script::from(0x0F)
         .then(0x33, 0x33)
         .or_after_a_cut(0xC5, 0xC5);
@@ -214,5 +231,14 @@ pub(super) const SPECIMENS: &[Specimen] = &[
         level: Level::L3,
         twin: Level::L3,
         build: |broken| log(Mistake::SkipGarbage, broken),
+    },
+    Specimen {
+        name: "read-twice",
+        mistake: "A record is checked on one read, and its value taken from another. Weak bits need not agree with themselves.",
+        source: "https://github.com/littlefs-project/littlefs/pull/948 (metastable cells after an interrupted operation)",
+        caught_by: &[P2, P3, P5],
+        level: Level::L3,
+        twin: Level::L3,
+        build: |broken| log(Mistake::ReadTwice, broken),
     },
 ];

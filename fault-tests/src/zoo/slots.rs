@@ -44,7 +44,7 @@ struct Entry {
 }
 
 #[derive(Debug)]
-#[allow(dead_code)] // shown in findings
+#[expect(dead_code, reason = "shown in findings")]
 enum SlotError {
     Chip(ChipError),
     NothingBoots,

@@ -43,7 +43,7 @@ struct Swap {
 }
 
 #[derive(Debug)]
-#[allow(dead_code)] // shown in findings
+#[expect(dead_code, reason = "shown in findings")]
 enum SwapError {
     Chip(ChipError),
     BadRequest([u8; LEN]),
