@@ -10,6 +10,7 @@ use ota_core::partition::{
     DEFAULT_TABLE_OFFSET, Label, Partition, PartitionTable, Slot, SubType, TABLE_LEN, Type,
     emit_table,
 };
+use ota_core::flash::SECTOR;
 use ota_core::{Chip, Region};
 use sim_flash::Profile;
 
@@ -17,7 +18,8 @@ use super::device::{Device, stock_bootloader};
 use super::firmware::{Firmware, ImageId};
 use super::scenario::{Begin, Scenario, Table};
 use super::world::World;
-use crate::explore::Start;
+use crate::chip::Accepted;
+use crate::explore::{Record, Start};
 use crate::input::{self, InputError, Place, Problem, TableFile};
 use crate::partition_csv::Options;
 
@@ -203,6 +205,19 @@ impl Scenario {
             md5: layout.md5,
             target: Target::new(chip),
             partitions: layout.partitions.clone(),
+            accepted: Accepted {
+                contents: published.iter().map(Firmware::image).collect(),
+                unless_zero: Some(HASH_APPENDED),
+            },
+            labels: [otadata, otadata + SECTOR]
+                .map(|entry| entry + LABEL.start..entry + LABEL.end)
+                .to_vec(),
+            entries: [otadata, otadata + SECTOR]
+                .map(|entry| Record {
+                    range: entry..entry + 32,
+                    learned: super::device::learned,
+                })
+                .to_vec(),
             published,
         };
         Setup {
@@ -212,6 +227,13 @@ impl Scenario {
         }
     }
 }
+
+/// Where in an image the header says whether a digest follows (`hash_appended`).
+const HASH_APPENDED: u32 = 23;
+
+/// Where the label stands in an otadata entry: ESP-IDF never interprets it, and keeps it when it
+/// rewrites the entry.
+const LABEL: std::ops::Range<u32> = 4..24;
 
 /// What the scenarios need to know of a table.
 struct Layout {
