@@ -15,6 +15,15 @@ pub enum Rule {
     ClearsBitsOnly,
     /// A word may be programmed so many times between erases.
     ProgramLimit(u8),
+    /// A block of several words may be programmed so many times between erases, all its words taken together.
+    BlockProgramLimit {
+        /// Bytes per block.
+        block: u32,
+        /// Programs allowed.
+        times: u8,
+    },
+    /// A word that was not programmed since its erase reads as anything.
+    ErasedUndefined,
     /// One program command stays within a page; the address wraps at its end.
     PageWrap,
     /// The range is protected by the chip's block protection.
@@ -23,6 +32,10 @@ pub enum Rule {
     EraseSuspended,
     /// There is no suspended erase to resume.
     NothingSuspended,
+    /// The chip does not erase its sectors in steps, or not in steps of this length.
+    ErasesInSteps,
+    /// The sector has been erased in steps that do not yet add up to an erase.
+    PartlyErased,
 }
 
 impl fmt::Display for Rule {
@@ -33,10 +46,17 @@ impl fmt::Display for Rule {
             Rule::ProgramLimit(times) => {
                 write!(f, "a word may be programmed {times} times between erases")
             }
+            Rule::BlockProgramLimit { block, times } => write!(
+                f,
+                "a block of {block} bytes may be programmed {times} times between erases"
+            ),
+            Rule::ErasedUndefined => f.write_str("a word reads as anything until it is programmed"),
             Rule::PageWrap => f.write_str("a program command wraps at the end of its page"),
             Rule::Protected => f.write_str("the range is protected"),
             Rule::EraseSuspended => f.write_str("an erase is suspended"),
             Rule::NothingSuspended => f.write_str("no erase is suspended"),
+            Rule::ErasesInSteps => f.write_str("the chip knows no such step of an erase"),
+            Rule::PartlyErased => f.write_str("the steps of its erase are not complete"),
         }
     }
 }

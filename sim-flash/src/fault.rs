@@ -38,6 +38,9 @@ pub enum Failure {
     Silent(Tear),
     /// A read fails and the driver says so. Strikes reads.
     Read,
+    /// A read fails because the check bits of a word do not fit its data: the word at the start of the range that was
+    /// scripted, or of the read. Strikes reads, whether or not the profile has check bits; [`When::Every`] makes it last.
+    Ecc,
     /// Cells stay at a value for good, whatever is done to them.
     Stuck {
         /// First byte.
@@ -79,7 +82,7 @@ impl Failure {
     pub(crate) fn strikes(&self, op: &Op) -> bool {
         match self {
             Failure::Reported(tear) | Failure::Silent(tear) => tear.applies_to(op),
-            Failure::Read => false,
+            Failure::Read | Failure::Ecc => false,
             Failure::Stuck { .. } | Failure::Rot { .. } | Failure::Disturb { .. } => true,
         }
     }
@@ -92,6 +95,16 @@ pub struct Fault {
     pub when: When,
     /// What goes wrong.
     pub what: Failure,
+}
+
+impl When {
+    /// The first byte that it is about; 0 if it is about any.
+    pub(crate) fn first(&self) -> u32 {
+        match self {
+            When::Touching(range) | When::Every(range) => range.start,
+            When::Op(_) | When::Read(_) | When::Chance { .. } => 0,
+        }
+    }
 }
 
 impl Fault {

@@ -2,6 +2,7 @@
 
 mod erase;
 mod failures;
+mod partial;
 mod power;
 mod program;
 mod read;
@@ -9,12 +10,14 @@ mod storage;
 
 use std::ops::Range;
 
+pub use self::partial::EraseSteps;
 pub use self::power::Cut;
 
-use self::failures::StuckBits;
+use self::partial::PartlyErased;
 use self::power::{Armed, Power, Running};
 use crate::adversary::Adversary;
 use crate::cipher::Cipher;
+use crate::drift::Stuck;
 use crate::error::{FlashError, Rule};
 use crate::fault::{Fault, Symptom};
 use crate::geometry::SpiNor;
@@ -64,9 +67,12 @@ pub struct Flash<O = (), G = SpiNor> {
     /// An operation that the chip finishes alone, or that is suspended.
     running: Option<Running>,
     suspended: Option<Op>,
+    /// How an erase asked for by the traits is done in steps, and the sectors whose steps are not complete.
+    steps: Option<EraseSteps>,
+    partly: Vec<PartlyErased>,
     faults: Vec<Fault>,
     faults_fired: u64,
-    stuck: Vec<StuckBits>,
+    stuck: Stuck,
     symptom: Option<Symptom>,
     protected: Vec<Range<u32>>,
     recording: Recording,
@@ -112,9 +118,11 @@ impl<O: Observer, G> Flash<O, G> {
             fired: false,
             running: None,
             suspended: None,
+            steps: None,
+            partly: Vec::new(),
             faults: Vec::new(),
             faults_fired: 0,
-            stuck: Vec::new(),
+            stuck: Stuck::default(),
             symptom: None,
             protected: Vec::new(),
             recording: Recording::default(),
@@ -142,7 +150,8 @@ impl<O: Observer, G> Flash<O, G> {
     }
 
     /// Strict (the default): a breach of a rule is an error and changes nothing. Otherwise the chip does what such chips
-    /// do: a program ANDs, a page wraps, a protected range stays as it is.
+    /// do: a program ANDs, a page wraps, a protected range stays as it is, a word that was never programmed reads as
+    /// anything where that is so.
     pub fn set_strict(&mut self, strict: bool) {
         self.strict = strict;
         self.take_care();
@@ -232,6 +241,8 @@ impl<O: Observer, G> Flash<O, G> {
             || self.armed.is_some()
             || self.running.is_some()
             || self.suspended.is_some()
+            || self.steps.is_some()
+            || !self.partly.is_empty()
             || !self.faults.is_empty()
             || !self.stuck.is_empty()
             || !self.protected.is_empty()
@@ -265,7 +276,7 @@ impl<O: Observer, G> Flash<O, G> {
         Ok(())
     }
 
-    /// Rules about where: protection and suspended erases.
+    /// Rules about where: protection, and erases that are not over.
     fn check_place(&self, kind: OpKind, addr: u32, len: u32) -> Result<(), FlashError> {
         let overlap =
             |range: &Range<u32>| addr < range.end && range.start < addr.saturating_add(len);
@@ -289,6 +300,12 @@ impl<O: Observer, G> Flash<O, G> {
             if kind == OpKind::Erase || overlap(&range) {
                 return broken(Rule::EraseSuspended, range.start);
             }
+        }
+        if kind == OpKind::Program
+            && self.strict
+            && let Some(partly) = self.partly_erased(addr, len)
+        {
+            return broken(Rule::PartlyErased, partly);
         }
         Ok(())
     }

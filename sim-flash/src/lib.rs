@@ -5,6 +5,7 @@
 mod adversary;
 mod cipher;
 mod draw;
+mod drift;
 mod error;
 mod fault;
 mod flash;
@@ -36,7 +37,7 @@ pub use embedded_storage;
 pub use crate::adversary::Adversary;
 pub use crate::error::{FlashError, Rule};
 pub use crate::fault::{Failure, Fault, Symptom, When};
-pub use crate::flash::{Cut, EraseOrder, Flash};
+pub use crate::flash::{Cut, EraseOrder, EraseSteps, Flash};
 pub use crate::geometry::{
     EccDoubleWords, EncryptedRows16, EncryptedRows32, Geometry, Multiwrite, RomPages, SpiNor, Words,
 };
@@ -45,15 +46,15 @@ pub use crate::level::{Contract, Level, ParseLevelError};
 pub use crate::observer::Observer;
 pub use crate::op::{Op, OpKind};
 pub use crate::profile::{
-    Encryption, EraseKind, Pace, Profile, ProfileBuilder, ProfileError, ProgramLimit, Rules,
-    SfdpError, Source, Span, Timing,
+    Encryption, EraseKind, Pace, PartialErase, Profile, ProfileBuilder, ProfileError, ProgramLimit,
+    Rules, SfdpError, Source, Span, Timing,
 };
 pub use crate::state::State;
 pub use crate::stats::Stats;
 pub use crate::sweep::{CrashState, CrashStates, Recorder, crash_states};
 pub use crate::tear::{
-    Around, Bits, Density, Fraction, Neighbour, ParseTearError, Rows, Tear, measured_tears,
-    over_erase_tears, tears, tears_at,
+    Around, BitMask, Bits, Density, Fraction, Neighbour, ParseTearError, Rows, Tear,
+    measured_tears, over_erase_tears, tears, tears_at,
 };
-pub use crate::trace::{Outcome, ParseTraceError, Recording, ReplayError, Row, Trace};
+pub use crate::trace::{Event, Outcome, ParseTraceError, Recording, ReplayError, Row, Trace};
 pub use crate::view::{View, ViewError};

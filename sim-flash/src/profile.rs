@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 
 pub use self::builder::{ProfileBuilder, ProfileError};
 pub use self::sfdp::SfdpError;
-pub use self::timing::{EraseKind, Pace, Span, Timing};
+pub use self::timing::{EraseKind, Pace, PartialErase, Span, Timing};
 
 use crate::geometry::SpiNor;
 use crate::state::{Physics, State};
@@ -22,10 +22,13 @@ use crate::state::{Physics, State};
 pub struct Rules {
     /// Programming a weak bit to 0, to completion, makes it solid. Part of every guarantee.
     pub reprogram_heals: bool,
-    /// How often a word may be programmed between erases.
+    /// How often a word, or a block of words, may be programmed between erases.
     pub limit: Option<ProgramLimit>,
     /// Words carry check bits: a torn word is a read error.
     pub ecc: bool,
+    /// After a cut erase, granules of so many bytes may answer reads with an ECC error, whatever they hold, until the
+    /// sector is erased completely.
+    pub ecc_after_cut_erase: Option<u32>,
     /// Data is encrypted on its way to the flash.
     pub encryption: Option<Encryption>,
     /// Words that were never programmed since their erase read as anything.
@@ -41,6 +44,7 @@ impl Rules {
         reprogram_heals: true,
         limit: None,
         ecc: false,
+        ecc_after_cut_erase: None,
         encryption: None,
         erased_undefined: false,
         program_disturb: true,
@@ -48,10 +52,13 @@ impl Rules {
     };
 }
 
-/// How often a word may be programmed between erases.
+/// How often a word, or a block of words, may be programmed between erases.
+///
+/// Every program of the chip that touches it counts once. Where the unit is longer than a page, it is a block: its
+/// words are programmed one by one, and each counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ProgramLimit {
-    /// Bytes per word: a power of two of at least 4.
+    /// Bytes per unit: a power of two of at least 4.
     pub word: u32,
     /// Programs allowed.
     pub times: u8,
@@ -201,6 +208,7 @@ impl<G> Profile<G> {
             page: self.page,
             counted: if counted { word } else { 0 },
             ecc: self.rules.ecc,
+            checked: self.rules.ecc_after_cut_erase.unwrap_or(0),
         }
     }
 }

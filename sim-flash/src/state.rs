@@ -36,14 +36,23 @@ pub(crate) struct Physics {
     pub(crate) counted: u32,
     /// Units carry check bits: a torn unit cannot be read.
     pub(crate) ecc: bool,
+    /// A cut erase may leave granules of so many bytes (a power of two of at least 4, the unit where units carry check
+    /// bits) unreadable until they are erased; 0 if it does not.
+    pub(crate) checked: u32,
 }
 
 impl Physics {
+    /// Bytes that share check bits; 0 on chips without.
+    pub(crate) fn granule(&self) -> u32 {
+        if self.ecc { self.counted } else { self.checked }
+    }
+
     pub(crate) const SPI_NOR: Physics = Physics {
         reprogram_heals: true,
         page: 256,
         counted: 0,
         ecc: false,
+        checked: 0,
     };
 }
 

@@ -2,12 +2,14 @@
 //!
 //! A [`Tear`] is a small value with a readable id (`P1.n17`, `E4.s5`). What it leaves behind is a function of the
 //! operation and of the old bytes; *which* tears exist for an operation depends on the operation alone, never on what
-//! the flash held before. Two states that differ only in old contents have the same tears.
+//! the flash held before. Two states that differ only in old contents have the same tears. And a tear does the same to
+//! a byte whatever the other bytes of the operation are: bits and bytes are named by their place, not by their rank.
 
 mod bits;
 mod effect;
 mod id;
 mod list;
+mod mask;
 mod subset;
 mod weak;
 mod window;
@@ -15,6 +17,7 @@ mod window;
 pub use self::bits::{Bits, Rows};
 pub use self::id::ParseTearError;
 pub use self::list::{Density, measured_tears, over_erase_tears, tears};
+pub use self::mask::BitMask;
 pub use self::window::{Fraction, tears_at};
 
 use crate::level::Level;
@@ -126,9 +129,9 @@ impl Tear {
             Tear::P0 | Tear::P6 | Tear::E0 | Tear::E3 | Tear::E7 => true,
             Tear::P1(n) | Tear::E1(n) | Tear::E2(n) => 0 < n && n < len,
             Tear::P2(rows) => rows.fits(op),
-            Tear::P3(bits) => !matches!(bits, Bits::None | Bits::All) && bits.fits(zeros(op)),
-            Tear::P4(bits) => bits != Bits::All && bits.fits(zeros(op)),
-            Tear::P5(bits) => bits != Bits::None && bits.fits(zeros(op)),
+            Tear::P3(bits) => !matches!(bits, Bits::None | Bits::All) && bits.fits_zeros(op.data()),
+            Tear::P4(bits) => bits != Bits::All && bits.fits_zeros(op.data()),
+            Tear::P5(bits) => bits != Bits::None && bits.fits_zeros(op.data()),
             Tear::P7(_, bits) | Tear::E8(_, bits) => bits != Bits::None && bits.fits(u64::MAX),
             Tear::E4(bits) => {
                 !matches!(bits, Bits::None | Bits::All) && bits.fits(u64::from(len) * 8)
@@ -137,13 +140,4 @@ impl Tear {
             Tear::E6(bits) => matches!(bits, Bits::All | Bits::Seeded(_)),
         }
     }
-}
-
-fn zeros(op: &Op) -> u64 {
-    u64::from(wanted_zeros(op.data()))
-}
-
-/// How many bits of `data` are 0: those a program wants to clear.
-pub(crate) fn wanted_zeros(data: &[u8]) -> u32 {
-    data.iter().map(|byte| byte.count_zeros()).sum()
 }

@@ -1,10 +1,12 @@
 //! The trace: what the chip did, in order, with device time.
 
+mod event;
 mod file;
 mod replay;
 
 use std::fmt;
 
+pub use self::event::Event;
 pub use self::file::ParseTraceError;
 pub use self::replay::ReplayError;
 
@@ -48,6 +50,8 @@ pub enum Outcome {
     Ignored,
     /// Suspended; meanwhile the cells are so.
     Suspended(Tear),
+    /// One step of an erase, not the last; until the next the cells are so.
+    Step(Tear),
     /// The processor was reset meanwhile; the chip completed it alone.
     Reset,
 }
@@ -62,6 +66,7 @@ impl fmt::Display for Outcome {
             Outcome::Silent(tear) => write!(f, "silent:{tear}"),
             Outcome::Ignored => f.write_str("ignored"),
             Outcome::Suspended(tear) => write!(f, "suspended:{tear}"),
+            Outcome::Step(tear) => write!(f, "step:{tear}"),
             Outcome::Reset => f.write_str("reset"),
         }
     }
@@ -122,6 +127,7 @@ pub struct Trace {
     starts: Vec<usize>,
     /// Outcomes other than `Done`, with the place of their entry, in order.
     outcomes: Vec<(usize, Outcome)>,
+    events: Vec<Event>,
 }
 
 impl Trace {
@@ -154,6 +160,7 @@ impl Trace {
         self.data.clear();
         self.starts.clear();
         self.outcomes.clear();
+        self.events.clear();
     }
 
     /// A hash of everything in it. The same script with the same seeds gives the same hash on every machine.

@@ -126,6 +126,53 @@ fn a_trace_is_a_file_that_a_person_can_read() {
     assert_eq!(state, *flash.state());
 }
 
+/// What becomes of cells between operations is in the trace, too, and comes back with it.
+#[test]
+fn stuck_rotten_and_disturbed_cells_are_in_the_trace() {
+    let mut flash = Flash::new(Profile::w25q64jv());
+    let inject = |flash: &mut Flash, when, what| flash.inject(Fault { when, what });
+    let mask = vec![0x0F, 0x80];
+    let (addr, at, lost) = (0x1000, true, false);
+    let stuck = Failure::Stuck {
+        addr,
+        mask: mask.clone(),
+        at,
+    };
+    inject(&mut flash, When::Op(1), stuck);
+    let rot = Failure::Rot {
+        addr: 0x1001,
+        mask: mask.clone(),
+        lost,
+    };
+    inject(&mut flash, When::Read(0), rot);
+    let gone = Failure::Rot {
+        addr: 0x1003,
+        mask: mask.clone(),
+        lost: true,
+    };
+    inject(&mut flash, When::Op(3), gone);
+    inject(
+        &mut flash,
+        When::Read(1),
+        Failure::Disturb { addr: 0x1100, mask },
+    );
+    flash.erase(0x1000, 0x2000).unwrap();
+    flash.write(0x1000, &[0; 8]).unwrap();
+    flash.read(0x1000, &mut [0; 8]).unwrap();
+    flash.write(0x1000, &[0; 4]).unwrap();
+    flash.write(0x1008, &[0; 8]).unwrap();
+    flash.read(0x1000, &mut [0; 8]).unwrap();
+    assert_eq!(flash.faults_fired(), 4);
+    assert_eq!(flash.trace().events().len(), 4);
+    let text = flash.trace().to_string();
+    insta::assert_snapshot!(text);
+    let back: Trace = text.parse().unwrap();
+    assert_eq!(back, *flash.trace());
+    let mut state = Profile::w25q64jv().erased();
+    back.replay(&mut state).unwrap();
+    assert_eq!(state, *flash.state());
+}
+
 #[test]
 fn a_damaged_trace_is_refused_by_line() {
     let error = |text: &str| text.parse::<Trace>().unwrap_err();

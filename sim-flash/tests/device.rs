@@ -204,5 +204,5 @@ fn a_seeded_tear_is_the_same_on_every_machine() {
     let op = Op::program(0x1000, b"the same subset, everywhere");
     let mut new = [0; 27];
     Tear::P3(Bits::Seeded(0)).torn(&op, 0, &[0xFF; 27], &mut new);
-    assert_eq!(new[..4], [117, 105, 237, 224]);
+    assert_eq!(new[..4], [124, 111, 117, 52]);
 }

@@ -1,10 +1,10 @@
-//! The fault table, failures other than cuts: each can be seen to happen, and does not happen unasked or below its
+//! The fault table, failures with the power on: each can be seen to happen, and does not happen unasked or below its
 //! level.
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use sim_flash::{
-    Adversary, Cut, Failure, Fault, Flash, FlashError, Fraction, Level, Observer, Op, OpKind,
-    Outcome, Pace, Profile, Rule, State, Symptom, Tear, When,
+    Adversary, Failure, Fault, Flash, FlashError, Geometry, Level, Observer, Op, OpKind, Outcome,
+    Profile, State, Symptom, Tear, When,
 };
 
 const AT: u32 = 0x5000;
@@ -13,7 +13,7 @@ fn flash() -> Flash {
     Flash::new(Profile::w25q64jv())
 }
 
-fn read<O: Observer>(flash: &mut Flash<O>, addr: u32, len: usize) -> Vec<u8> {
+fn read<O: Observer, G: Geometry>(flash: &mut Flash<O, G>, addr: u32, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     flash.read(addr, &mut bytes).unwrap();
     bytes
@@ -33,234 +33,6 @@ fn healthy(script: impl FnOnce(&mut Flash)) -> Flash {
     assert!(flash.trace().iter().all(|row| row.outcome == Outcome::Done));
     assert!(!flash.state().has_weak(0..0x1_0000) && flash.state().trusted(0..0x1_0000));
     flash
-}
-
-mod weak_reads {
-    use super::*;
-
-    fn weak() -> Flash {
-        let mut flash = flash();
-        flash.state_mut().weaken(AT, &[0xFF; 8]);
-        flash
-    }
-
-    #[test]
-    fn happens() {
-        let mut flash = weak();
-        flash.set_adversary(Adversary::PerRead { seed: 7 });
-        let first = read(&mut flash, AT, 8);
-        assert!(
-            (0..8).any(|_| read(&mut flash, AT, 8) != first),
-            "read by read"
-        );
-        flash.set_adversary(Adversary::PerBoot { seed: 7 });
-        let first = read(&mut flash, AT, 8);
-        assert!(
-            (0..8).all(|_| read(&mut flash, AT, 8) == first),
-            "within a boot they stay"
-        );
-        assert_eq!(
-            read(&mut flash, AT + 3, 5),
-            first[3..],
-            "wherever a read starts"
-        );
-        let boots: Vec<_> = (0..8)
-            .map(|_| {
-                flash.power_on();
-                read(&mut flash, AT, 8)
-            })
-            .collect();
-        assert!(
-            boots.iter().any(|boot| *boot != first),
-            "the next boot decides anew"
-        );
-        assert!(
-            flash.state().has_weak(AT..AT + 8),
-            "weak bits survive reboots"
-        );
-    }
-
-    #[test]
-    fn an_observer_has_the_last_word_on_weak_bits_alone() {
-        struct Choose;
-        impl Observer for Choose {
-            fn weak(&mut self, addr: u32, weak: &[u8], out: &mut [u8]) {
-                assert_eq!((addr, weak), (AT - 1, &[0, 0xFF, 0x0F][..]));
-                out.fill(0x55);
-            }
-        }
-        let mut state = State::erased(1 << 20, 4096);
-        state.weaken(AT, &[0xFF, 0x0F]);
-        let mut flash = Flash::with_observer(Profile::w25q64jv(), state, Choose);
-        assert_eq!(read(&mut flash, AT - 1, 3), [0xFF, 0x55, 0xF5]);
-    }
-
-    #[test]
-    fn not_on_solid_cells() {
-        let mut flash = healthy(|flash| flash.write(AT, b"solid").unwrap());
-        for seed in 0..16 {
-            flash.set_adversary(Adversary::PerRead { seed });
-            assert_eq!(read(&mut flash, AT, 5), b"solid");
-        }
-    }
-}
-
-mod healing {
-    use super::*;
-
-    fn reprogrammed(heals: bool) -> State {
-        let mut flash = Flash::new(Profile::w25q64jv().with_reprogram_heals(heals));
-        flash.arm(Cut {
-            op: 0,
-            tear: "P4.none".parse().unwrap(),
-        });
-        flash.write(AT, b"record").unwrap_err();
-        flash.power_on();
-        flash.write(AT, b"record").unwrap();
-        flash.state().clone()
-    }
-
-    #[test]
-    fn happens() {
-        assert!(
-            reprogrammed(false).has_weak(AT..AT + 6),
-            "no re-program can be trusted"
-        );
-        let healed = reprogrammed(true);
-        assert!(
-            !healed.has_weak(AT..AT + 6),
-            "a completed program makes a cell solid"
-        );
-        assert!(
-            !healed.trusted(AT..AT + 6),
-            "which is not the vendor's rule of trust"
-        );
-    }
-
-    #[test]
-    fn not_after_a_whole_erase() {
-        for heals in [false, true] {
-            let mut state = reprogrammed(heals);
-            state.apply(&Op::erase(AT, 4096));
-            assert_eq!(state, State::erased(8 << 20, 4096));
-        }
-    }
-}
-
-mod mcu_reset {
-    use super::*;
-
-    #[test]
-    fn happens() {
-        let mut flash = flash();
-        flash.write(AT, b"old").unwrap();
-        flash.arm_reset(1, Fraction::ppm(250_000));
-        assert_eq!(flash.erase(AT, AT + 0x1000), Err(FlashError::Reset));
-        assert_eq!(flash.read(AT, &mut [0; 3]), Err(FlashError::Reset));
-        flash.restart();
-        assert!(flash.busy());
-        let early = read(&mut flash, AT, 3);
-        assert!(
-            early != b"old" && early != [0xFF; 3],
-            "a busy chip does not answer"
-        );
-        flash.write(AT, b"lost").unwrap();
-        assert_eq!(
-            flash.trace().iter().last().unwrap().outcome,
-            Outcome::Ignored
-        );
-        assert!(!flash.busy());
-        assert_eq!(
-            read(&mut flash, AT, 4),
-            [0xFF; 4],
-            "the erase completed, the program went unheard"
-        );
-        assert!(
-            flash.state().trusted(AT..AT + 0x1000),
-            "under continuous power"
-        );
-    }
-
-    #[test]
-    fn a_loss_of_power_while_the_chip_is_busy_tears_what_it_is_doing() {
-        let mut flash = flash();
-        flash.write(AT, b"old").unwrap();
-        flash.arm_reset(1, Fraction::ppm(250_000));
-        flash.erase(AT, AT + 0x1000).unwrap_err();
-        flash.power_off(Some(Tear::E3));
-        flash.restart();
-        assert_eq!(
-            flash.read(AT, &mut [0]),
-            Err(FlashError::PowerLost),
-            "a restart is not enough"
-        );
-        flash.power_on();
-        assert_eq!(read(&mut flash, AT, 3), [0; 3]);
-    }
-
-    #[test]
-    fn not_unasked() {
-        healthy(|flash| {
-            flash.erase(AT, AT + 0x1000).unwrap();
-            assert!(!flash.busy());
-        });
-    }
-}
-
-mod suspended_erase {
-    use super::*;
-
-    fn suspended() -> Flash {
-        let mut flash = flash();
-        flash.write(AT, b"old").unwrap();
-        flash.suspend_erase(AT, 0x1000, Tear::E3).unwrap();
-        flash
-    }
-
-    #[test]
-    fn happens() {
-        let mut flash = suspended();
-        flash.write(0x9000, b"elsewhere").unwrap();
-        let inside = flash.read(AT, &mut [0]).unwrap_err();
-        assert_eq!(
-            inside.to_string(),
-            "read 0x5000+0x1: an erase is suspended (first at 0x5000)"
-        );
-        assert!(matches!(
-            flash.erase(0xA000, 0xB000),
-            Err(FlashError::Rule {
-                rule: Rule::EraseSuspended,
-                ..
-            })
-        ));
-        flash.arm(Cut {
-            op: 3,
-            tear: Tear::P0,
-        });
-        flash.write(0x9100, b"cut meanwhile").unwrap_err();
-        flash.power_on();
-        assert_eq!(
-            read(&mut flash, AT, 3),
-            [0; 3],
-            "the suspended sector stays as it was"
-        );
-        assert!(!flash.state().trusted(AT..AT + 0x1000));
-    }
-
-    #[test]
-    fn not_when_it_is_resumed() {
-        let mut flash = suspended();
-        flash.resume_erase().unwrap();
-        assert_eq!(read(&mut flash, AT, 3), [0xFF; 3]);
-        assert!(flash.state().trusted(AT..AT + 0x1000));
-        assert!(matches!(
-            flash.resume_erase(),
-            Err(FlashError::Rule {
-                rule: Rule::NothingSuspended,
-                ..
-            })
-        ));
-    }
 }
 
 mod ignored {
@@ -398,6 +170,46 @@ mod reported {
     #[test]
     fn not_unasked() {
         healthy(|flash| (0..200).for_each(|i| flash.write(AT + i, &[0]).unwrap()));
+    }
+}
+
+mod ecc_read {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = with_fault(When::Touching(AT + 2..AT + 3), Failure::Ecc);
+        assert_eq!(read(&mut flash, AT, 2), [0xFF; 2]);
+        assert_eq!(
+            flash.read(AT, &mut [0; 4]).unwrap_err(),
+            FlashError::Ecc {
+                addr: AT,
+                len: 4,
+                at: AT + 2
+            }
+        );
+        assert_eq!(read(&mut flash, AT, 4), [0xFF; 4], "once");
+        let mut flash = Flash::new(Profile::stm32l4());
+        flash.inject(Fault {
+            when: When::Every(AT + 10..AT + 11),
+            what: Failure::Ecc,
+        });
+        for _ in 0..3 {
+            let error = flash.read(AT, &mut [0; 16]).unwrap_err();
+            assert!(matches!(error, FlashError::Ecc { at, .. } if at == AT + 8));
+        }
+        assert_eq!(flash.faults_fired(), 3);
+        let mut flash = with_fault(When::Read(1), Failure::Ecc);
+        assert_eq!(read(&mut flash, AT, 2), [0xFF; 2]);
+        assert!(flash.read(AT, &mut [0; 4]).is_err());
+    }
+
+    #[test]
+    fn not_elsewhere_and_not_unasked() {
+        let mut flash = with_fault(When::Every(AT..AT + 4), Failure::Ecc);
+        flash.write(AT, &[0; 8]).unwrap();
+        assert_eq!(read(&mut flash, AT + 4, 4), [0; 4]);
+        healthy(|flash| (0..200).for_each(|_| assert_eq!(read(flash, AT, 1), [0xFF])));
     }
 }
 
@@ -545,51 +357,5 @@ mod wear_out {
             assert_eq!(flash.trace().get(1).unwrap().duration, 45_000_000);
             assert_eq!(*flash.state(), Profile::w25q64jv().erased());
         }
-    }
-}
-
-mod power_between_operations {
-    use super::*;
-
-    #[test]
-    fn happens() {
-        let mut flash = flash();
-        // Erase 45 ms, program 128 us: the power goes in the second.
-        flash.arm_after(45_050_000, Level::L1, 3);
-        flash.erase(AT, AT + 0x1000).unwrap();
-        assert_eq!(flash.write(AT, &[0; 33]), Err(FlashError::PowerLost));
-        assert!(matches!(
-            flash.trace().get(1).unwrap().outcome,
-            Outcome::Cut(Tear::P1(_))
-        ));
-        flash.power_on();
-        flash.arm_after(1_000, Level::L5, 3);
-        while flash.read(AT, &mut [0; 16]).is_ok() {}
-        assert!(flash.dead() && flash.fired(), "during a read");
-        assert_eq!(flash.trace().len(), 2, "and nothing is torn");
-    }
-
-    #[test]
-    fn maximum_times_lengthen_the_exposure() {
-        let exposure = |pace| {
-            let mut flash = flash();
-            flash.set_pace(pace);
-            flash.erase(AT, AT + 0x1000).unwrap();
-            flash.write(AT, &[0; 256]).unwrap();
-            flash.trace().exposure()
-        };
-        assert_eq!(
-            (exposure(Pace::Typical), exposure(Pace::Maximum)),
-            (45_400_000, 403_000_000)
-        );
-    }
-
-    #[test]
-    fn not_before_its_time() {
-        healthy(|flash| {
-            flash.arm_after(1_000_000_000_000, Level::L5, 3);
-            flash.erase(0, 0x1_0000).unwrap();
-            assert!(!flash.fired());
-        });
     }
 }

@@ -3,8 +3,8 @@
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use proptest::prelude::*;
 use sim_flash::{
-    Bits, Cut, Density, Failure, Fault, Flash, Fraction, Geometry, Level, Op, Profile, Recording,
-    Rows, State, Tear, When, measured_tears, over_erase_tears, tears,
+    BitMask, Bits, Cut, Density, EraseSteps, Failure, Fault, Flash, Fraction, Geometry, Level, Op,
+    Profile, Recording, Rows, SpiNor, State, Tear, When, measured_tears, over_erase_tears, tears,
 };
 
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ enum Call {
     ArmReset(u64, u32),
     Suspend(u32, u32, Tear),
     Resume,
+    Partially(u32, u64, Tear),
+    Steps(Option<EraseSteps>),
     Inject(Fault),
     Protect(u32, u32),
     Strict(bool),
@@ -57,7 +59,8 @@ fn bits() -> impl Strategy<Value = Bits> {
         (0u32..64).prop_map(Bits::AllBut),
         (0u32..9).prop_map(Bits::Seeded),
         any::<u8>().prop_map(Bits::Quick),
-        any::<u128>().prop_map(Bits::Mask),
+        any::<[u8; 32]>().prop_map(|bytes| Bits::Mask(BitMask::new(bytes))),
+        any::<u128>().prop_map(|bits| Bits::Mask(bits.into())),
     ]
 }
 
@@ -97,6 +100,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         tear().prop_map(Failure::Reported),
         tear().prop_map(Failure::Silent),
         Just(Failure::Read),
+        Just(Failure::Ecc),
         (addr(), mask(), any::<bool>()).prop_map(|(addr, mask, at)| Failure::Stuck {
             addr,
             mask,
@@ -110,6 +114,14 @@ fn fault() -> impl Strategy<Value = Fault> {
         (addr(), mask()).prop_map(|(addr, mask)| Failure::Disturb { addr, mask }),
     ];
     (when, what).prop_map(|(when, what)| Fault { when, what })
+}
+
+fn steps() -> impl Strategy<Value = EraseSteps> {
+    (0u64..130, 0usize..6, any::<u64>()).prop_map(|(ms, level, seed)| EraseSteps {
+        step: ms * 1_000_000,
+        level: Level::ALL[level],
+        seed,
+    })
 }
 
 fn call() -> impl Strategy<Value = Call> {
@@ -128,6 +140,8 @@ fn call() -> impl Strategy<Value = Call> {
         1 => (0u64..4, any::<u32>()).prop_map(|(op, at)| Call::ArmReset(op, at)),
         1 => (aligned(), prop_oneof![Just(4096u32), any::<u32>()], tear()).prop_map(|(addr, len, tear)| Call::Suspend(addr, len, tear)),
         1 => Just(Call::Resume),
+        1 => (aligned(), 0u64..200, tear()).prop_map(|(addr, ms, tear)| Call::Partially(addr, ms * 1_000_000, tear)),
+        1 => prop::option::of(steps()).prop_map(Call::Steps),
         1 => fault().prop_map(Call::Inject),
         1 => (addr(), addr()).prop_map(|(from, to)| Call::Protect(from, to)),
         1 => any::<bool>().prop_map(Call::Strict),
@@ -161,6 +175,8 @@ fn run<G: Geometry>(profile: Profile<G>, calls: &[Call]) {
             Call::ArmReset(op, at) => flash.arm_reset(op, Fraction::ppm(at)),
             Call::Suspend(addr, len, tear) => drop(flash.suspend_erase(addr, len, tear)),
             Call::Resume => drop(flash.resume_erase()),
+            Call::Partially(addr, step, tear) => drop(flash.erase_partially(addr, step, tear)),
+            Call::Steps(steps) => flash.set_erase_steps(steps),
             Call::Inject(fault) => flash.inject(fault),
             Call::Protect(from, to) => flash.protect(from..to),
             Call::Strict(strict) => flash.set_strict(strict),
@@ -188,7 +204,10 @@ proptest! {
     fn whatever_is_called(calls in prop::collection::vec(call(), 1..60)) {
         run(Profile::w25q64jv(), &calls);
         run(Profile::nrf52840(), &calls);
+        run(Profile::nrf52832(), &calls);
         run(Profile::stm32l4(), &calls);
+        let checked = Profile::<SpiNor>::builder("checked").ecc_after_cut_erase(8);
+        run(checked.build().unwrap(), &calls);
         run(Profile::esp32_encrypted(), &calls);
         run(Profile::esp32c3_encrypted(), &calls);
         run(Profile::rp2040(), &calls);

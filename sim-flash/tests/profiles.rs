@@ -52,6 +52,7 @@ fn presets() {
     describe(&mut out, &Profile::mx25r6435f());
     describe(&mut out, &Profile::gd25q32c());
     describe(&mut out, &Profile::nrf52840());
+    describe(&mut out, &Profile::nrf52832());
     describe(&mut out, &Profile::stm32l4());
     describe(&mut out, &Profile::esp32_encrypted());
     describe(&mut out, &Profile::esp32c3_encrypted());

@@ -4,8 +4,8 @@ use embedded_storage::nor_flash::{
     MultiwriteNorFlash, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 use sim_flash::{
-    Adversary, Cut, EccDoubleWords, EncryptedRows16, Flash, FlashError, Geometry, Op, Profile,
-    ProfileError, Rule, Span, SpiNor, State, Tear, View, Words,
+    Adversary, Cut, Density, EccDoubleWords, EncryptedRows16, Flash, FlashError, Geometry, Level,
+    Op, Profile, ProfileError, Rule, Span, SpiNor, State, Tear, View, Words, tears,
 };
 
 const AT: u32 = 0x4000;
@@ -121,6 +121,119 @@ mod ecc {
     }
 }
 
+mod ecc_after_cut_erase {
+    use super::*;
+
+    /// A chip with check bits whose words may be programmed as often as one likes.
+    fn profile(granule: Option<u32>) -> Profile<SpiNor> {
+        let builder = Profile::builder("checked").size(0x1_0000);
+        match granule {
+            Some(granule) => builder.ecc_after_cut_erase(granule).build().unwrap(),
+            None => builder.build().unwrap(),
+        }
+    }
+
+    fn torn(profile: Profile<SpiNor>, tear: Tear) -> Flash {
+        let mut flash = Flash::new(profile);
+        flash.write(AT, &[0x55; 4096]).unwrap();
+        flash.arm(Cut {
+            op: flash.ops(),
+            tear,
+        });
+        flash.erase(AT, AT + 0x1000).unwrap_err();
+        flash.power_on();
+        flash.set_strict(false);
+        flash
+    }
+
+    /// The granules of the sector that answer reads with an error.
+    fn unreadable(flash: &mut Flash) -> Vec<u32> {
+        let granules = (AT..AT + 0x1000).step_by(8);
+        { granules }
+            .filter(|at| match flash.read(*at, &mut [0; 8]) {
+                Ok(()) => false,
+                Err(error) => {
+                    let (addr, at) = (*at, *at);
+                    assert_eq!(error, FlashError::Ecc { addr, len: 8, at });
+                    true
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn happens() {
+        let mut flash = torn(profile(Some(8)), "E6.all".parse().unwrap());
+        assert_eq!(
+            flash.read(AT + 13, &mut [0; 2]).unwrap_err().to_string(),
+            "read 0x400d+0x2: the check bits of the word at 0x4008 do not fit its data"
+        );
+        assert_eq!(unreadable(&mut flash).len(), 512);
+        let mut flash = torn(profile(Some(8)), "E6.s0".parse().unwrap());
+        let some = unreadable(&mut flash);
+        assert!((200..312).contains(&some.len()), "{}", some.len());
+        flash.write(AT, &[0; 4096]).unwrap();
+        flash.power_on();
+        assert_eq!(unreadable(&mut flash), some, "programming does not help");
+        flash.erase(AT, AT + 0x1000).unwrap();
+        assert_eq!(unreadable(&mut flash), [0; 0], "an erase does");
+        assert_eq!(*flash.state(), profile(Some(8)).erased());
+    }
+
+    #[test]
+    fn not_below_l3_and_not_on_other_chips() {
+        let erase = Op::erase(AT, 0x1000);
+        for tear in tears(&erase, Density::Full, Level::L2) {
+            let mut flash = torn(profile(Some(8)), tear);
+            assert_eq!(unreadable(&mut flash), [0; 0], "{tear}");
+        }
+        for tear in tears(&erase, Density::Full, Level::L4) {
+            let mut flash = torn(profile(None), tear);
+            assert_eq!(unreadable(&mut flash), [0; 0], "{tear}");
+        }
+    }
+
+    #[test]
+    fn not_without_a_cut() {
+        let mut flash = Flash::new(profile(Some(8)));
+        flash.write(AT, &[0x55; 4096]).unwrap();
+        flash.erase(AT, AT + 0x1000).unwrap();
+        flash.write(AT, &[0x55; 4096]).unwrap();
+        assert_eq!(unreadable(&mut flash), [0; 0]);
+    }
+
+    #[test]
+    fn on_write_once_words_it_outlasts_the_last_program_to_zero() {
+        let builder = || {
+            Profile::<EccDoubleWords>::builder("mspm0-like")
+                .size(0x1_0000)
+                .page(8)
+                .erases(&[(2 << 10, Span { typ: 1, max: 1 })])
+                .ecc(8, true)
+        };
+        assert_eq!(
+            builder().ecc_after_cut_erase(16).build().unwrap_err(),
+            ProfileError::Granule(16)
+        );
+        let healed_by_zeros = |profile: Profile<EccDoubleWords>| {
+            let mut flash = Flash::new(profile);
+            flash.arm(Cut {
+                op: 0,
+                tear: "E6.all".parse().unwrap(),
+            });
+            flash.erase(AT, AT + 0x800).unwrap_err();
+            flash.power_on();
+            flash.set_strict(false);
+            flash.write(AT, &[0; 8]).unwrap();
+            flash.read(AT, &mut [0; 8]).is_ok()
+        };
+        assert!(healed_by_zeros(builder().build().unwrap()));
+        assert!(!healed_by_zeros(
+            builder().ecc_after_cut_erase(8).build().unwrap()
+        ));
+    }
+}
+
 mod program_limit {
     use super::*;
 
@@ -148,6 +261,53 @@ mod program_limit {
         for bit in 0..8 {
             flash.write(AT, &[0xFF << bit]).unwrap();
         }
+    }
+}
+
+mod block_program_limit {
+    use super::*;
+
+    #[test]
+    fn happens() {
+        let mut flash = Flash::new(Profile::nrf52832());
+        flash.write(AT, &[0x77; 512]).unwrap();
+        flash.write(AT, &[0x66; 4 * 53]).unwrap();
+        assert_eq!(flash.state().programs(AT + 100), 128 + 53);
+        let error = flash.write(AT + 500, &[0; 4]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "program 0x41f4+0x4: a block of 512 bytes may be programmed 181 times between erases (first at 0x41f4)"
+        );
+        assert_eq!(
+            read(&mut flash, AT + 500, 4),
+            [0x77; 4],
+            "and nothing is changed"
+        );
+        flash.write(AT + 512, &[0; 4]).unwrap();
+        flash.erase(AT, AT + 0x1000).unwrap();
+        flash.write(AT + 500, &[0; 4]).unwrap();
+    }
+
+    #[test]
+    fn a_tool_that_loads_an_image_uses_up_programs_as_well() {
+        let mut flash = Flash::new(Profile::nrf52832());
+        flash.state_mut().load(AT + 8, &[0x77; 1000]);
+        assert_eq!(flash.state().programs(AT), 126);
+        assert_eq!(flash.state().programs(AT + 512), 124);
+    }
+
+    #[test]
+    fn not_on_chips_that_count_words() {
+        let mut flash = Flash::new(Profile::nrf52840());
+        flash.write(AT, &[0x77; 512]).unwrap();
+        flash.write(AT, &[0x66; 512]).unwrap();
+        assert!(matches!(
+            flash.write(AT, &[0; 4]),
+            Err(FlashError::Rule {
+                rule: Rule::ProgramLimit(2),
+                ..
+            })
+        ));
     }
 }
 
@@ -237,6 +397,12 @@ mod erased_undefined {
         let mut flash = Flash::new(profile.build().unwrap());
         flash.set_adversary(Adversary::PerRead { seed: 1 });
         flash.write(AT, &[0x5A; 8]).unwrap();
+        assert_eq!(read(&mut flash, AT, 8), [0x5A; 8]);
+        assert_eq!(
+            flash.read(AT, &mut [0; 16]).unwrap_err().to_string(),
+            "read 0x4000+0x10: a word reads as anything until it is programmed (first at 0x4008)"
+        );
+        flash.set_strict(false);
         assert_eq!(read(&mut flash, AT, 8), [0x5A; 8]);
         assert_ne!(
             read(&mut flash, AT + 8, 8),

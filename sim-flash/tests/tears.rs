@@ -173,17 +173,17 @@ mod p3 {
 
     #[test]
     fn happens() {
-        // b'a' is 0110_0001: the second bit that is to become 0 is bit 2.
+        // b'a' is 0110_0001: bits 1 and 2 are to become 0, bit 0 is not.
         assert_eq!(
-            read(&mut torn(&program(), "P3.b1"), AT, 2),
+            read(&mut torn(&program(), "P3.b2"), AT, 2),
             [0b1111_1011, 0xFF]
         );
         assert_eq!(
-            read(&mut torn(&program(), "P3.x1"), AT, 2),
+            read(&mut torn(&program(), "P3.x2"), AT, 2),
             [b'a' | 0b100, b' ']
         );
         assert_eq!(
-            read(&mut torn(&program(), "P3.m3"), AT, 2),
+            read(&mut torn(&program(), "P3.m6"), AT, 2),
             [0b1111_1001, 0xFF]
         );
         let some = read(&mut torn(&program(), "P3.s0"), AT, 32);
@@ -209,7 +209,7 @@ mod p4 {
         let mut flash = torn(&program(), "P4.none");
         let (least, most) = readings(&mut flash, AT, 32);
         assert_eq!((&least[..], &most[..]), (&RECORD[..], &[0xFF; 32][..]));
-        let (least, most) = readings(&mut torn(&program(), "P4.x1"), AT, 1);
+        let (least, most) = readings(&mut torn(&program(), "P4.x2"), AT, 1);
         assert_eq!((least[0], most[0]), (b'a', b'a' | 0b100));
     }
 
@@ -224,7 +224,7 @@ mod p5 {
 
     #[test]
     fn happens() {
-        let mut flash = torn(&program(), "P5.b1");
+        let mut flash = torn(&program(), "P5.b2");
         flash.set_adversary(Adversary::Leaning);
         assert_eq!(read(&mut flash, AT, 32), RECORD, "reads right");
         let (least, most) = readings(&mut flash, AT, 32);

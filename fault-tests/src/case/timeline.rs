@@ -243,8 +243,18 @@ fn tear_words(tear: sim_flash::Tear) -> String {
         Tear::P2(Rows::AllBut { width, row }) => {
             format!("of the rows of {width} bytes all but row {row} were programmed")
         }
-        Tear::P3(Bits::One(n)) => format!("of the bits to clear only bit {n} was cleared"),
-        Tear::P3(Bits::AllBut(n)) => format!("of the bits to clear all but bit {n} were cleared"),
+        Tear::P3(Bits::One(n)) => format!(
+            "of the bits to clear only bit {} of byte {} was cleared",
+            n % 8,
+            n / 8
+        ),
+        Tear::P3(Bits::AllBut(n)) => {
+            format!(
+                "of the bits to clear all but bit {} of byte {} were cleared",
+                n % 8,
+                n / 8
+            )
+        }
         Tear::P3(Bits::Seeded(n)) => {
             format!("of the bits to clear a subset was cleared (drawn by seed {n})")
         }

@@ -10,9 +10,17 @@ use crate::tear::{Bits, Tear};
 use crate::trace::Outcome;
 
 impl<O: Observer, G> Flash<O, G> {
+    /// One block of a request, in one erase or in steps.
+    pub(super) fn erase_as_set(&mut self, addr: u32, len: u32) -> Result<(), FlashError> {
+        match self.steps {
+            Some(steps) => self.erase_in_steps(addr, len, steps),
+            None => self.erase_block(addr, len),
+        }
+    }
+
     /// One erase: within bounds, aligned, power on.
     pub(super) fn erase_block(&mut self, addr: u32, len: u32) -> Result<(), FlashError> {
-        let mut duration = if len == self.state.size() {
+        let duration = if len == self.state.size() {
             self.profile.timing.chip_erase.at(self.pace)
         } else {
             self.profile.timing.erase(len, self.pace)
@@ -30,12 +38,23 @@ impl<O: Observer, G> Flash<O, G> {
         }
         let most = self.wear_out(addr, len);
         self.strike(&op, duration)?;
+        self.finish_erase(&op, duration, most)
+    }
+
+    /// The end of an erase, or of its last step, that no cut has struck; `most` is the count of the most worn sector.
+    pub(super) fn finish_erase(
+        &mut self,
+        op: &Op,
+        mut duration: u64,
+        most: u32,
+    ) -> Result<(), FlashError> {
+        let (addr, len) = (op.addr(), op.len());
         if most > self.profile.endurance {
-            if self.erase_worn(&op, &mut duration, most)? {
+            if self.erase_worn(op, &mut duration, most)? {
                 return Ok(());
             }
-        } else if self.careful && self.fail(&op, duration)? {
-            self.erased(&op);
+        } else if self.careful && self.fail(op, duration)? {
+            self.erased(op);
             return Ok(());
         }
         self.state.erase(addr, len);
@@ -43,7 +62,7 @@ impl<O: Observer, G> Flash<O, G> {
             self.force_stuck(addr, len);
         }
         self.note(OpKind::Erase, addr, len, &[], duration);
-        self.erased(&op);
+        self.erased(op);
         Ok(())
     }
 
@@ -59,7 +78,7 @@ impl<O: Observer, G> Flash<O, G> {
         blocks
             .into_iter()
             .rev()
-            .try_for_each(|(at, block)| self.erase_block(at, block))
+            .try_for_each(|(at, block)| self.erase_as_set(at, block))
     }
 
     /// Erases all of the chip in one operation.
@@ -69,6 +88,9 @@ impl<O: Observer, G> Flash<O, G> {
     }
 
     fn erased(&mut self, op: &Op) {
+        if self.careful {
+            self.forget_steps(op.addr(), op.len());
+        }
         self.stats.erases += 1;
         self.stats.bytes_erased += u64::from(op.len());
         if O::OPS {
@@ -77,7 +99,7 @@ impl<O: Observer, G> Flash<O, G> {
     }
 
     /// Counts an erase of each sector; the count of the most worn one.
-    fn wear_out(&mut self, addr: u32, len: u32) -> u32 {
+    pub(super) fn wear_out(&mut self, addr: u32, len: u32) -> u32 {
         let sector = self.state.sector();
         let (from, to) = (
             (addr / sector) as usize,

@@ -8,14 +8,6 @@ use crate::op::{Op, OpKind};
 use crate::tear::Tear;
 use crate::trace::{Entry, Outcome, Recording};
 
-/// Bits that stay as they are.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct StuckBits {
-    addr: u32,
-    mask: Vec<u8>,
-    at: bool,
-}
-
 impl<O: Observer, G> Flash<O, G> {
     /// Scripts a failure.
     pub fn inject(&mut self, fault: Fault) {
@@ -86,8 +78,9 @@ impl<O: Observer, G> Flash<O, G> {
         let Some(place) = self.faults.iter().position(due) else {
             return Ok(());
         };
+        let at = self.faults[place].when.first();
         match self.take_fault(place) {
-            Failure::Read => {
+            failure @ (Failure::Read | Failure::Ecc) => {
                 #[allow(clippy::cast_possible_truncation)] // within a flash of less than 4 GiB
                 let len = len as u32;
                 if self.recording == Recording::All {
@@ -95,6 +88,11 @@ impl<O: Observer, G> Flash<O, G> {
                     self.trace.push_with(entry, &[], Outcome::ReadFailed);
                 }
                 self.reads += 1;
+                if failure == Failure::Ecc {
+                    let granule = self.profile.physics().granule().max(1);
+                    let at = at.max(addr) / granule * granule;
+                    return Err(FlashError::Ecc { addr, len, at });
+                }
                 Err(FlashError::Failed {
                     kind: OpKind::Read,
                     addr,
@@ -118,59 +116,18 @@ impl<O: Observer, G> Flash<O, G> {
         what
     }
 
+    /// Lets a failure of cells strike, and tells the trace.
     fn drift(&mut self, failure: Failure) {
-        match failure {
-            Failure::Stuck { addr, mask, at } => {
-                let len = u32::try_from(mask.len()).unwrap_or(u32::MAX);
-                self.stuck.push(StuckBits { addr, mask, at });
-                self.take_care();
-                self.force_stuck(addr, len);
-            }
-            Failure::Rot {
-                addr,
-                mut mask,
-                lost,
-            } => {
-                let mut cells = vec![0; mask.len()];
-                self.state.read(addr, &mut cells);
-                mask.iter_mut()
-                    .zip(&cells)
-                    .for_each(|(mask, cell)| *mask &= !cell);
-                if lost {
-                    cells
-                        .iter_mut()
-                        .zip(&mask)
-                        .for_each(|(cell, mask)| *cell |= mask);
-                    self.state.drift(addr, &cells, &mask);
-                } else {
-                    self.state.weaken(addr, &mask);
-                }
-            }
-            Failure::Disturb { addr, mut mask } => {
-                let mut cells = vec![0; mask.len()];
-                self.state.read(addr, &mut cells);
-                mask.iter_mut()
-                    .zip(&cells)
-                    .for_each(|(mask, cell)| *mask &= cell);
-                self.state.weaken(addr, &mask);
-            }
-            Failure::Reported(_) | Failure::Silent(_) | Failure::Read => {}
+        self.stuck.drift(&mut self.state, &failure);
+        if self.recording != Recording::Off {
+            let time = self.stats.device_time;
+            self.trace.push_event(self.boot, time, failure);
         }
+        self.take_care();
     }
 
     /// Puts stuck bits in `addr..addr + len` back where they are stuck.
     pub(super) fn force_stuck(&mut self, addr: u32, len: u32) {
-        for bits in &self.stuck {
-            let end = u64::from(bits.addr) + bits.mask.len() as u64;
-            if u64::from(addr) >= end || u64::from(bits.addr) >= u64::from(addr) + u64::from(len) {
-                continue;
-            }
-            let mut cells = vec![0; bits.mask.len()];
-            self.state.read(bits.addr, &mut cells);
-            for (cell, mask) in cells.iter_mut().zip(&bits.mask) {
-                *cell = if bits.at { *cell | mask } else { *cell & !mask };
-            }
-            self.state.drift(bits.addr, &cells, &bits.mask);
-        }
+        self.stuck.force(&mut self.state, addr, len);
     }
 }

@@ -1,6 +1,7 @@
 //! Power and reset: cuts, when they fire, and what comes after.
 
 use super::Flash;
+use super::partial::Step;
 use crate::draw;
 use crate::error::FlashError;
 use crate::level::Level;
@@ -127,7 +128,7 @@ impl<O: Observer, G> Flash<O, G> {
     }
 
     /// Turns the power on (off and on, if it is on). Operations count from 0 again; what was armed and has not fired is
-    /// disarmed. A suspended erase is lost: its sector stays as it is.
+    /// disarmed. A suspended erase, and one of which some steps are done, is lost: its sector stays as it is.
     pub fn power_on(&mut self) {
         self.running = None;
         self.suspended = None;
@@ -147,6 +148,7 @@ impl<O: Observer, G> Flash<O, G> {
         self.power = Power::On;
         self.ops = 0;
         self.reads = 0;
+        self.partly.clear();
         self.boot += 1;
         self.booted = self.stats.device_time;
         self.armed = None;
@@ -183,6 +185,16 @@ impl<O: Observer, G> Flash<O, G> {
 
     /// Lets what is armed strike `op`, which takes `duration`, if it is due.
     pub(super) fn strike(&mut self, op: &Op, duration: u64) -> Result<(), FlashError> {
+        self.strike_step(op, duration, &Step::WHOLE)
+    }
+
+    /// The same for one step of an erase.
+    pub(super) fn strike_step(
+        &mut self,
+        op: &Op,
+        duration: u64,
+        step: &Step,
+    ) -> Result<(), FlashError> {
         let since = self.stats.device_time - self.booted;
         let Some(armed) = self.armed else {
             return Ok(());
@@ -207,7 +219,7 @@ impl<O: Observer, G> Flash<O, G> {
                 level,
                 seed,
             } if index == self.ops => {
-                let tear = self.draw(op, at, level, seed);
+                let tear = self.draw(op, step.within(at), level, seed);
                 Err(self.cut(op, tear, at, duration))
             }
             Armed::After { time, level, seed } if since + duration >= time => {
@@ -215,11 +227,11 @@ impl<O: Observer, G> Flash<O, G> {
                 let ppm = (u128::from(time.saturating_sub(since)) * 1_000_000
                     / u128::from(duration.max(1))) as u32;
                 let at = Fraction::ppm(ppm);
-                let tear = self.draw(op, at, level, seed);
+                let tear = self.draw(op, step.within(at), level, seed);
                 Err(self.cut(op, tear, at, duration))
             }
             Armed::Reset { op: index, at } if index == self.ops => {
-                Err(self.reset(op, at, duration))
+                Err(self.reset(op, at, duration, step.leaves))
             }
             _ => Ok(()),
         }
@@ -254,12 +266,21 @@ impl<O: Observer, G> Flash<O, G> {
         self.take_care();
     }
 
-    fn reset(&mut self, op: &Op, at: Fraction, duration: u64) -> FlashError {
+    fn reset(&mut self, op: &Op, at: Fraction, duration: u64, leaves: Option<Tear>) -> FlashError {
         let before = self.snapshot();
-        self.state.apply(op);
+        let outcome = match leaves {
+            Some(tear) => {
+                self.state.step(op, tear);
+                Outcome::Step(tear)
+            }
+            None => {
+                self.state.apply(op);
+                Outcome::Reset
+            }
+        };
         self.force_stuck(op.addr(), op.len());
         let until = self.stats.device_time + duration;
-        self.note_with(op, at.of(duration), Outcome::Reset);
+        self.note_with(op, at.of(duration), outcome);
         self.running = Some(Running {
             op: op.clone(),
             until,
@@ -273,7 +294,7 @@ impl<O: Observer, G> Flash<O, G> {
     }
 
     /// A tear from what a cut at this point may leave, families with equal chances.
-    fn draw(&self, op: &Op, at: Fraction, level: Level, seed: u64) -> Tear {
+    pub(super) fn draw(&self, op: &Op, at: Fraction, level: Level, seed: u64) -> Tear {
         let over_erase = self.profile.rules().over_erase;
         let mut list = tears_at(op, at, Density::Full, level, over_erase);
         if !self.profile.rules().program_disturb {

@@ -158,8 +158,14 @@ impl<O: Observer, G> Flash<O, G> {
         let mut words = (addr / limit.word * limit.word..end).step_by(limit.word as usize);
         match words.find(|word| self.state.programs(*word) >= limit.times) {
             Some(word) => {
-                let at = word.saturating_sub(addr) as usize;
-                Err(broken(Rule::ProgramLimit(limit.times), addr, data, at))
+                let (at, times) = (word.saturating_sub(addr) as usize, limit.times);
+                let rule = if limit.word > self.profile.page {
+                    let block = limit.word;
+                    Rule::BlockProgramLimit { block, times }
+                } else {
+                    Rule::ProgramLimit(times)
+                };
+                Err(broken(rule, addr, data, at))
             }
             None => Ok(()),
         }

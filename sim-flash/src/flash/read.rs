@@ -3,7 +3,7 @@
 use super::Flash;
 use crate::cipher::BLOCK;
 use crate::draw;
-use crate::error::FlashError;
+use crate::error::{FlashError, Rule};
 use crate::observer::Observer;
 use crate::op::OpKind;
 use crate::trace::Recording;
@@ -64,6 +64,16 @@ impl<O: Observer, G> Flash<O, G> {
         if self.profile.rules.erased_undefined {
             for (weak, at) in weak.iter_mut().zip(addr..) {
                 if self.state.programs(at) == 0 {
+                    if self.strict {
+                        let (rule, kind) = (Rule::ErasedUndefined, OpKind::Read);
+                        return Err(FlashError::Rule {
+                            rule,
+                            kind,
+                            addr,
+                            len,
+                            at,
+                        });
+                    }
                     *weak = 0xFF;
                 }
             }

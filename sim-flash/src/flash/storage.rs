@@ -30,7 +30,8 @@ impl<O: Observer, G: Geometry> NorFlash for Flash<O, G> {
     const WRITE_SIZE: usize = G::WRITE;
     const ERASE_SIZE: usize = G::ERASE;
 
-    /// Erases `from..to` in the largest blocks that fit, each an operation of the chip.
+    /// Erases `from..to` in the largest blocks that fit, each an operation of the chip; in steps, if
+    /// [`set_erase_steps`](Flash::set_erase_steps) says so.
     fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
         let len = u64::from(to.saturating_sub(from));
         self.check(OpKind::Erase, from, len, G::ERASE)?;
@@ -40,7 +41,7 @@ impl<O: Observer, G: Geometry> NorFlash for Flash<O, G> {
         let mut at = from;
         while at < to {
             let block = self.profile.timing.largest(at, to);
-            self.erase_block(at, block)?;
+            self.erase_as_set(at, block)?;
             at += block;
         }
         Ok(())

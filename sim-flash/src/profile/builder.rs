@@ -3,7 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{Encryption, EraseKind, Profile, ProgramLimit, Rules, Source, Span, Timing};
+use super::{
+    Encryption, EraseKind, PartialErase, Profile, ProgramLimit, Rules, Source, Span, Timing,
+};
 use crate::geometry::Geometry;
 use crate::hash::GRANULE;
 
@@ -38,8 +40,11 @@ pub enum ProfileError {
     },
     /// The chip has no erase of the size of its sector, or one that is no power of two.
     Erase(u32),
-    /// The word of a program limit is not a power of two from 4 to 256 bytes.
+    /// The unit of a program limit is not a power of two from 4 bytes to 4096, or to 256 with ECC, or longer than a sector.
     Word(u32),
+    /// The granule of a cut erase's ECC errors is not a power of two from 4 to 256 bytes, longer than a sector, or not
+    /// the word of a chip with ECC.
+    Granule(u32),
     /// Encryption rows are 16 or 32 bytes and no longer than a page.
     Row(u32),
 }
@@ -77,7 +82,13 @@ impl fmt::Display for ProfileError {
             ProfileError::Word(word) => {
                 write!(
                     f,
-                    "a word of {word} bytes is not a power of two from 4 to 256"
+                    "a limited unit of {word} bytes is not a power of two from 4 to 4096 (256 with ECC), or longer than a sector"
+                )
+            }
+            ProfileError::Granule(granule) => {
+                write!(
+                    f,
+                    "a granule of {granule} bytes is not a power of two from 4 to 256, or longer than a sector, or not the ECC word"
                 )
             }
             ProfileError::Row(row) => {
@@ -124,6 +135,7 @@ impl<G> ProfileBuilder<G> {
                     read_byte_ps: 25_000,
                     suspend: 20_000,
                     resume: 512_000,
+                    partial_erase: None,
                 },
                 rules: Rules::SPI_NOR,
                 sources: Vec::new(),
@@ -192,13 +204,23 @@ impl<G> ProfileBuilder<G> {
         self
     }
 
+    /// The sector can be erased in steps, each from `shortest` to `longest` nanoseconds, which add up: it is erased when
+    /// they have together taken as long as the erase in one. See
+    /// [`erase_partially`](crate::Flash::erase_partially).
+    pub fn partial_erase(mut self, shortest: u64, longest: u64) -> Self {
+        self.profile.timing.partial_erase = Some(PartialErase { shortest, longest });
+        self
+    }
+
     /// Erases a sector is specified for.
     pub fn endurance(mut self, erases: u32) -> Self {
         self.profile.endurance = erases;
         self
     }
 
-    /// Words of `word` bytes may be programmed `times` times between erases, and once more to zero if `zeros`.
+    /// Words of `word` bytes may be programmed `times` times between erases, and once more to zero if `zeros`. A unit
+    /// longer than a page is a block, whose words count together: nWRITE of an `nRF52832` is
+    /// `program_limit(512, 181, false)` with pages of 4 bytes, that of an `nRF52840` `program_limit(4, 2, false)`.
     pub fn program_limit(mut self, word: u32, times: u8, zeros: bool) -> Self {
         self.profile.rules.limit = Some(ProgramLimit { word, times, zeros });
         self
@@ -210,13 +232,27 @@ impl<G> ProfileBuilder<G> {
         self.program_limit(word, 1, zeros)
     }
 
+    /// After a cut erase, granules of `granule` bytes may answer reads with [`FlashError::Ecc`](crate::FlashError::Ecc)
+    /// until the sector is erased completely; programming them does not help. [`Level::L3`](crate::Level::L3) allows it:
+    /// `E6.all` leaves every granule of the sector so, `E6.s5` those that are drawn. Independent of
+    /// [`ecc`](ProfileBuilder::ecc), whose *torn* words are unreadable after programs and erases alike; where a chip has
+    /// both, the granule is the word.
+    ///
+    /// TI MSPM0 (E2E thread 1552144): such reads raise FLASHDED. Microchip PIC32 with ECC (NVM, Implications of Device
+    /// Reset): a cold reset in an erase leaves invalid data or ECC errors.
+    pub fn ecc_after_cut_erase(mut self, granule: u32) -> Self {
+        self.profile.rules.ecc_after_cut_erase = Some(granule);
+        self
+    }
+
     /// Data is encrypted in rows of so many bytes.
     pub fn encrypted(mut self, row: u32, key: [u8; 32]) -> Self {
         self.profile.rules.encryption = Some(Encryption { row, key });
         self
     }
 
-    /// Words not programmed since their erase read as anything.
+    /// Words not programmed since their erase read as anything; to read one is a breach of
+    /// [`Rule::ErasedUndefined`](crate::Rule::ErasedUndefined).
     pub fn erased_undefined(mut self) -> Self {
         self.profile.rules.erased_undefined = true;
         self
@@ -288,10 +324,18 @@ impl<G: Geometry> ProfileBuilder<G> {
         }
         if let Some(limit) = rules.limit
             && !(limit.word.is_power_of_two()
-                && (4..=256).contains(&limit.word)
+                && (4..=if rules.ecc { 256 } else { 4096 }).contains(&limit.word)
                 && limit.word <= *sector)
         {
             return Err(ProfileError::Word(limit.word));
+        }
+        if let Some(granule) = rules.ecc_after_cut_erase {
+            let fits =
+                granule.is_power_of_two() && (4..=256).contains(&granule) && granule <= *sector;
+            let word = rules.limit.filter(|_| rules.ecc);
+            if !fits || word.is_some_and(|limit| limit.word != granule) {
+                return Err(ProfileError::Granule(granule));
+            }
         }
         if let Some(encryption) = &rules.encryption
             && !(matches!(encryption.row, 16 | 32) && encryption.row <= *page)

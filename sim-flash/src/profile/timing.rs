@@ -56,6 +56,15 @@ pub struct EraseKind {
     pub time: Span,
 }
 
+/// An erase of a page in steps that the driver starts one by one and that add up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PartialErase {
+    /// The shortest step, in nanoseconds.
+    pub shortest: u64,
+    /// The longest step, in nanoseconds.
+    pub longest: u64,
+}
+
 /// How long a chip takes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Timing {
@@ -79,6 +88,9 @@ pub struct Timing {
     pub suspend: u64,
     /// From resuming an erase to the next suspend, in nanoseconds at least.
     pub resume: u64,
+    /// The steps in which the smallest erase can be done; none on chips that cannot. The page is erased when the steps
+    /// together have taken as long as the erase in one.
+    pub partial_erase: Option<PartialErase>,
 }
 
 impl Timing {

@@ -13,6 +13,7 @@ impl State {
     /// NOR. Bytes beyond the end are left out.
     pub fn load(&mut self, addr: u32, bytes: &[u8]) {
         let counted = self.physics.counted as usize;
+        let step = self.physics.page.min(self.physics.counted).max(1);
         self.change(addr, bytes.len(), |at, leaf, from, len| {
             let here = &bytes[at..at + len];
             if leaf.overlay().is_none() && counted == 0 {
@@ -22,8 +23,9 @@ impl State {
                 cells.copy_from_slice(here);
                 settle(overlay, from, len);
                 if counted != 0 {
-                    for unit in (from..from + len).step_by(counted) {
-                        overlay.count_program(unit);
+                    // One program per page and unit.
+                    for at in units(from, len, step) {
+                        overlay.count_program(at & !(counted - 1));
                     }
                 }
                 leaf.tidy();
@@ -84,7 +86,33 @@ impl State {
             }
             leaf.set_trust(from, len, false);
         });
+        self.tear_checks(op, tear);
         self.tear_around(op, tear);
+    }
+
+    /// Granules that a cut erase leaves unreadable, whatever they hold.
+    fn tear_checks(&mut self, op: &Op, tear: Tear) {
+        let checked = self.physics.checked;
+        if checked == 0 || !tear.breaks_checks() {
+            return;
+        }
+        self.change(op.addr(), op.len() as usize, |at, leaf, from, len| {
+            let (_, overlay) = leaf.all_mut(from, len);
+            for (number, unit) in units(from, len, checked).enumerate() {
+                #[allow(clippy::cast_possible_truncation)] // within one erase
+                let number = at as u32 / checked + number as u32;
+                if tear.breaks_check(op, number) {
+                    overlay.set_broken(unit, true);
+                }
+            }
+            leaf.tidy();
+        });
+    }
+
+    /// The same for a step of an erase that is not the last. Not even one that changed nothing leaves trust.
+    pub(crate) fn step(&mut self, op: &Op, left: Tear) {
+        self.tear(op, left);
+        self.distrust(op.addr()..op.addr().saturating_add(op.len()));
     }
 
     /// Loses the sector that holds `addr`: it may read as anything and is not trusted. What [`Level::L5`](crate::Level::L5)
@@ -160,10 +188,13 @@ impl State {
             }
             if physics.counted != 0 {
                 for unit in units(from, len, physics.counted) {
-                    // Fresh check bits over cells that had some cannot fit, unless all bits are 0.
-                    let rewritten = physics.ecc && overlay.programs(unit) > 0;
+                    // Fresh check bits over cells that had some cannot fit, unless all bits are 0. What a cut erase
+                    // has made unreadable stays so.
+                    let rewritten = overlay.programs(unit) > 0;
                     let zero = here.iter().all(|byte| *byte == 0);
-                    overlay.set_broken(unit, rewritten && !zero);
+                    if physics.ecc && !(physics.checked != 0 && overlay.is_broken(unit)) {
+                        overlay.set_broken(unit, rewritten && !zero);
+                    }
                     overlay.count_program(unit);
                 }
             }

@@ -95,11 +95,11 @@ impl State {
 
     /// The first unit of a range whose check bits do not fit its data, on chips with ECC.
     pub fn broken_unit(&self, range: Range<u32>) -> Option<u32> {
-        if !self.physics.ecc {
+        let granule = self.physics.granule();
+        if granule == 0 {
             return None;
         }
-        let counted = self.physics.counted;
-        let units = (range.start / counted * counted..range.end).step_by(counted as usize);
+        let units = (range.start / granule * granule..range.end).step_by(granule as usize);
         { units }.find(|unit| {
             let overlay = self
                 .leaf(*unit as usize / LEAF)

@@ -3,13 +3,15 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::mask::BitMask;
 use super::subset::Subset;
 use crate::op::Op;
 
-/// A set of bits of an operation.
+/// A set of bits of an operation, or of the area around it.
 ///
-/// For a program, bits are counted among the bits it wants to be 0, from the lowest bit of the first byte; for an
-/// erase and for collateral damage, among all bits of the area.
+/// Bit `n` is bit `n % 8`, lowest first, of byte `n / 8`, whatever the bytes are. Of a program only the bits it wants to
+/// be 0 count: to name another is to name a tear that does not apply, and sets that are drawn or computed leave the
+/// others out. So a set means the same for two programs in every byte in which they agree.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub enum Bits {
@@ -21,65 +23,51 @@ pub enum Bits {
     One(u32),
     /// `x17`: all but this one.
     AllBut(u32),
-    /// `s5`: a subset drawn by `ChaCha8` from the operation and this number. The number also picks how dense it is:
-    /// 1/2, 1/4, 3/4, 1/16, 15/16 and again from the start.
+    /// `s5`: a subset drawn by `ChaCha8` from the place and kind of the operation and this number, not from its data. The
+    /// number also picks how dense it is: 1/2, 1/4, 3/4, 1/16, 15/16 and again from the start.
     Seeded(u32),
     /// `z12`: all but the slowest cells, so many in 256. Which cells are slow is a matter of the cell alone: the same ones
     /// in every operation, and those of `z11` among them.
     Quick(u8),
-    /// `m1f`: bit `i` of this number stands for bit `i`; those from 128 on are not in the set.
-    Mask(u128),
+    /// `m1f`: these, among the first 256.
+    Mask(BitMask),
 }
 
 impl Bits {
-    /// Whether every number in it is below `count`, the number of bits there are.
+    /// Whether every bit that it names is among the first `count`.
     pub(super) fn fits(&self, count: u64) -> bool {
         match *self {
             Bits::One(n) | Bits::AllBut(n) => u64::from(n) < count,
-            Bits::Mask(mask) => mask != 0 && u64::from(128 - mask.leading_zeros()) <= count,
+            Bits::Mask(mask) => (1..=count).contains(&mask.width()),
             Bits::None | Bits::All | Bits::Seeded(_) | Bits::Quick(_) => true,
         }
     }
 
-    /// The members among the wanted-0 bits of `data`, for the part of it that starts at `offset`.
-    pub(super) fn of_zeros(&self, op: &Op, data: &[u8], offset: usize, out: &mut [u8]) {
-        let here = &data[offset..offset + out.len()];
+    /// Whether every bit that it names is one of the wanted-0 bits of `data`.
+    pub(super) fn fits_zeros(&self, data: &[u8]) -> bool {
         match *self {
-            Bits::None => out.fill(0),
-            Bits::All => out
-                .iter_mut()
-                .zip(here)
-                .for_each(|(out, byte)| *out = !byte),
-            Bits::One(n) => one_of_zeros(data, n, offset, out),
-            Bits::AllBut(n) => {
-                one_of_zeros(data, n, offset, out);
-                out.iter_mut()
-                    .zip(here)
-                    .for_each(|(out, byte)| *out ^= !byte);
-            }
-            Bits::Seeded(n) => {
-                let set = |at: usize, mask: u8| out[at] = mask & !here[at];
-                Subset::of(op, n).each(offset, here.len(), set);
-            }
-            Bits::Quick(slow) => {
-                quick(op, slow, offset, out);
-                out.iter_mut()
-                    .zip(here)
-                    .for_each(|(out, byte)| *out &= !byte);
-            }
+            Bits::One(n) | Bits::AllBut(n) => data
+                .get(n as usize / 8)
+                .is_some_and(|byte| byte & 1 << (n % 8) == 0),
             Bits::Mask(mask) => {
-                let before = super::wanted_zeros(&data[..offset]);
-                let mut left = mask.checked_shr(before).unwrap_or(0);
-                for (out, byte) in out.iter_mut().zip(here) {
-                    *out = deal(&mut left, !byte);
-                }
+                let mut bytes = data.iter().enumerate();
+                self.fits(data.len() as u64 * 8)
+                    && bytes.all(|(at, byte)| byte & mask.byte(at) == 0)
             }
+            Bits::None | Bits::All | Bits::Seeded(_) | Bits::Quick(_) => true,
         }
     }
 
+    /// The members among the wanted-0 bits of a program, for the part of its data that starts at `offset`.
+    pub(super) fn of_zeros(&self, op: &Op, data: &[u8], offset: usize, out: &mut [u8]) {
+        self.of_all(op, 0, offset, out);
+        out.iter_mut()
+            .zip(&data[offset..])
+            .for_each(|(out, byte)| *out &= !byte);
+    }
+
     /// The members among all bits of an area, for the part of it that starts at byte `offset`. Seeded sets depend on
-    /// `op` and `salt`.
-    #[allow(clippy::cast_possible_truncation)] // shifted down to a byte
+    /// where `op` is and on `salt`.
     pub(super) fn of_all(&self, op: &Op, salt: u32, offset: usize, out: &mut [u8]) {
         match *self {
             Bits::None => out.fill(0),
@@ -96,13 +84,12 @@ impl Bits {
                 }
             }
             Bits::Seeded(n) => {
-                Subset::salted(op, n, salt).each(offset, out.len(), |at, mask| out[at] = mask);
+                Subset::of(op, n, salt).each(offset, out.len(), |at, mask| out[at] = mask);
             }
             Bits::Quick(slow) => quick(op, slow, offset, out),
             Bits::Mask(mask) => {
                 for (at, out) in out.iter_mut().enumerate() {
-                    let shift = u32::try_from((offset + at) * 8).unwrap_or(u32::MAX);
-                    *out = mask.checked_shr(shift).unwrap_or(0) as u8;
+                    *out = mask.byte(offset + at);
                 }
             }
         }
@@ -122,44 +109,11 @@ fn quick(op: &Op, slow: u8, offset: usize, out: &mut [u8]) {
     }
 }
 
-fn one_of_zeros(data: &[u8], n: u32, offset: usize, out: &mut [u8]) {
-    out.fill(0);
-    if let Some((byte, bit)) = nth_zero(data, n)
-        && let Some(out) = byte.checked_sub(offset).and_then(|byte| out.get_mut(byte))
-    {
-        *out = bit;
-    }
-}
-
-/// Takes as many low bits of `left` as `places` has ones, and puts them there.
-fn deal(left: &mut u128, mut places: u8) -> u8 {
-    let mut dealt = 0;
-    while places != 0 {
-        let lowest = places & places.wrapping_neg();
-        if *left & 1 == 1 {
-            dealt |= lowest;
-        }
-        *left >>= 1;
-        places ^= lowest;
-    }
-    dealt
-}
-
-/// The byte and the bit of the `n`th 0 in `data`.
-pub(super) fn nth_zero(data: &[u8], n: u32) -> Option<(usize, u8)> {
-    let mut left = n;
-    for (at, byte) in data.iter().enumerate() {
-        let zeros = byte.count_zeros();
-        if left < zeros {
-            let mut open = !byte;
-            for _ in 0..left {
-                open &= open - 1;
-            }
-            return Some((at, open & open.wrapping_neg()));
-        }
-        left -= zeros;
-    }
-    None
+/// The positions of the bits of `data` that are 0: those a program wants to clear.
+#[allow(clippy::cast_possible_truncation)] // a page is at most 4 KiB
+pub(super) fn wanted_zeros(data: &[u8]) -> Vec<u32> {
+    let is_zero = |n: &u32| data[*n as usize / 8] & 1 << (n % 8) == 0;
+    (0..data.len() as u32 * 8).filter(is_zero).collect()
 }
 
 /// A set of rows of a program. Rows are aligned in the address space and counted from the row of the first byte.

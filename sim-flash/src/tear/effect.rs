@@ -1,6 +1,6 @@
 //! What a torn operation reads as afterwards.
 
-use super::bits::{nth_zero, row_span};
+use super::bits::row_span;
 use super::subset::Subset;
 use super::{Bits, Rows, Tear};
 use crate::op::Op;
@@ -55,24 +55,6 @@ impl Tear {
                 and(&mut cells[..from], here);
                 and(&mut cells[to..], &here[to..]);
             }
-            Tear::P3(Bits::One(n)) => {
-                if let Some((byte, bit)) = nth_zero(data, n)
-                    && let Some(cell) = byte
-                        .checked_sub(offset)
-                        .and_then(|byte| cells.get_mut(byte))
-                {
-                    *cell &= !bit;
-                }
-            }
-            Tear::P3(Bits::AllBut(n)) => {
-                let spared = nth_zero(data, n)
-                    .and_then(|(byte, bit)| Some((byte.checked_sub(offset)?, bit)))
-                    .and_then(|(byte, bit)| Some((byte, cells.get(byte)? & bit)));
-                and(cells, here);
-                if let Some((byte, bit)) = spared {
-                    cells[byte] |= bit;
-                }
-            }
             Tear::P3(bits) | Tear::P4(bits) => {
                 let mut done = [0; CHUNK];
                 for at in (0..cells.len()).step_by(CHUNK) {
@@ -98,7 +80,7 @@ impl Tear {
             Tear::E4(bits) => bits.of_all(op, 0, offset, cells),
             Tear::E5(_) | Tear::E7 | Tear::E8(..) => cells.fill(0xFF),
             Tear::E6(Bits::Seeded(n)) => {
-                Subset::salted(op, n, CONTENT).each(offset, len, |at, byte| cells[at] = byte);
+                Subset::of(op, n, CONTENT).each(offset, len, |at, byte| cells[at] = byte);
             }
             _ => {}
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Around, Bits, Neighbour, Rows, Tear};
+use super::{Around, BitMask, Bits, Neighbour, Rows, Tear};
 
 impl fmt::Display for Bits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -11,7 +11,7 @@ impl fmt::Display for Bits {
             Bits::None => f.write_str("none"),
             Bits::All => f.write_str("all"),
             Bits::Quick(slow) => write!(f, "z{slow}"),
-            Bits::Mask(mask) => write!(f, "m{mask:x}"),
+            Bits::Mask(mask) => write!(f, "m{mask}"),
             Bits::One(n) => write!(f, "b{n}"),
             Bits::AllBut(n) => write!(f, "x{n}"),
             Bits::Seeded(n) => write!(f, "s{n}"),
@@ -126,7 +126,7 @@ fn bits(text: &str) -> Option<Bits> {
         (_, 'z') => number(text, 'z')
             .and_then(|slow| u8::try_from(slow).ok())
             .map(Bits::Quick),
-        (_, 'm') => mask(text).map(Bits::Mask),
+        (_, 'm') => BitMask::parse(&text[1..]).map(Bits::Mask),
         _ => None,
     }
 }
@@ -155,9 +155,4 @@ fn number(text: &str, letter: char) -> Option<u32> {
     let plain = digits.bytes().all(|digit| digit.is_ascii_digit())
         && (digits == "0" || !digits.starts_with('0'));
     if plain { digits.parse().ok() } else { None }
-}
-
-fn mask(text: &str) -> Option<u128> {
-    let mask = u128::from_str_radix(text.strip_prefix('m')?, 16).ok()?;
-    (format!("m{mask:x}") == text).then_some(mask)
 }

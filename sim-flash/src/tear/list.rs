@@ -1,7 +1,7 @@
 //! Which tears to try for an operation: enumeration by density and level.
 
-use super::bits::rows;
-use super::{Around, Bits, Neighbour, Rows, Tear, wanted_zeros};
+use super::bits::{rows, wanted_zeros};
+use super::{Around, Bits, Neighbour, Rows, Tear};
 use crate::level::Level;
 use crate::op::Op;
 
@@ -56,36 +56,36 @@ fn program(op: &Op, data: &[u8], density: Density) -> Vec<Tear> {
                 .map(|row| Tear::P2(Rows::AllBut { width, row: *row })),
         );
     }
-    if zeros >= 2 {
+    if zeros.len() >= 2 {
         let spots = match density {
-            Density::Coarse => spread(zeros, 3),
-            Density::Field if data.len() <= RECORD => spread(zeros, 256),
-            Density::Field => spread(zeros, 16),
-            Density::Full if data.len() <= RECORD => spread(zeros, u32::MAX),
-            Density::Full => spread(zeros, 64),
+            Density::Coarse => pick(&zeros, 3),
+            Density::Field if data.len() <= RECORD => pick(&zeros, 256),
+            Density::Field => pick(&zeros, 16),
+            Density::Full if data.len() <= RECORD => zeros.clone(),
+            Density::Full => pick(&zeros, 64),
         };
         list.extend(spots.iter().map(|n| Tear::P3(Bits::One(*n))));
-        if zeros > 2 {
+        if zeros.len() > 2 {
             list.extend(spots.iter().map(|n| Tear::P3(Bits::AllBut(*n))));
         }
         list.extend((0..seeds(density)).map(|n| Tear::P3(Bits::Seeded(n))));
     }
-    if zeros >= 1 {
-        list.extend(weak_program(zeros, data.len(), density));
+    if !zeros.is_empty() {
+        list.extend(weak_program(&zeros, data.len(), density));
     }
     list
 }
 
 /// An adversary who decides weak bits needs few of these: `P4.none` alone already reads as any torn program.
-fn weak_program(zeros: u32, len: usize, density: Density) -> Vec<Tear> {
+fn weak_program(zeros: &[u32], len: usize, density: Density) -> Vec<Tear> {
     let mut list = vec![Tear::P4(Bits::None), Tear::P5(Bits::All)];
     let (spots, seeds) = match density {
         Density::Coarse => (0, 1),
         Density::Field => (if len <= RECORD { 16 } else { 4 }, 4),
         Density::Full => (if len <= RECORD { u32::MAX } else { 16 }, 8),
     };
-    if zeros > 1 {
-        for n in spread(zeros, spots) {
+    if zeros.len() > 1 {
+        for n in pick(zeros, spots) {
             list.extend([Tear::P4(Bits::AllBut(n)), Tear::P5(Bits::One(n))]);
         }
         for n in 0..seeds {

@@ -2,11 +2,11 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::op::{Op, OpKind};
 
-/// A subset of bits that depends on the operation and a number, and on nothing else.
+/// A subset of bits that depends on where an operation is, its kind and a number, and on nothing else: not on its data, so
+/// that what it takes of one byte does not change with the bytes around.
 pub(super) struct Subset {
     rng: ChaCha8Rng,
     /// Words drawn per word of mask; they are combined by AND.
@@ -15,19 +15,14 @@ pub(super) struct Subset {
 }
 
 impl Subset {
-    pub(super) fn of(op: &Op, n: u32) -> Self {
-        Subset::salted(op, n, 0)
-    }
-
     /// Different salts give independent subsets.
-    pub(super) fn salted(op: &Op, n: u32, salt: u32) -> Self {
+    pub(super) fn of(op: &Op, n: u32, salt: u32) -> Self {
         let mut seed = [0; 32];
         seed[..4].copy_from_slice(&op.addr().to_le_bytes());
         seed[4..8].copy_from_slice(&op.len().to_le_bytes());
         seed[8..12].copy_from_slice(&n.to_le_bytes());
         seed[12] = u8::from(op.kind() == OpKind::Erase);
         seed[13] = salt.to_le_bytes()[0];
-        seed[16..].copy_from_slice(&xxh3_128(op.data()).to_le_bytes());
         let (draws, inverted) = match n % 5 {
             0 => (1, false),
             1 => (2, false),

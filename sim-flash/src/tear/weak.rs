@@ -121,6 +121,20 @@ impl Tear {
         }
     }
 
+    /// Whether it is a tear that makes granules unreadable on chips whose cut erases do so.
+    pub(crate) fn breaks_checks(&self) -> bool {
+        matches!(self, Tear::E6(_))
+    }
+
+    /// Whether granule `number` of the erase is one of them: all of them or some that are drawn, as the bits are.
+    pub(crate) fn breaks_check(&self, op: &Op, number: u32) -> bool {
+        let mut byte = [0];
+        if let Tear::E6(bits) = self {
+            bits.of_all(op, CHECKS, number as usize / 8, &mut byte);
+        }
+        byte[0] & 1 << (number % 8) != 0
+    }
+
     /// The area beyond the operation in which it leaves weak bits, kept within `size`. The bits of the operation itself
     /// may lie within it and are not concerned.
     pub fn collateral(&self, op: &Op, page: u32, sector: u32, size: u32) -> Option<Range<u32>> {
@@ -153,3 +167,5 @@ impl Tear {
 
 /// Salt of the bits around an operation.
 const SURROUNDINGS: u32 = 2;
+/// Salt of the granules that become unreadable.
+const CHECKS: u32 = 3;

@@ -3,13 +3,16 @@
 //! ```text
 //! sim-flash trace 1
 //! 0.3 @45000000 program 0x1000+0x4 128000ns done 00aabbcc
+//! 0 @45128000 stuck1 0x1000 0f
 //! ```
-//! Power-on and number, device time, operation, duration, outcome, data.
+//! Power-on and number, device time, operation, duration, outcome, data. An event has no number and no duration: power-on,
+//! device time, what became of which cells (`stuck0`, `stuck1`, `rot`, `lost`, `disturb`), from where on, which bits.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Entry, Outcome, Trace};
+use super::{Entry, Event, Outcome, Trace};
+use crate::fault::Failure;
 use crate::op::OpKind;
 
 const HEADER: &str = "sim-flash trace 1";
@@ -17,23 +20,56 @@ const HEADER: &str = "sim-flash trace 1";
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEADER}")?;
-        for row in self.iter() {
+        for (place, row) in self.iter().enumerate() {
+            self.events_at(place).try_for_each(|event| event.fmt(f))?;
             write!(f, "{}.{} @{} {} ", row.boot, row.index, row.start, row.kind)?;
             write!(
                 f,
                 "{:#x}+{:#x} {}ns {}",
                 row.addr, row.len, row.duration, row.outcome
             )?;
-            if !row.data.is_empty() {
-                f.write_str(" ")?;
-                row.data
-                    .iter()
-                    .try_for_each(|byte| write!(f, "{byte:02x}"))?;
-            }
+            hex(row.data, f)?;
             writeln!(f)?;
         }
-        Ok(())
+        self.events_at(self.len())
+            .try_for_each(|event| event.fmt(f))
     }
+}
+
+impl fmt::Display for Event {
+    /// As a line of the trace.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, addr, mask) = match &self.what {
+            Failure::Stuck {
+                addr,
+                mask,
+                at: false,
+            } => ("stuck0", addr, mask),
+            Failure::Stuck { addr, mask, .. } => ("stuck1", addr, mask),
+            Failure::Rot {
+                addr,
+                mask,
+                lost: false,
+            } => ("rot", addr, mask),
+            Failure::Rot { addr, mask, .. } => ("lost", addr, mask),
+            Failure::Disturb { addr, mask } => ("disturb", addr, mask),
+            // No events: they are outcomes of rows.
+            Failure::Reported(_) | Failure::Silent(_) | Failure::Read | Failure::Ecc => {
+                return Ok(());
+            }
+        };
+        write!(f, "{} @{} {word} {addr:#x}", self.boot, self.time)?;
+        hex(mask, f)?;
+        writeln!(f)
+    }
+}
+
+fn hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    f.write_str(" ")?;
+    { bytes.iter() }.try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
 /// A text that is no trace.
@@ -75,7 +111,9 @@ impl FromStr for Trace {
         }
         let mut trace = Trace::default();
         for (number, line) in lines.enumerate() {
-            row(line, &mut trace).ok_or_else(|| error(number + 2, line))?;
+            row(line, &mut trace)
+                .or_else(|| event(line, &mut trace))
+                .ok_or_else(|| error(number + 2, line))?;
         }
         Ok(trace)
     }
@@ -117,6 +155,34 @@ fn row(line: &str, trace: &mut Trace) -> Option<()> {
     Some(())
 }
 
+fn event(line: &str, trace: &mut Trace) -> Option<()> {
+    let mut words = line.split(' ');
+    let boot = words.next()?.parse().ok()?;
+    let time = words.next()?.strip_prefix('@')?.parse().ok()?;
+    let word = words.next()?;
+    let addr = u32::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
+    let mask = words.next().map_or(Some(Vec::new()), bytes)?;
+    let what = match word {
+        "stuck0" | "stuck1" => Failure::Stuck {
+            addr,
+            mask,
+            at: word == "stuck1",
+        },
+        "rot" | "lost" => Failure::Rot {
+            addr,
+            mask,
+            lost: word == "lost",
+        },
+        "disturb" => Failure::Disturb { addr, mask },
+        _ => return None,
+    };
+    if words.next().is_some() {
+        return None;
+    }
+    trace.push_event(boot, time, what);
+    Some(())
+}
+
 fn outcome(text: &str) -> Option<Outcome> {
     let (word, tear) = match text.split_once(':') {
         Some((word, tear)) => (word, Some(tear.parse().ok()?)),
@@ -130,6 +196,7 @@ fn outcome(text: &str) -> Option<Outcome> {
         ("silent", Some(tear)) => Outcome::Silent(tear),
         ("ignored", None) => Outcome::Ignored,
         ("suspended", Some(tear)) => Outcome::Suspended(tear),
+        ("step", Some(tear)) => Outcome::Step(tear),
         ("reset", None) => Outcome::Reset,
         _ => return None,
     })

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Outcome, Trace};
+use crate::drift::Stuck;
 use crate::op::{Op, OpKind};
 use crate::state::State;
 
@@ -31,7 +32,9 @@ impl std::error::Error for ReplayError {}
 
 impl Trace {
     /// Replays it on `state`: afterwards `state` holds what the flash held that recorded it, had it started from the same
-    /// contents. Stuck, rotten and worn cells are no operations and not in a trace.
+    /// contents: operations, cuts, failures, and what became of cells between them. What was done to the contents past the
+    /// chip ([`state_mut`](crate::Flash::state_mut)) is not in a trace, nor what
+    /// [`power_off`](crate::Flash::power_off) tears of an operation that the chip was completing alone.
     ///
     /// The trace must not be a mixture: it belongs to one flash, from the beginning.
     pub fn replay(&self, state: &mut State) -> Result<(), ReplayError> {
@@ -44,7 +47,10 @@ impl Trace {
         state: &mut State,
         mut after: impl FnMut(usize, &State),
     ) -> Result<(), ReplayError> {
+        let mut stuck = Stuck::default();
         for (place, row) in self.iter().enumerate() {
+            self.events_at(place)
+                .for_each(|event| stuck.drift(state, &event.what));
             if let Some(op) = row.op() {
                 let end = u64::from(row.addr) + u64::from(row.len);
                 if end > u64::from(state.size()) {
@@ -62,11 +68,15 @@ impl Trace {
                     | Outcome::Suspended(tear) => {
                         state.tear(&op, tear);
                     }
+                    Outcome::Step(tear) => state.step(&op, tear),
                     Outcome::Ignored | Outcome::ReadFailed => {}
                 }
+                stuck.force(state, row.addr, row.len);
             }
             after(place, state);
         }
+        self.events_at(self.len())
+            .for_each(|event| stuck.drift(state, &event.what));
         Ok(())
     }
 
