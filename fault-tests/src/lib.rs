@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod acknowledged;
 pub mod case;
 pub mod chip;
 pub mod cli;
@@ -14,3 +15,4 @@ pub mod partition_csv;
 pub mod property;
 pub mod subject;
 pub mod sweep;
+pub mod zoo;

@@ -15,14 +15,24 @@ pub enum Property {
     AtomicSwitch,
     /// What a call that returned Ok has promised still holds after any cut.
     Durability,
+    /// An image that never confirms is started only so often, over any sequence of cuts; then the confirmed one runs, for ever.
+    RollbackConvergence,
+    /// What one power-on has acted on is what the next ones find.
+    Stability,
+    /// Once the faults end, what was asked for can be completed, or asked for anew.
+    EventualCompletion,
+    /// The minimum version never falls, and an image that it admits is always there.
+    AntiRollback,
     /// Where otadata points at a slot as bootable, the image there verified before the pointer's first operation began.
     PublishOrder,
     /// On arbitrary flash contents a boot ends, without panic, and finds an image if one can be found.
     Totality,
+    /// What returned Ok has happened; what returned an error left things as before or as after.
+    ErrorHonesty,
 }
 
 impl Property {
-    /// The properties that are judged today, in order.
+    /// The properties that a sweep of updates judges today, in order.
     pub const ALL: [Self; 5] = [
         Self::NoBrick,
         Self::AtomicSwitch,
@@ -31,14 +41,28 @@ impl Property {
         Self::Totality,
     ];
 
+    /// The properties that other subjects are judged by too, in order.
+    pub const FURTHER: [Self; 5] = [
+        Self::RollbackConvergence,
+        Self::Stability,
+        Self::EventualCompletion,
+        Self::AntiRollback,
+        Self::ErrorHonesty,
+    ];
+
     /// The short name: `P1`, `P2`, …
     pub const fn id(self) -> &'static str {
         match self {
             Self::NoBrick => "P1",
             Self::AtomicSwitch => "P2",
             Self::Durability => "P3",
+            Self::RollbackConvergence => "P4",
+            Self::Stability => "P5",
+            Self::EventualCompletion => "P8",
+            Self::AntiRollback => "P9",
             Self::PublishOrder => "P13",
             Self::Totality => "P14",
+            Self::ErrorHonesty => "P15",
         }
     }
 
@@ -48,14 +72,20 @@ impl Property {
             Self::NoBrick => "no brick",
             Self::AtomicSwitch => "atomic switch",
             Self::Durability => "durability",
+            Self::RollbackConvergence => "rollback convergence",
+            Self::Stability => "stability",
+            Self::EventualCompletion => "eventual completion",
+            Self::AntiRollback => "anti-rollback",
             Self::PublishOrder => "publish order",
             Self::Totality => "totality",
+            Self::ErrorHonesty => "error honesty",
         }
     }
 
     /// The property with the short name `id`.
     pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|p| p.id() == id)
+        let mut known = Self::ALL.into_iter().chain(Self::FURTHER);
+        known.find(|p| p.id() == id)
     }
 }
 

@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Say what a flash dump holds, which slot would boot, and why
     #[command(after_help = INSPECT_HELP)]
     Inspect(InspectArgs),
+    /// Hunt the broken subjects of the zoo: the harness against mistakes that it must catch
+    #[command(after_help = ZOO_HELP)]
+    Zoo(ZooArgs),
     /// Check ota-core against vectors that ESP-IDF's own code answered
     #[command(after_help = CONFORM_HELP)]
     Conform(ConformArgs),
@@ -87,6 +90,13 @@ const INSPECT_HELP: &str = "Examples:
   brownout inspect dump.bin --chip esp32c3 --no-rollback
 
 The dump starts at flash address 0; it may end early. It is never changed.";
+
+const ZOO_HELP: &str = "Examples:
+  brownout zoo
+  brownout zoo --subject swap-bad-magic
+
+Each subject has one mistake, and a healthy twin without it. The exit code is
+1 if a mistake is not caught, or if a twin is found at fault.";
 
 const CONFORM_HELP: &str = "Examples:
   brownout conform
@@ -263,6 +273,16 @@ pub(crate) struct InspectArgs {
     #[arg(long)]
     pub(crate) no_rollback: bool,
     /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ZooArgs {
+    /// Hunt this one only, and tell what happens in its case; may be given again [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subject: Vec<String>,
+    /// Print one JSON object for each, one on a line
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -6,6 +6,7 @@ mod inspect;
 mod merge;
 mod replay;
 mod sweep;
+mod zoo;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Merge(args)) => merge::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Zoo(args)) => zoo::run(&args),
         Some(Command::Inspect(args)) => inspect::inspect(&args),
         Some(Command::Conform(args)) => inspect::conform(&args),
         Some(Command::Table(args)) => inspect::table(&args),

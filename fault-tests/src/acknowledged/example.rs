@@ -1,0 +1,87 @@
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+use fault_tests::acknowledged::{Script, Scripted, Store};
+use fault_tests::chip::{Chip, ChipError};
+use fault_tests::explore::{explore, Exploration, Limits, Start};
+use fault_tests::property::Property;
+use sim_flash::{Level, Profile};
+
+/// Two settings of one byte each. Each copy of them is a sector: `[version, a, b, sum]`.
+struct Settings {
+    /// Always writes the first sector: one copy.
+    careless: bool,
+}
+
+/// Version, a, b and the sector they are in.
+type Copy = ([u8; 3], u32);
+
+fn sum([version, a, b]: [u8; 3]) -> u8 {
+    // Counts zeros: a program that was cut has left too few, whatever it has left.
+    let zeros = version.count_zeros() + a.count_zeros() + b.count_zeros();
+    0x80 | zeros as u8
+}
+
+impl Store for Settings {
+    type Mounted = Option<Copy>;
+    type Value = [u8; 2];
+    /// Which setting, and its new value.
+    type Operation = (usize, u8);
+    type Error = ChipError;
+
+    fn mount(&self, flash: &mut Chip<'_>) -> Result<Option<Copy>, ChipError> {
+        let mut newest: Option<Copy> = None;
+        for sector in [0, 4096] {
+            let mut copy = [0; 4];
+            flash.read(sector, &mut copy)?;
+            let [version, a, b, check] = copy;
+            let newer = newest.is_none_or(|([other, ..], _)| version > other);
+            if check == sum([version, a, b]) && newer {
+                newest = Some(([version, a, b], sector));
+            }
+        }
+        Ok(newest)
+    }
+
+    fn value(&self, mounted: &mut Option<Copy>, _: &mut Chip<'_>) -> Result<[u8; 2], ChipError> {
+        Ok(mounted.map_or([0, 0], |([_, a, b], _)| [a, b]))
+    }
+
+    fn apply(
+        &self,
+        mounted: &mut Option<Copy>,
+        flash: &mut Chip<'_>,
+        (which, value): &(usize, u8),
+    ) -> Result<(), ChipError> {
+        let (mut copy, last) = mounted.unwrap_or(([0; 3], 4096));
+        copy[0] += 1;
+        copy[1 + *which] = *value;
+        let sector = if self.careless { 0 } else { 4096 - last };
+        flash.erase(sector, sector + 4096)?;
+        flash.write(sector, &[copy[0], copy[1], copy[2], sum(copy)])?;
+        *mounted = Some((copy, sector));
+        Ok(())
+    }
+}
+
+fn explored(careless: bool) -> Exploration {
+    let script = Script::from([0, 0])
+        .then((0, 7), [7, 0])
+        .then((1, 9), [7, 9])
+        .then((0, 8), [8, 9]);
+    let device = Scripted::new(Settings { careless }, script);
+    let profile = Profile::w25q64jv().with_size(2 * 4096);
+    let start = Start::only(profile.erased(), Default::default());
+    let limits = Limits { level: Level::L2, cuts: 2, ..Limits::default() };
+    explore(&device, &profile, &[start], &limits, &|_| {})
+}
+
+// One copy: a cut between its erase and its program loses everything.
+let found = explored(true).violations;
+let first = &found[0];
+assert_eq!(first.finding.property, Property::Durability);
+assert_eq!(first.finding.got, "[0, 0]");
+assert_eq!(first.cuts.len(), 1);
+
+// Two copies: nothing is lost, wherever the power is cut, bit by bit, and cut again.
+let explored = explored(false);
+assert!(explored.violations.is_empty() && !explored.exhausted);
+assert!(explored.counts.crash_states > 10_000);

@@ -1,0 +1,138 @@
+//! Where a specimen lives: its chip and its start, and the one place that calls the explorer.
+
+use sim_flash::{Density, Level, Profile, State};
+
+use super::Evidence;
+use crate::acknowledged::{Progress, Script, Scripted, Store};
+use crate::case::{Timeline, shrink};
+use crate::explore::{CutAt, Exploration, Limits, Start, explore};
+use crate::property::Finding;
+use crate::subject::Subject;
+
+/// Power-ons of one exploration, at most. No specimen comes near.
+const BOOTS: u64 = 200_000;
+
+/// Bytes of a sector.
+pub(super) const SECTOR: u32 = 4096;
+
+/// What can be done with a specimen of whatever type.
+pub(super) trait Habitat {
+    /// Explores it with cuts as bad as `level`, up to `cuts` in a row.
+    fn explore(&self, level: Level, cuts: u32) -> Sighting;
+
+    /// The simplest cuts that show `finding`, and their timeline.
+    fn shrink(
+        &self,
+        cuts: &[CutAt],
+        finding: &Finding,
+        level: Level,
+    ) -> Option<(Vec<CutAt>, String)>;
+}
+
+/// What an exploration saw.
+pub(super) struct Sighting {
+    pub(super) crash_states: u64,
+    /// Each kind of evidence seen, with the first case of it.
+    pub(super) evidence: Vec<(Evidence, Vec<CutAt>, Option<Finding>)>,
+    /// The budget ran out.
+    pub(super) exhausted: bool,
+}
+
+impl Sighting {
+    fn of(exploration: Exploration) -> Self {
+        let mut seen = Self {
+            crash_states: exploration.counts.crash_states,
+            evidence: Vec::new(),
+            exhausted: exploration.exhausted,
+        };
+        for violation in exploration.violations {
+            let evidence = Evidence::Violates(violation.finding.property);
+            seen.note(evidence, violation.cuts, Some(violation.finding));
+        }
+        if let Some(differs) = exploration.disagreement {
+            seen.note(Evidence::DoesNotRepeat, differs.cuts, None);
+        }
+        seen
+    }
+
+    fn note(&mut self, evidence: Evidence, cuts: Vec<CutAt>, finding: Option<Finding>) {
+        if self.evidence.iter().all(|(seen, ..)| *seen != evidence) {
+            self.evidence.push((evidence, cuts, finding));
+        }
+    }
+}
+
+/// A subject on its chip, with where it begins.
+struct Home<S: Subject> {
+    subject: S,
+    profile: Profile,
+    start: Start<S::World>,
+}
+
+impl<S: Subject> Habitat for Home<S> {
+    fn explore(&self, level: Level, cuts: u32) -> Sighting {
+        let limits = Limits {
+            level,
+            cuts,
+            first: Density::Field,
+            later: Density::Coarse,
+            boots: BOOTS,
+            deadline: None,
+            audit_one_in: 100,
+            seed: 0,
+        };
+        let start = std::slice::from_ref(&self.start);
+        Sighting::of(explore(
+            &self.subject,
+            &self.profile,
+            start,
+            &limits,
+            &|_| {},
+        ))
+    }
+
+    fn shrink(
+        &self,
+        cuts: &[CutAt],
+        finding: &Finding,
+        level: Level,
+    ) -> Option<(Vec<CutAt>, String)> {
+        let (subject, profile) = (&self.subject, &self.profile);
+        let (cuts, proof) = shrink(subject, profile, &self.start, cuts, finding, level)?;
+        Some((cuts, Timeline::new(subject, &proof).to_string()))
+    }
+}
+
+/// A chip of so many sectors.
+pub(super) fn chip(sectors: u32) -> Profile {
+    Profile::w25q64jv().with_size(sectors * SECTOR)
+}
+
+/// A subject at home.
+pub(super) fn home<S: Subject + 'static>(
+    subject: S,
+    profile: Profile,
+    state: State,
+    world: S::World,
+) -> Box<dyn Habitat> {
+    Box::new(Home {
+        subject,
+        profile,
+        start: Start::only(state, world),
+    })
+}
+
+/// A store at home, with its script.
+pub(super) fn scripted<S: Store + 'static>(
+    store: S,
+    script: Script<S::Operation, S::Value>,
+    profile: Profile,
+    state: State,
+) -> Box<dyn Habitat> {
+    home(
+        Scripted::new(store, script),
+        profile,
+        state,
+        Progress::default(),
+    )
+}
