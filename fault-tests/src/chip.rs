@@ -136,8 +136,10 @@ pub(crate) struct Knowledge {
     pub(crate) checks: Checks,
     pub(crate) records: Records,
     /// Results of [`Chip::checked`], by type, region and the content found.
-    accepted: HashMap<(TypeId, u32, u32, Option<usize>), Box<dyn Any>>,
+    accepted: HashMap<AcceptedKey, Box<dyn Any>>,
 }
+
+type AcceptedKey = (TypeId, u32, u32, Option<usize>);
 
 impl Knowledge {
     /// Nothing yet, of a subject with these records.

@@ -121,7 +121,7 @@ pub(crate) struct Checks {
     templates: Vec<Template>,
     /// Templates by the address of their content in memory, which they keep alive, and their place.
     places: HashMap<(usize, u32), TemplateId>,
-    checks: Vec<Check>,
+    all: Vec<Check>,
     known: HashMap<Check, CheckId>,
 }
 
@@ -146,14 +146,14 @@ impl Checks {
         if let Some(id) = self.known.get(&check) {
             return *id;
         }
-        let id = CheckId(index(self.checks.len()));
-        self.checks.push(check.clone());
+        let id = CheckId(index(self.all.len()));
+        self.all.push(check.clone());
         self.known.insert(check, id);
         id
     }
 
     pub(crate) fn get(&self, id: CheckId) -> &Check {
-        &self.checks[id.0 as usize]
+        &self.all[id.0 as usize]
     }
 
     pub(crate) fn template_of(&self, id: TemplateId) -> &Template {
@@ -215,14 +215,14 @@ mod tests {
         });
         let mut holes = Ranges::new();
         holes.insert(0x2041..0x2082);
-        let holed = checks.intern(Check { template, holes });
-        assert!(checks.answer(whole, &mut &state) && checks.answer(holed, &mut &state));
+        let but_for_a_hole = checks.intern(Check { template, holes });
+        assert!(checks.answer(whole, &mut &state) && checks.answer(but_for_a_hole, &mut &state));
         state.load(0x2041, &[0xEE]);
-        assert!(!checks.answer(whole, &mut &state) && checks.answer(holed, &mut &state));
+        assert!(!checks.answer(whole, &mut &state) && checks.answer(but_for_a_hole, &mut &state));
         state.load(0x2040, &[0xEE]);
-        assert!(!checks.answer(holed, &mut &state));
-        assert!(checks.looks_at(holed, &(0x2000..0x2042)));
-        assert!(!checks.looks_at(holed, &(0x2041..0x2082)));
+        assert!(!checks.answer(but_for_a_hole, &mut &state));
+        assert!(checks.looks_at(but_for_a_hole, &(0x2000..0x2042)));
+        assert!(!checks.looks_at(but_for_a_hole, &(0x2041..0x2082)));
     }
 
     #[test]

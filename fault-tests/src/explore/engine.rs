@@ -386,7 +386,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         for &tear in &tears.singles {
             self.meet(walk, &mut base, Some((op, tear)), tear, at, &mut cut)?;
         }
-        for ladder in &tears.ladders {
+        for &ladder in &tears.ladders {
             self.climb(walk, &mut base, op, ladder, at, &mut cut)?;
         }
         Ok(None)
@@ -399,7 +399,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         walk: &mut Walk,
         base: &mut Base<'_>,
         op: &Op,
-        ladder: &Ladder,
+        ladder: Ladder,
         at: &Here<'_, S::World>,
         cut: &mut Cut,
     ) -> Result<(), Stop> {
@@ -420,7 +420,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             let skipped = u64::from(next - rung - 1);
             if skipped > 0 {
                 self.counts.by_family += skipped;
-                self.pass.tally.skipped(leaf, *ladder, skipped);
+                self.pass.tally.skipped(leaf, ladder, skipped);
                 if self.audit.all() {
                     for rung in rung + 1..next {
                         let torn = Some((op, ladder.tear(rung)));
@@ -438,7 +438,7 @@ impl<'a, S: Subject> Engine<'a, S> {
     }
 
     /// The next rung that differs from `rung` in a byte that `leaf`'s future looks at.
-    fn next_rung(&self, op: &Op, ladder: &Ladder, rung: u32, leaf: LeafId) -> u32 {
+    fn next_rung(&self, op: &Op, ladder: Ladder, rung: u32, leaf: LeafId) -> u32 {
         let demand = &self.leaf(leaf).demand;
         let own = span(op);
         // Rung n + 1 touches one byte more than rung n: the one at `edge(n)`.
@@ -494,7 +494,7 @@ impl<'a, S: Subject> Engine<'a, S> {
 
     /// Whether a rung leaves bits that differ from what the check looks for, whatever was there;
     /// then so do all rungs above it, and the answer stays no.
-    fn ladder_decides(&self, op: &Op, ladder: &Ladder, rung: u32, check: super::CheckId) -> bool {
+    fn ladder_decides(&self, op: &Op, ladder: Ladder, rung: u32, check: super::CheckId) -> bool {
         let super::Check { template, holes } = self.known.checks.get(check);
         let template = self.known.checks.template_of(*template);
         let own = span(op);

@@ -36,35 +36,37 @@ pub(crate) struct Reading {
     pub(crate) future: u128,
 }
 
+type FirstAndLast = [Vec<u8>; 2];
+
 /// The records of a subject, with what is known of contents that were met.
 #[derive(Default)]
 pub(crate) struct Records {
-    records: Vec<Record>,
+    all: Vec<Record>,
     /// By record, and hash of its content.
     readings: RefCell<HashedMap<(usize, u128), Reading>>,
     /// By record and what is learned of it: the contents met first and last of which it is.
-    alike: RefCell<HashMap<(usize, u128), [Vec<u8>; 2]>>,
+    alike: RefCell<HashMap<(usize, u128), FirstAndLast>>,
 }
 
 impl Records {
     pub(crate) fn new(records: &[Record]) -> Self {
         Self {
-            records: records.to_vec(),
+            all: records.to_vec(),
             ..Self::default()
         }
     }
 
     pub(crate) fn range(&self, record: usize) -> Range<u32> {
-        self.records[record].range.clone()
+        self.all[record].range.clone()
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.records.len()
+        self.all.len()
     }
 
     /// The record that is just this range.
     pub(crate) fn find(&self, range: &Range<u32>) -> Option<usize> {
-        self.records.iter().position(|r| r.range == *range)
+        self.all.iter().position(|r| r.range == *range)
     }
 
     /// What these bytes of a record say.
@@ -73,7 +75,7 @@ impl Records {
         if let Some(known) = self.readings.borrow().get(&key) {
             return *known;
         }
-        let learned = self.records[record].learned;
+        let learned = self.all[record].learned;
         let now = learned(bytes);
         let mut hasher = Xxh3::new();
         // Keyed by the record: equal futures of two records are two things.
@@ -102,7 +104,7 @@ impl Records {
 
     /// Another content, met before, of which the same is learned.
     pub(crate) fn other(&self, record: usize, bytes: &[u8]) -> Option<Vec<u8>> {
-        let learned = (self.records[record].learned)(bytes);
+        let learned = (self.all[record].learned)(bytes);
         let alike = self.alike.borrow();
         let known = alike.get(&(record, learned))?;
         known.iter().find(|other| *other != bytes).cloned()

@@ -36,7 +36,7 @@ pub(super) enum LadderKind {
 
 impl Ladder {
     /// The tear that touches `n` bytes, 0 < n < len.
-    pub(super) fn tear(&self, n: u32) -> Tear {
+    pub(super) fn tear(self, n: u32) -> Tear {
         match self.kind {
             LadderKind::ZeroedPrefix => Tear::E1(n),
             LadderKind::ZeroedSuffix => Tear::E2(self.len - n),
@@ -46,21 +46,26 @@ impl Ladder {
     }
 
     /// Whether the bytes are touched from the first on.
-    pub(super) fn ascends(&self) -> bool {
+    pub(super) fn ascends(self) -> bool {
         matches!(
             self.kind,
             LadderKind::ZeroedPrefix | LadderKind::ProgrammedPrefix
         )
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(super) fn count(self) -> u64 {
         u64::from(self.len.saturating_sub(1))
     }
 }
 
 impl TearSet {
     pub(super) fn count(&self) -> u64 {
-        self.singles.len() as u64 + self.ladders.iter().map(Ladder::count).sum::<u64>()
+        self.singles.len() as u64
+            + self
+                .ladders
+                .iter()
+                .map(|ladder| ladder.count())
+                .sum::<u64>()
     }
 
     /// The tear of this number, the singles first.
@@ -177,7 +182,7 @@ mod tests {
             let all: Vec<_> = set.all().collect();
             assert_eq!(all.len() as u64, set.count());
             let rungs: std::collections::BTreeSet<_> = all.iter().filter(|t| is_rung(t)).collect();
-            assert_eq!(rungs.len() as u32, 2 * (op.len() - 1));
+            assert_eq!(rungs.len(), 2 * (op.len() as usize - 1));
             assert!(all.iter().all(|tear| tear.applies_to(&op)));
         }
     }

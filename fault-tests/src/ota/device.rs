@@ -225,7 +225,7 @@ impl Subject for Device {
 /// What ESP-IDF's code tells apart in an otadata entry.
 ///
 /// The sequence number counts if its CRC is right, and if the state is one that marks an entry by
-/// itself: PENDING_VERIFY is rewritten with number and CRC as they are. Unknown states are all alike.
+/// itself: `PENDING_VERIFY` is rewritten with number and CRC as they are. Unknown states are all alike.
 ///
 /// Not so for an application that asks for the last invalid partition: see
 /// [`learned_with_invalid`].

@@ -43,7 +43,7 @@ fn says(bytes: &[u8]) -> Says {
         // Without segments the checksum of nothing follows at once.
         bytes[LEN as usize - 1] != NO_DATA
     } else {
-        segment.data_len % 4 != 0 || segment.data_len < APP_DESC
+        !segment.data_len.is_multiple_of(4) || segment.data_len < APP_DESC
     };
     if refused {
         Says::Refused

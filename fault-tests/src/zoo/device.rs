@@ -101,7 +101,7 @@ pub(super) const SPECIMENS: &[Specimen] = &[Specimen {
         // Without rollback, whose stock form has windows of its own.
         setup.device.boot.rollback = false;
         // What the device says of its entries is not true of this bootloader: it tells more of them apart.
-        setup.device.entries.clear();
+        setup.device.records.clear();
         if broken {
             setup.device.bootloader = crc_blind_bootloader;
         }

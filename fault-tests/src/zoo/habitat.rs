@@ -76,6 +76,7 @@ impl<S: Subject> Habitat for Home<S> {
             cuts,
             first: Density::Field,
             later: Density::Coarse,
+            every_byte: true,
             boots: BOOTS,
             deadline: None,
             audit_one_in: 100,
