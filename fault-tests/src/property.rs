@@ -15,6 +15,11 @@ pub enum Property {
     AtomicSwitch,
     /// What a call that returned Ok has promised still holds after any cut.
     Durability,
+    /// An image that was not confirmed is started once; then the confirmed one runs, whatever the cuts.
+    RollbackConvergence,
+    /// Without a command between them, two boots decide what the first one's flash had settled: the same slot,
+    /// or what rollback makes of it.
+    Stability,
     /// Where otadata points at a slot as bootable, the image there verified before the pointer's first operation began.
     PublishOrder,
     /// On arbitrary flash contents a boot ends, without panic, and finds an image if one can be found.
@@ -23,10 +28,12 @@ pub enum Property {
 
 impl Property {
     /// The properties that are judged today, in order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::NoBrick,
         Self::AtomicSwitch,
         Self::Durability,
+        Self::RollbackConvergence,
+        Self::Stability,
         Self::PublishOrder,
         Self::Totality,
     ];
@@ -37,6 +44,8 @@ impl Property {
             Self::NoBrick => "P1",
             Self::AtomicSwitch => "P2",
             Self::Durability => "P3",
+            Self::RollbackConvergence => "P4",
+            Self::Stability => "P5",
             Self::PublishOrder => "P13",
             Self::Totality => "P14",
         }
@@ -48,6 +57,8 @@ impl Property {
             Self::NoBrick => "no brick",
             Self::AtomicSwitch => "atomic switch",
             Self::Durability => "durability",
+            Self::RollbackConvergence => "rollback convergence",
+            Self::Stability => "stability",
             Self::PublishOrder => "publish order",
             Self::Totality => "totality",
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use embedded_storage::nor_flash::ReadNorFlash;
 use ota_core::flash::Region;
 
-use crate::chip::{Chip, ChipError};
+use crate::chip::Chip;
 
 /// Names a published image: its place in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,24 +43,34 @@ pub(super) fn identify(
     image_len: u32,
 ) -> Option<ImageId> {
     chip.memoised(at.offset..at.offset + image_len, |chip| {
-        let holds = |chip: &mut Chip<'_>, bytes: &[u8]| -> Result<bool, ChipError> {
-            let mut found = [0; 4096];
-            let mut offset = at.offset;
-            for expected in bytes.chunks(found.len()) {
-                let found = &mut found[..expected.len()];
-                chip.read(offset, found)?;
-                if found != expected {
-                    return Ok(false);
-                }
-                offset += 4096;
-            }
-            Ok(true)
-        };
-        let mut ids = published
-            .iter()
-            .zip(0..)
-            .filter(|(f, _)| f.bytes.len() == image_len as usize);
-        ids.find(|(firmware, _)| holds(chip, &firmware.bytes) == Ok(true))
-            .map(|(_, id)| ImageId(id))
+        which(chip, published, at, image_len)
     })
+}
+
+/// The same on any flash.
+pub(super) fn which<F: ReadNorFlash>(
+    flash: &mut F,
+    published: &[Firmware],
+    at: Region,
+    image_len: u32,
+) -> Option<ImageId> {
+    let holds = |flash: &mut F, bytes: &[u8]| -> Result<bool, F::Error> {
+        let mut found = [0; 4096];
+        let mut offset = at.offset;
+        for expected in bytes.chunks(found.len()) {
+            let found = &mut found[..expected.len()];
+            flash.read(offset, found)?;
+            if found != expected {
+                return Ok(false);
+            }
+            offset += 4096;
+        }
+        Ok(true)
+    };
+    let mut ids = published
+        .iter()
+        .zip(0..)
+        .filter(|(f, _)| f.bytes.len() == image_len as usize);
+    ids.find(|(firmware, _)| matches!(holds(flash, &firmware.bytes), Ok(true)))
+        .map(|(_, id)| ImageId(id))
 }

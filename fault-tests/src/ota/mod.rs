@@ -6,14 +6,21 @@
 //! [`World`] holds the device's promises, and judges each boot by them.
 
 mod application;
+mod caller;
+mod course;
 mod device;
+mod errand;
 mod firmware;
+mod life;
 mod scenario;
 mod setup;
+mod twin;
 mod world;
 
 pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
+pub use course::{Course, Outcome, Plan};
+pub use errand::{Aim, Errand, Step};
 pub use firmware::{Firmware, ImageId};
 pub use scenario::{SCENARIOS, Scenario, find};
 pub use setup::{Inputs, NotApplicable, Setup};
-pub use world::{Promise, World};
+pub use world::{Promise, Promises, World};

@@ -25,6 +25,13 @@ pub(super) enum Table {
     Bundled(&'static str),
     /// otadata and three slots of 1 MiB, no factory.
     ThreeSlots,
+    /// otadata, perhaps a factory partition, and slots of 64 KiB.
+    Small {
+        /// Whether it has a factory partition.
+        factory: bool,
+        /// How many OTA slots it has.
+        slots: u8,
+    },
 }
 
 /// What the flash holds when the scenario begins.
@@ -37,6 +44,11 @@ pub(super) enum Begin {
     /// The running image in `ota_0` was an update itself: its entry and that of
     /// its predecessor, which lies in the last slot, are both there.
     Updated,
+    /// At every point of an ordinary life, with every call as the first thing that the application does.
+    Lives {
+        /// Whether bootloader and application are built with rollback.
+        rollback: bool,
+    },
 }
 
 /// The scenarios, in the order in which they are swept.
@@ -118,7 +130,69 @@ pub const SCENARIOS: &[Scenario] = &[
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
     },
+    calls(
+        "calls-2-factory",
+        "every call first, at every point of a life: two slots, factory",
+        true,
+        2,
+        true,
+    ),
+    calls(
+        "calls-2",
+        "every call first, at every point of a life: two slots",
+        false,
+        2,
+        true,
+    ),
+    calls(
+        "calls-3-factory",
+        "every call first, at every point of a life: three slots, factory",
+        true,
+        3,
+        true,
+    ),
+    calls(
+        "calls-3",
+        "every call first, at every point of a life: three slots",
+        false,
+        3,
+        true,
+    ),
+    calls(
+        "calls-2-factory-plain",
+        "the same without rollback: two slots, factory",
+        true,
+        2,
+        false,
+    ),
+    calls(
+        "calls-2-plain",
+        "the same without rollback: two slots",
+        false,
+        2,
+        false,
+    ),
 ];
+
+const fn calls(
+    name: &'static str,
+    about: &'static str,
+    factory: bool,
+    slots: u8,
+    rollback: bool,
+) -> Scenario {
+    Scenario {
+        name,
+        about,
+        table: Table::Small { factory, slots },
+        begin: Begin::Lives { rollback },
+        images: &["c3_4k", "c3_4k_v2", "c3_secver3", "c3_min", "c3_16k"],
+        running: 0,
+        damaged: None,
+        self_test: SelfTest::Passes,
+        writing: Writing::KnownSize,
+    }
+}
 
 /// The scenario of this name.
 pub fn find(name: &str) -> Option<&'static Scenario> {

@@ -11,11 +11,15 @@ use ota_core::partition::{
     emit_table,
 };
 use ota_core::{Chip, Region};
-use sim_flash::Profile;
+use sim_flash::{Profile, State};
 
+use super::course::Plan;
 use super::device::{Device, stock_bootloader};
+use super::errand::ERRANDS;
 use super::firmware::{Firmware, ImageId};
+use super::life::LIVES;
 use super::scenario::{Begin, Scenario, Table};
+use super::twin::Twin;
 use super::world::World;
 use crate::explore::Start;
 use crate::input::{self, InputError, Place, Problem, TableFile};
@@ -107,7 +111,8 @@ impl Scenario {
             Table::Bundled(name) => corpus::table(name)
                 .and_then(corpus::Table::binary)
                 .map(<[u8]>::to_vec),
-            Table::ThreeSlots => three_slots(),
+            Table::ThreeSlots => slots(0, 3, 0x10_0000),
+            Table::Small { factory, slots: n } => slots(u32::from(factory), n, 0x1_0000),
         };
         let published = self.images.iter().zip(0u8..).map(|(name, id)| {
             let bytes = corpus::image(name).map(|image| Arc::from(image.bytes));
@@ -125,7 +130,9 @@ impl Scenario {
     /// The scenario on a user's own table and images, which have been [checked](Inputs::check).
     pub fn with_inputs(&self, profile: &Profile, inputs: &Inputs) -> Result<Setup, NotApplicable> {
         let layout = Layout::of(&*inputs.table.binary, inputs.table_offset);
-        let not_applicable = if self.images.len() > 3 {
+        let not_applicable = if matches!(self.begin, Begin::Lives { .. }) {
+            Some("it has lived on the bundled images only")
+        } else if self.images.len() > 3 {
             Some("it needs more than two images")
         } else if self.begin == Begin::Factory && layout.factory.is_none() {
             Some("the table has no factory partition")
@@ -172,7 +179,7 @@ impl Scenario {
             state.load(slot.offset, &noise[..noise.len().min(slot.size as usize)]);
         }
         let home = match (self.begin, &layout.factory) {
-            (Begin::Factory, Some(factory)) => factory,
+            (Begin::Factory | Begin::Lives { .. }, Some(factory)) => factory,
             _ => &layout.slots[0],
         };
         state.load(home.offset, &running.bytes);
@@ -197,7 +204,7 @@ impl Scenario {
             bootloader: stock_bootloader,
             boot: BootConfig {
                 table_offset: layout.table_offset,
-                rollback: true,
+                rollback: self.begin != Begin::Lives { rollback: false },
                 ..BootConfig::new(profile.size())
             },
             md5: layout.md5,
@@ -205,12 +212,39 @@ impl Scenario {
             partitions: layout.partitions.clone(),
             published,
         };
+        let starts = if matches!(self.begin, Begin::Lives { .. }) {
+            lives(&device, profile, &state)
+        } else {
+            let world = World::confirmed(ImageId(self.running));
+            vec![Start::only(state, world)]
+        };
         Setup {
             device,
-            starts: vec![Start::only(state, World::confirmed(ImageId(self.running)))],
+            starts,
             profile: profile.clone(),
         }
     }
+}
+
+/// Every errand at every point of the device's life, from `fresh` on.
+fn lives(device: &Device, profile: &Profile, fresh: &State) -> Vec<Start<World>> {
+    let mut starts = Vec::new();
+    for life in LIVES {
+        let Some(state) = life.live(device, profile, fresh) else {
+            continue;
+        };
+        let course = Twin::on(device, profile, &state);
+        for (errand, what) in ERRANDS {
+            if what.is_none_or(|errand| errand.fits(device)) {
+                starts.push(Start {
+                    name: format!("{}-{errand}", life.name),
+                    state: state.clone(),
+                    world: World::Calls(Plan::new(what, course)),
+                });
+            }
+        }
+    }
+    starts
 }
 
 /// What the scenarios need to know of a table.
@@ -254,8 +288,8 @@ fn chip_of(image: &[u8]) -> Option<&'static Chip> {
     Chip::by_id(Header::parse(start).ok()?.chip_id)
 }
 
-/// otadata, then three slots of 1 MiB: no bundled table has just that.
-fn three_slots() -> Option<Vec<u8>> {
+/// otadata, then apps of `size` bytes: factory or not, and OTA slots. No bundled table is so plain.
+fn slots(factories: u32, slots: u8, size: u32) -> Option<Vec<u8>> {
     let mut out = [0; TABLE_LEN];
     let row = |label: &str, kind, subtype, offset, size| {
         Some(Partition {
@@ -267,13 +301,17 @@ fn three_slots() -> Option<Vec<u8>> {
             flags: 0,
         })
     };
-    let rows = [
+    let mut rows = vec![
         row("nvs", Type::DATA, SubType::NVS, 0x9000, 0x4000)?,
         row("otadata", Type::DATA, SubType::OTA, 0xD000, 0x2000)?,
-        row("ota_0", Type::APP, SubType::ota(0), 0x1_0000, 0x10_0000)?,
-        row("ota_1", Type::APP, SubType::ota(1), 0x11_0000, 0x10_0000)?,
-        row("ota_2", Type::APP, SubType::ota(2), 0x21_0000, 0x10_0000)?,
     ];
+    if factories > 0 {
+        rows.push(row("factory", Type::APP, SubType::FACTORY, 0x1_0000, size)?);
+    }
+    for n in 0..slots {
+        let at = 0x1_0000 + (factories + u32::from(n)) * size;
+        rows.push(row(&format!("ota_{n}"), Type::APP, SubType::ota(n), at, size)?);
+    }
     emit_table(rows, true, &mut out).ok()?;
     Some(out.to_vec())
 }
