@@ -115,9 +115,10 @@ impl Caller<'_> {
         let Some(outcome) = outcome else {
             return "nothing that boots".into();
         };
-        let image = outcome
-            .image
-            .map_or_else(|| "unpublished content".into(), |image| self.device.name(image));
+        let image = outcome.image.map_or_else(
+            || "unpublished content".into(),
+            |image| self.device.name(image),
+        );
         format!("{image} from {}", outcome.slot)
     }
 }

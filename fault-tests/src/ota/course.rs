@@ -5,8 +5,6 @@
 //! decide had the call taken effect. A boot after a cut must take the one course or the other, and
 //! stay on it.
 
-use std::fmt;
-
 use ota_core::partition::Slot;
 
 use super::errand::Errand;
@@ -20,8 +18,8 @@ pub struct Outcome {
     pub slot: Slot,
     /// The image in it; `None` if nobody published it.
     pub image: Option<ImageId>,
-    /// otadata named another slot, whose image does not verify.
-    pub astray: bool,
+    /// otadata named this slot, whose image does not verify.
+    pub astray: Option<Slot>,
 }
 
 impl Outcome {
@@ -78,6 +76,8 @@ pub struct Plan {
     pub other: Option<Course>,
     /// The image that ran last, if it is not the one that boots next.
     pub trial: Option<Outcome>,
+    /// A slot whose image was damaged before this began, with otadata naming it.
+    pub damaged: Option<Slot>,
 }
 
 /// What a boot did wrong.
@@ -90,12 +90,13 @@ pub(super) struct Wrong {
 
 impl Plan {
     /// A device that is about to do `errand`, and boots as `course` says until then.
-    pub const fn new(errand: Option<Errand>, course: Course) -> Self {
+    pub const fn new(errand: Option<Errand>, course: Course, damaged: Option<Slot>) -> Self {
         Self {
             errand,
             course,
             other: None,
             trial: None,
+            damaged,
         }
     }
 
@@ -161,11 +162,13 @@ impl Plan {
                 got: format!("{}, then {}", show(Some(got)), then(ahead, show)),
             });
         }
-        if got.astray && !courses.iter().any(|c| c.next().is_some_and(|o| o.astray)) {
+        let foreseen = courses.iter().filter_map(|course| course.next()?.astray);
+        let excused = |slot| self.damaged == Some(slot) || foreseen.clone().any(|s| s == slot);
+        if let Some(slot) = got.astray.filter(|slot| !excused(*slot)) {
             wrong.push(Wrong {
                 property: Property::PublishOrder,
                 allowed: "otadata points at a slot whose image verifies".into(),
-                got: format!("it points at another slot than {}", got.slot),
+                got: format!("it points at {slot}, whose image does not"),
             });
         }
         let course = kept.map_or(ahead, |course| course.rest());
@@ -182,6 +185,7 @@ impl Plan {
             course,
             other: None,
             trial: (!same(course.next(), Some(got))).then_some(got),
+            damaged: self.damaged,
         };
         (plan, wrong)
     }
@@ -189,10 +193,4 @@ impl Plan {
 
 fn then(course: Course, show: &impl Fn(Option<Outcome>) -> String) -> String {
     show(course.next())
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "image {:?} from {}", self.image, self.slot)
-    }
 }

@@ -76,9 +76,9 @@ pub(super) const ERRANDS: [(&str, Option<Errand>); 18] = {
         ("abort", only(Step::Abort)),
         ("set-final-partition", only(Step::FinalPartition)),
         ("set-boot-next", only(Step::SetBoot(Aim::Next))),
+        ("set-boot-factory", only(Step::SetBoot(Aim::Factory))),
         ("set-boot-running", only(Step::SetBoot(Aim::Running))),
         ("set-boot-selected", only(Step::SetBoot(Aim::Selected))),
-        ("set-boot-factory", only(Step::SetBoot(Aim::Factory))),
         ("set-boot-skip-validate", only(Step::SkipValidate)),
         ("mark-valid", only(Step::MarkValid)),
         ("mark-invalid", only(Step::MarkInvalid)),
@@ -109,6 +109,14 @@ impl Errand {
         }
     }
 
+    /// Whether it is worth a start only where it does something else than the errands before it.
+    pub(super) const fn is_a_variant(self) -> bool {
+        matches!(
+            self,
+            Self::Only(Step::SkipValidate | Step::SetBoot(Aim::Running | Aim::Selected))
+        )
+    }
+
     /// Whether it makes sense on a device with such partitions.
     pub(super) fn fits(self, device: &Device) -> bool {
         let factory = device.slot(Slot::Factory).is_some();
@@ -120,8 +128,8 @@ impl Errand {
     }
 }
 
-/// Where a resumed download goes on: at the start of a sector, in the middle of the image.
-pub(super) const RESUMED_AT: usize = 2 * CHUNK;
+/// Where a resumed download goes on: behind the first page of the image.
+pub(super) const RESUMED_AT: usize = 256;
 
 /// The update core of either the device or its twin.
 type Core<'t, F, V> = Ota<'t, F, V, NoSecureVersion, 1>;
@@ -195,15 +203,9 @@ pub(super) fn take<F: NorFlash, V: VerifyImage<F>>(
         Step::SetBoot(aim) => {
             let (name, partition) = match aim {
                 Aim::Next => ("set_boot_partition", Some(next)),
-                Aim::Running => (
-                    "set_boot_partition(running)",
-                    Some(ota.running_partition()),
-                ),
+                Aim::Running => ("set_boot_partition(running)", Some(ota.running_partition())),
                 Aim::Selected => ("set_boot_partition(selected)", ota.boot_partition()?),
-                Aim::Factory => (
-                    "set_boot_partition(factory)",
-                    device.slot(Slot::Factory),
-                ),
+                Aim::Factory => ("set_boot_partition(factory)", device.slot(Slot::Factory)),
             };
             let Some(partition) = partition else {
                 return Ok(());
@@ -240,7 +242,10 @@ fn write<F: NorFlash, V: VerifyImage<F>>(
     bytes: &[u8],
     said: &mut dyn FnMut(&'static str, &str),
 ) -> Result<(), OtaError<<F as ErrorType>::Error>> {
-    said("write", &format!("{} bytes in chunks of {CHUNK}", bytes.len()));
+    said(
+        "write",
+        &format!("{} bytes in chunks of {CHUNK}", bytes.len()),
+    );
     bytes
         .chunks(CHUNK)
         .try_for_each(|chunk| ota.write(handle, chunk))

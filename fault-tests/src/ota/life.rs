@@ -182,8 +182,14 @@ const fn life(name: &'static str, needs: Needs, days: &'static [Day]) -> Life {
 }
 
 impl Life {
-    /// The flash after this life, `None` if `device` cannot live it.
-    pub(super) fn live(&self, device: &Device, profile: &Profile, fresh: &State) -> Option<State> {
+    /// The flash after this life, and the slot that was damaged in it; `None` if `device` cannot
+    /// live it.
+    pub(super) fn live(
+        &self,
+        device: &Device,
+        profile: &Profile,
+        fresh: &State,
+    ) -> Option<(State, Option<Slot>)> {
         let factory = device.slot(Slot::Factory).is_some();
         let possible = match self.needs {
             Needs::Nothing => true,
@@ -194,10 +200,11 @@ impl Life {
             device,
             profile,
             state: fresh.clone(),
+            damaged: None,
         };
         possible.then(|| {
             self.days.iter().for_each(|day| living.live(*day));
-            living.state
+            (living.state, living.damaged)
         })
     }
 }
@@ -207,6 +214,7 @@ struct Living<'d> {
     device: &'d Device,
     profile: &'d Profile,
     state: State,
+    damaged: Option<Slot>,
 }
 
 type Core<'t, 'c, 'm> = Ota<'t, &'c mut Chip<'m>, Verifier<'t>, NoSecureVersion, 1>;
@@ -337,6 +345,7 @@ impl Living<'_> {
         let slot = slot.and_then(|slot| u8::try_from(slot).ok());
         if let Some(partition) = slot.and_then(|slot| self.device.slot(Slot::Ota(slot))) {
             self.state.program(partition.offset + 200, &[0]);
+            self.damaged = partition.slot();
         }
     }
 

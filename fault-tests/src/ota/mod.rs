@@ -17,8 +17,8 @@ mod setup;
 mod twin;
 mod world;
 
-pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
 pub use course::{Course, Outcome, Plan};
+pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
 pub use errand::{Aim, Errand, Step};
 pub use firmware::{Firmware, ImageId};
 pub use scenario::{SCENARIOS, Scenario, find};

@@ -17,6 +17,8 @@ pub struct Scenario {
     pub(super) damaged: Option<u8>,
     pub(super) self_test: SelfTest,
     pub(super) writing: Writing,
+    /// So many cuts fewer than asked for, but one at least: it has many starts.
+    pub(crate) fewer_cuts: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +65,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "update-confirm",
@@ -74,6 +77,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "update-rollback",
@@ -85,6 +89,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Hangs,
         writing: Writing::Sequential,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "update-damaged",
@@ -96,6 +101,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: Some(2),
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "three-updates",
@@ -107,6 +113,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "no-factory",
@@ -118,6 +125,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::UnknownSize,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "three-slots",
@@ -129,6 +137,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        fewer_cuts: 0,
     },
     calls(
         "calls-2-factory",
@@ -186,15 +195,23 @@ const fn calls(
         about,
         table: Table::Small { factory, slots },
         begin: Begin::Lives { rollback },
-        images: &["c3_4k", "c3_4k_v2", "c3_secver3", "c3_min", "c3_16k"],
+        images: &["c3_4k", "c3_4k_v2", "c3_secver3", "c3_minrev", "c3_min"],
         running: 0,
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        fewer_cuts: 1,
     }
 }
 
 /// The scenario of this name.
 pub fn find(name: &str) -> Option<&'static Scenario> {
     SCENARIOS.iter().find(|scenario| scenario.name == name)
+}
+
+impl Scenario {
+    /// How many cuts in a row it is explored to, when `asked` are asked for.
+    pub fn cuts(&self, asked: u32) -> u32 {
+        asked.saturating_sub(self.fewer_cuts).max(asked.min(1))
+    }
 }

@@ -1,5 +1,6 @@
 //! Makes a scenario concrete: builds its flash, from the bundled files or the user's own.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,13 +16,13 @@ use sim_flash::{Profile, State};
 
 use super::course::Plan;
 use super::device::{Device, stock_bootloader};
-use super::errand::ERRANDS;
+use super::errand::{ERRANDS, Errand};
 use super::firmware::{Firmware, ImageId};
 use super::life::LIVES;
 use super::scenario::{Begin, Scenario, Table};
 use super::twin::Twin;
 use super::world::World;
-use crate::explore::Start;
+use crate::explore::{Conditions, Start, power_on};
 use crate::input::{self, InputError, Place, Problem, TableFile};
 use crate::partition_csv::Options;
 
@@ -230,16 +231,28 @@ impl Scenario {
 fn lives(device: &Device, profile: &Profile, fresh: &State) -> Vec<Start<World>> {
     let mut starts = Vec::new();
     for life in LIVES {
-        let Some(state) = life.live(device, profile, fresh) else {
+        let Some((state, damaged)) = life.live(device, profile, fresh) else {
             continue;
         };
         let course = Twin::on(device, profile, &state);
+        let mut seen = HashSet::new();
         for (errand, what) in ERRANDS {
-            if what.is_none_or(|errand| errand.fits(device)) {
+            if !what.is_none_or(|errand| errand.fits(device)) {
+                continue;
+            }
+            let world = World::Calls(Plan::new(what, course, damaged));
+            let uncut = Conditions {
+                cut: None,
+                memo: None,
+                verbose: false,
+            };
+            let healthy = power_on(device, profile, state.clone(), world, uncut);
+            let new = seen.insert(healthy.signature());
+            if new || !what.is_some_and(Errand::is_a_variant) {
                 starts.push(Start {
                     name: format!("{}-{errand}", life.name),
                     state: state.clone(),
-                    world: World::Calls(Plan::new(what, course)),
+                    world,
                 });
             }
         }
@@ -310,7 +323,13 @@ fn slots(factories: u32, slots: u8, size: u32) -> Option<Vec<u8>> {
     }
     for n in 0..slots {
         let at = 0x1_0000 + (factories + u32::from(n)) * size;
-        rows.push(row(&format!("ota_{n}"), Type::APP, SubType::ota(n), at, size)?);
+        rows.push(row(
+            &format!("ota_{n}"),
+            Type::APP,
+            SubType::ota(n),
+            at,
+            size,
+        )?);
     }
     emit_table(rows, true, &mut out).ok()?;
     Some(out.to_vec())

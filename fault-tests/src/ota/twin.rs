@@ -192,7 +192,7 @@ pub(super) fn outcome(decision: &Decision, image: Option<super::ImageId>) -> Out
     Outcome {
         slot: decision.slot,
         image,
-        astray: unverified_pointer(decision).is_some(),
+        astray: unverified_pointer(decision),
     }
 }
 

@@ -123,7 +123,7 @@ pub fn sweep_one(
     };
     let limits = Limits {
         level: options.level,
-        cuts: options.cuts,
+        cuts: scenario.cuts(options.cuts),
         boots,
         deadline,
         audit_one_in: options.audit_one_in,
