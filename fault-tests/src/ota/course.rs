@@ -76,8 +76,36 @@ pub struct Plan {
     pub other: Option<Course>,
     /// The image that ran last, if it is not the one that boots next.
     pub trial: Option<Outcome>,
-    /// A slot whose image was damaged before this began, with otadata naming it.
-    pub damaged: Option<Slot>,
+    /// Slots that otadata names in vain without any cut: damaged by something else, or set to boot unverified.
+    pub vain: Slots,
+}
+
+/// A set of OTA slots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Slots(u16);
+
+impl Slots {
+    /// With this one, if it is an OTA slot.
+    pub(super) fn with(self, slot: Option<Slot>) -> Self {
+        Self(self.0 | Self::bit(slot))
+    }
+
+    /// With those that a course names in vain.
+    fn with_those_of(self, course: Course) -> Self {
+        let named = course.0.into_iter().flatten();
+        named.fold(self, |slots, outcome| slots.with(outcome.astray))
+    }
+
+    fn contains(self, slot: Slot) -> bool {
+        self.0 & Self::bit(Some(slot)) != 0
+    }
+
+    fn bit(slot: Option<Slot>) -> u16 {
+        match slot {
+            Some(Slot::Ota(n)) => 1u16.checked_shl(n.into()).unwrap_or(0),
+            _ => 0,
+        }
+    }
 }
 
 /// What a boot did wrong.
@@ -90,19 +118,20 @@ pub(super) struct Wrong {
 
 impl Plan {
     /// A device that is about to do `errand`, and boots as `course` says until then.
-    pub const fn new(errand: Option<Errand>, course: Course, damaged: Option<Slot>) -> Self {
+    pub fn new(errand: Option<Errand>, course: Course, damaged: Option<Slot>) -> Self {
         Self {
             errand,
             course,
             other: None,
             trial: None,
-            damaged,
+            vain: Slots::default().with(damaged).with_those_of(course),
         }
     }
 
     /// A call is under way that leads to `after`.
     pub(super) fn calling(mut self, after: Course) -> Self {
         self.other = (after != self.course).then_some(after);
+        self.vain = self.vain.with_those_of(after);
         self
     }
 
@@ -162,9 +191,7 @@ impl Plan {
                 got: format!("{}, then {}", show(Some(got)), then(ahead, show)),
             });
         }
-        let foreseen = courses.iter().filter_map(|course| course.next()?.astray);
-        let excused = |slot| self.damaged == Some(slot) || foreseen.clone().any(|s| s == slot);
-        if let Some(slot) = got.astray.filter(|slot| !excused(*slot)) {
+        if let Some(slot) = got.astray.filter(|slot| !self.vain.contains(*slot)) {
             wrong.push(Wrong {
                 property: Property::PublishOrder,
                 allowed: "otadata points at a slot whose image verifies".into(),
@@ -185,7 +212,7 @@ impl Plan {
             course,
             other: None,
             trial: (!same(course.next(), Some(got))).then_some(got),
-            damaged: self.damaged,
+            vain: self.vain,
         };
         (plan, wrong)
     }

@@ -117,6 +117,11 @@ impl Errand {
         )
     }
 
+    /// Whether it is worth a start in every life, also in one that leaves otadata as another did.
+    pub(super) const fn is_main(self) -> bool {
+        matches!(self, Self::Only(Step::SetBoot(Aim::Next)))
+    }
+
     /// Whether it makes sense on a device with such partitions.
     pub(super) fn fits(self, device: &Device) -> bool {
         let factory = device.slot(Slot::Factory).is_some();

@@ -16,7 +16,7 @@ use sim_flash::{Profile, State};
 
 use super::course::Plan;
 use super::device::{Device, stock_bootloader};
-use super::errand::{ERRANDS, Errand};
+use super::errand::ERRANDS;
 use super::firmware::{Firmware, ImageId};
 use super::life::LIVES;
 use super::scenario::{Begin, Scenario, Table};
@@ -230,10 +230,13 @@ impl Scenario {
 /// Every errand at every point of the device's life, from `fresh` on.
 fn lives(device: &Device, profile: &Profile, fresh: &State) -> Vec<Start<World>> {
     let mut starts = Vec::new();
+    let mut known = HashSet::new();
     for life in LIVES {
         let Some((state, damaged)) = life.live(device, profile, fresh) else {
             continue;
         };
+        // A life that left things as another one did shows little more.
+        let twice = !known.insert((Twin::whole(device, profile, &state), damaged));
         let course = Twin::on(device, profile, &state);
         let mut seen = HashSet::new();
         for (errand, what) in ERRANDS {
@@ -248,7 +251,9 @@ fn lives(device: &Device, profile: &Profile, fresh: &State) -> Vec<Start<World>>
             };
             let healthy = power_on(device, profile, state.clone(), world, uncut);
             let new = seen.insert(healthy.signature());
-            if new || !what.is_some_and(Errand::is_a_variant) {
+            let variant = what.is_some_and(|errand| errand.is_a_variant());
+            let main = what.is_none_or(|errand| errand.is_main());
+            if (new || !variant) && (main || !twice) {
                 starts.push(Start {
                     name: format!("{}-{errand}", life.name),
                     state: state.clone(),

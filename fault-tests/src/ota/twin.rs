@@ -9,7 +9,7 @@ use ota_core::boot::{BootInputs, Decision, boot};
 use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::Region;
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
-use ota_core::partition::{Partition, PartitionTable, TABLE_LEN};
+use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use sim_flash::{Profile, State};
 
 use super::course::{Course, Outcome};
@@ -132,6 +132,24 @@ impl<'t, 'm> Twin<'t, 'm> {
         let clock = OperationClock::default();
         let mut chip = Chip::new(profile, state.clone(), clock, None);
         Twin::new(device, &mut chip).course()
+    }
+
+    /// What matters of a device's flash to its algorithm: otadata, by hash, and which slots verify.
+    pub(super) fn whole(device: &Device, profile: &Profile, state: &State) -> (u128, Vec<Slot>) {
+        let clock = OperationClock::default();
+        let mut chip = Chip::new(profile, state.clone(), clock, None);
+        let Twin {
+            mut flash,
+            mut verifier,
+            ..
+        } = Twin::new(device, &mut chip);
+        let slots = device.partitions.iter().filter_map(|partition| {
+            verifier.verify(&mut flash, partition.region()).ok()?;
+            partition.slot()
+        });
+        let slots = slots.collect();
+        let otadata = device.otadata().unwrap_or_default();
+        (state.hash_range(otadata..otadata + 0x2000), slots)
     }
 
     /// Takes a step of an errand, as the application in `running` would.
