@@ -65,6 +65,14 @@ impl Course {
     }
 }
 
+/// What lies ahead of a device as its flash is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ahead {
+    pub(super) course: Course,
+    /// Slots that otadata names although no image is there, as first or as second choice.
+    pub(super) vain: Slots,
+}
+
 /// The world of a device whose application makes one call: what is to be done, and what holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
@@ -96,6 +104,17 @@ impl Slots {
         named.fold(self, |slots, outcome| slots.with(outcome.astray))
     }
 
+    fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The first that is not among `others`.
+    fn without(self, others: Self) -> Option<Slot> {
+        let mine = self.0 & !others.0;
+        let first = u8::try_from(mine.trailing_zeros()).ok()?;
+        (mine != 0).then_some(Slot::Ota(first))
+    }
+
     fn contains(self, slot: Slot) -> bool {
         self.0 & Self::bit(Some(slot)) != 0
     }
@@ -116,36 +135,50 @@ pub(super) struct Wrong {
     pub(super) got: String,
 }
 
+impl Wrong {
+    /// Whether the device took another turn than it should have.
+    fn is_a_turn(&self) -> bool {
+        self.property != Property::PublishOrder
+    }
+}
+
 impl Plan {
     /// A device that is about to do `errand`, and boots as `course` says until then.
-    pub fn new(errand: Option<Errand>, course: Course, damaged: Option<Slot>) -> Self {
+    pub(super) fn new(errand: Option<Errand>, ahead: Ahead, damaged: Option<Slot>) -> Self {
+        let Ahead { course, vain } = ahead;
         Self {
             errand,
             course,
             other: None,
             trial: None,
-            vain: Slots::default().with(damaged).with_those_of(course),
+            vain: vain.with(damaged).with_those_of(course),
         }
     }
 
     /// A call is under way that leads to `after`.
-    pub(super) fn calling(mut self, after: Course) -> Self {
-        self.other = (after != self.course).then_some(after);
-        self.vain = self.vain.with_those_of(after);
+    pub(super) fn calling(mut self, after: Ahead) -> Self {
+        self.other = (after.course != self.course).then_some(after.course);
+        self.vain = self.vain.and(after.vain).with_those_of(after.course);
         self
     }
 
     /// The call that was under way has returned.
-    pub(super) fn called(mut self, after: Course) -> Self {
-        (self.course, self.other) = (after, None);
-        self
+    pub(super) fn called(self, after: Ahead) -> Self {
+        Self {
+            course: after.course,
+            other: None,
+            ..self.calling(after)
+        }
     }
 
     /// Judges a boot by what it `got`, and by what is now `ahead` of the device.
     pub(super) fn judge(
         self,
         got: Outcome,
-        ahead: Course,
+        Ahead {
+            course: ahead,
+            vain,
+        }: Ahead,
         show: &impl Fn(Option<Outcome>) -> String,
     ) -> (Self, Vec<Wrong>) {
         let mut wrong = Vec::new();
@@ -191,11 +224,18 @@ impl Plan {
                 got: format!("{}, then {}", show(Some(got)), then(ahead, show)),
             });
         }
-        if let Some(slot) = got.astray.filter(|slot| !self.vain.contains(*slot)) {
+        let astray = got.astray.filter(|slot| !self.vain.contains(*slot));
+        if let Some(slot) = astray {
             wrong.push(Wrong {
                 property: Property::PublishOrder,
                 allowed: "otadata points at a slot whose image verifies".into(),
                 got: format!("it points at {slot}, whose image does not"),
+            });
+        } else if let Some(slot) = vain.without(self.vain) {
+            wrong.push(Wrong {
+                property: Property::PublishOrder,
+                allowed: "an entry that may select names a slot whose image verifies".into(),
+                got: format!("one names {slot}, where no image begins"),
             });
         }
         let course = kept.map_or(ahead, |course| course.rest());
@@ -204,7 +244,7 @@ impl Plan {
             // Its effect is there, whether or not it ever returned.
             Some(errand) if done => errand.then(),
             // Behind a violation the device is left alone.
-            _ if !wrong.is_empty() => None,
+            _ if wrong.iter().any(Wrong::is_a_turn) => None,
             errand => errand,
         };
         let plan = Self {

@@ -261,6 +261,12 @@ impl Device {
         partitions.find(|p| p.slot() == Some(slot)).copied()
     }
 
+    /// Number of OTA slots.
+    pub(super) fn ota_slots(&self) -> u32 {
+        let slots = (0..16).map_while(|n| self.slot(Slot::Ota(n)));
+        u32::try_from(slots.count()).unwrap_or(0)
+    }
+
     /// The image that is published last: what an application that makes calls downloads.
     pub(super) fn update(&self) -> &Firmware {
         &self.published[self.published.len() - 1]

@@ -330,18 +330,13 @@ impl Living<'_> {
         })
     }
 
-    fn slots(&self) -> u32 {
-        let slots = (0..16).map_while(|n| self.device.slot(Slot::Ota(n)));
-        u32::try_from(slots.count()).unwrap_or(0)
-    }
-
     /// One bit of the image that the active entry names goes from 1 to 0.
     fn damage(&mut self) {
         let entries = self.entries();
         let Some(active) = otadata::active(&entries) else {
             return;
         };
-        let slot = otadata::slot_of(entries[active].seq, self.slots());
+        let slot = otadata::slot_of(entries[active].seq, self.device.ota_slots());
         let slot = slot.and_then(|slot| u8::try_from(slot).ok());
         if let Some(partition) = slot.and_then(|slot| self.device.slot(Slot::Ota(slot))) {
             self.state.program(partition.offset + 200, &[0]);

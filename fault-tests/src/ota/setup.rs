@@ -237,13 +237,13 @@ fn lives(device: &Device, profile: &Profile, fresh: &State) -> Vec<Start<World>>
         };
         // A life that left things as another one did shows little more.
         let twice = !known.insert((Twin::whole(device, profile, &state), damaged));
-        let course = Twin::on(device, profile, &state);
+        let ahead = Twin::on(device, profile, &state);
         let mut seen = HashSet::new();
         for (errand, what) in ERRANDS {
             if !what.is_none_or(|errand| errand.fits(device)) {
                 continue;
             }
-            let world = World::Calls(Plan::new(what, course, damaged));
+            let world = World::Calls(Plan::new(what, ahead, damaged));
             let uncut = Conditions {
                 cut: None,
                 memo: None,

@@ -7,12 +7,13 @@
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use ota_core::boot::{BootInputs, Decision, boot};
 use ota_core::efuse::NoSecureVersion;
-use ota_core::flash::Region;
-use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
+use ota_core::flash::{Region, SECTOR};
+use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage, header};
+use ota_core::otadata::{ENTRY_LEN, Entry, slot_of};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use sim_flash::{Profile, State};
 
-use super::course::{Course, Outcome};
+use super::course::{Ahead, Course, Outcome, Slots};
 use super::device::{Device, Verifier, unverified_pointer};
 use super::errand::{Step, take};
 use super::firmware::{identify, which};
@@ -128,7 +129,7 @@ impl<'t, 'm> Twin<'t, 'm> {
     }
 
     /// What the coming boots of a device with this flash decide.
-    pub(super) fn on(device: &Device, profile: &Profile, state: &State) -> Course {
+    pub(super) fn on(device: &Device, profile: &Profile, state: &State) -> Ahead {
         let clock = OperationClock::default();
         let mut chip = Chip::new(profile, state.clone(), clock, None);
         Twin::new(device, &mut chip).course()
@@ -167,8 +168,9 @@ impl<'t, 'm> Twin<'t, 'm> {
         self
     }
 
-    /// What the coming boots decide.
-    pub(super) fn course(mut self) -> Course {
+    /// What the coming boots decide, and what otadata names in vain before them.
+    pub(super) fn course(mut self) -> Ahead {
+        let vain = self.vain();
         let mut course = [None; Course::BOOTS];
         for boot in 0..Course::BOOTS {
             let before = self.flash.operations;
@@ -179,7 +181,34 @@ impl<'t, 'm> Twin<'t, 'm> {
                 break;
             }
         }
-        Course(course)
+        let course = Course(course);
+        Ahead { course, vain }
+    }
+
+    /// The slots that an entry may select although they do not even begin like an image.
+    ///
+    /// More than that is not looked at: to verify the image that no boot would run makes every byte
+    /// of a download matter.
+    fn vain(&mut self) -> Slots {
+        let (Some(otadata), slots) = (self.device.otadata(), self.device.ota_slots()) else {
+            return Slots::default();
+        };
+        let mut vain = Slots::default();
+        for at in [otadata, otadata + SECTOR] {
+            let (mut entry, mut start) = ([0; ENTRY_LEN], [0; ENTRY_LEN]);
+            let _ = self.flash.read(at, &mut entry);
+            let entry = Entry::parse(&entry);
+            let slot = slot_of(entry.seq, slots).filter(|_| entry.is_valid());
+            let slot = slot.and_then(|slot| Some(Slot::Ota(u8::try_from(slot).ok()?)));
+            let Some(partition) = slot.and_then(|slot| self.device.slot(slot)) else {
+                continue;
+            };
+            let _ = self.flash.read(partition.offset, &mut start);
+            if start[0] != header::MAGIC {
+                vain = vain.with(slot);
+            }
+        }
+        vain
     }
 
     fn boot(&mut self) -> Option<Outcome> {
