@@ -1,21 +1,26 @@
 //! The flash as a subject sees it: a [`NorFlash`] that can die under its hands.
 //!
-//! A [`Chip`] is a simulated flash with power on. Besides the flash traits it
-//! offers [`Chip::memoised`], which lets a subject declare that a costly result
-//! (verifying an image) depends on one region alone. It is optional: without
-//! it a sweep is exact all the same, only slower.
+//! A [`Chip`] is a simulated flash with power on. Besides the flash traits it offers three ways to
+//! say more of a read than that it happened. All are optional: without them a sweep is exact all
+//! the same, only slower.
+//!
+//! * [`Chip::memoised`]: a costly result depends on one region alone.
+//! * [`Chip::holds`]: all that is asked is which of some known contents lies in a place.
+//! * [`Chip::checked`]: a result (of verifying an image) is a refusal for everything but some known
+//!   contents.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 use sim_flash::{Cut, Flash, FlashError, Op, Profile, State, Tear, Trace};
 
-use crate::explore::Ranges;
+use crate::explore::{Check, CheckId, Checks, Ranges, Record, Records};
 use crate::subject::OperationClock;
 
 /// Flash accesses after which one power-on counts as a hang.
@@ -95,39 +100,116 @@ impl fmt::Debug for Memo {
     }
 }
 
+/// What a check accepts, and with it what it refuses: everything else.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The contents it accepts, each from the start of the region on.
+    pub contents: Vec<Arc<[u8]>>,
+    /// Where in the region a byte of 0 switches the digest off, so that other contents may pass
+    /// (in an ESP-IDF image: `hash_appended`, byte 23).
+    pub unless_zero: Option<u32>,
+}
+
+/// What is kept from one power-on to the next: results, and the checks made.
+#[derive(Default)]
+pub(crate) struct Knowledge {
+    pub(crate) memo: Memo,
+    pub(crate) checks: Checks,
+    pub(crate) records: Records,
+    /// Results of [`Chip::checked`], by type, region and the content found.
+    accepted: HashMap<(TypeId, u32, u32, Option<usize>), Box<dyn Any>>,
+}
+
+impl Knowledge {
+    /// Nothing yet, of a subject with these records.
+    pub(crate) fn of(records: &[Record]) -> Self {
+        Self {
+            records: Records::new(records),
+            ..Self::default()
+        }
+    }
+}
+
+/// How a power-on may use what is known from others.
+pub(crate) enum Knows<'m> {
+    /// Not at all: everything is executed.
+    Nothing,
+    /// Results for equal bytes are taken over.
+    Results(&'m mut Knowledge),
+    /// Besides, known contents are recognised instead of being verified.
+    Contents(&'m mut Knowledge),
+}
+
+impl Knows<'_> {
+    fn memo(&mut self) -> Option<&mut Memo> {
+        match self {
+            Knows::Nothing => None,
+            Knows::Results(known) | Knows::Contents(known) => Some(&mut known.memo),
+        }
+    }
+}
+
+/// What a power-on learned of the flash that it was not itself the cause of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Look {
+    /// These bytes.
+    Bytes(Range<u32>),
+    /// What is learned of this record, and no more.
+    Record(usize),
+    /// The answers to these checks, and no more.
+    Checks(Vec<CheckId>),
+}
+
 /// The flash of one power-on.
-#[derive(Debug)]
 pub struct Chip<'m> {
     flash: Flash,
     clock: OperationClock,
     /// Bytes whose content follows from this power-on's own erases. A program determines
     /// nothing: it is an AND with what was there.
     determined: Ranges,
-    memo: Option<&'m mut Memo>,
+    /// Bytes programmed that are not determined.
+    programmed: Ranges,
+    knows: Knows<'m>,
     accesses: u64,
-    reads: Vec<Range<u32>>,
-    /// Everything in `reads`: to read it again tells nothing new about the content at power-on.
+    looks: Vec<Look>,
+    /// All bytes in `looks`: to read it again tells nothing new about the content at power-on.
     read: Ranges,
     /// While set, reads only widen this extent instead of being listed.
     extent: Option<Range<u32>>,
+    /// While set, nothing is noted: what is learned is noted otherwise.
+    silent: bool,
 }
+
+impl fmt::Debug for Chip<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chip")
+            .field("flash", &self.flash)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which of the contents asked about was found.
+#[derive(Clone, Copy)]
+struct Found(Option<usize>);
 
 impl<'m> Chip<'m> {
     pub(crate) fn new(
         profile: &Profile,
         state: State,
         clock: OperationClock,
-        memo: Option<&'m mut Memo>,
+        knows: Knows<'m>,
     ) -> Self {
         Self {
             flash: Flash::with_state(profile.clone(), state),
             clock,
             determined: Ranges::new(),
-            memo,
+            programmed: Ranges::new(),
+            knows,
             accesses: 0,
-            reads: Vec::new(),
+            looks: Vec::new(),
             read: Ranges::new(),
             extent: None,
+            silent: false,
         }
     }
 
@@ -136,9 +218,9 @@ impl<'m> Chip<'m> {
     }
 
     /// The contents, what was done, and what was read.
-    pub(crate) fn into_parts(self) -> (State, Trace, Vec<Range<u32>>) {
+    pub(crate) fn into_parts(self) -> (State, Trace, Vec<Look>) {
         let (state, (), trace) = self.flash.into_parts();
-        (state, trace, self.reads)
+        (state, trace, self.looks)
     }
 
     /// Whether the power is gone.
@@ -166,6 +248,9 @@ impl<'m> Chip<'m> {
         region: Range<u32>,
         f: impl FnOnce(&mut Self) -> T,
     ) -> T {
+        if self.silent {
+            return f(self);
+        }
         let key = (TypeId::of::<T>(), region.start, region.end);
         if let Some((read, result)) = self.remembered::<T>(&key) {
             self.note_read(read);
@@ -184,7 +269,7 @@ impl<'m> Chip<'m> {
             return result;
         }
         let hash = self.flash.state().hash_range(read.clone());
-        if let Some(memo) = &mut self.memo {
+        if let Some(memo) = self.knows.memo() {
             let extents = memo.0.entry(key).or_default();
             let at = extents
                 .iter()
@@ -201,24 +286,203 @@ impl<'m> Chip<'m> {
         result
     }
 
-    fn remembered<T: Clone + 'static>(&self, key: &MemoKey) -> Option<(Range<u32>, T)> {
+    fn remembered<T: Clone + 'static>(&mut self, key: &MemoKey) -> Option<(Range<u32>, T)> {
         if self.dead() || self.hangs() {
             return None;
         }
-        self.memo
-            .as_ref()?
-            .0
-            .get(key)?
-            .iter()
-            .find_map(|by_extent| {
-                let hash = self.flash.state().hash_range(by_extent.read.clone());
-                let result = by_extent.results.get(&hash)?.downcast_ref::<T>()?;
-                Some((by_extent.read.clone(), result.clone()))
-            })
+        let state = self.flash.state();
+        self.knows.memo()?.0.get(key)?.iter().find_map(|by_extent| {
+            let hash = state.hash_range(by_extent.read.clone());
+            let result = by_extent.results.get(&hash)?.downcast_ref::<T>()?;
+            Some((by_extent.read.clone(), result.clone()))
+        })
+    }
+
+    /// Which of `contents` lies at `at`, the first if several do; a multiple of 32.
+    ///
+    /// The explorer takes this for all that was learned: states that differ in the answer to no
+    /// such question behave alike.
+    pub fn holds(&mut self, at: u32, contents: &[Arc<[u8]>]) -> Option<usize> {
+        let place = at as usize;
+        let fits = |bytes: &Arc<[u8]>| place + bytes.len() <= self.capacity();
+        if matches!(self.knows, Knows::Contents(_))
+            && at.is_multiple_of(State::GRANULE)
+            && contents.iter().all(fits)
+        {
+            return self.recognise(at, contents);
+        }
+        let longest = contents.iter().map(|bytes| bytes.len()).max()?;
+        let end = at.saturating_add(u32::try_from(longest).ok()?);
+        let found = self.memoised(at..end, |chip| {
+            Found(contents.iter().position(|bytes| chip.compare(at, bytes)))
+        });
+        found.0
+    }
+
+    fn compare(&mut self, at: u32, bytes: &[u8]) -> bool {
+        let mut found = [0; 4096];
+        let mut addr = at;
+        for expected in bytes.chunks(found.len()) {
+            let found = &mut found[..expected.len()];
+            if self.read(addr, found).is_err() || found != expected {
+                return false;
+            }
+            addr = addr.saturating_add(4096);
+        }
+        true
+    }
+
+    /// [`Chip::holds`] by comparing hashes, noted as the checks it is.
+    fn recognise(&mut self, at: u32, contents: &[Arc<[u8]>]) -> Option<usize> {
+        let Knows::Contents(known) = &mut self.knows else {
+            return None;
+        };
+        let mut found = None;
+        let mut asked = Vec::new();
+        let mut bytes_asked = Ranges::new();
+        for (index, bytes) in contents.iter().enumerate() {
+            let mut state = self.flash.state();
+            let id = known.checks.template(state, at, bytes);
+            let template = known.checks.template_of(id);
+            let own = template.range();
+            // What this power-on itself decided is no question to the state it began in.
+            let mut holes = Ranges::new();
+            for piece in self.determined.within(&own) {
+                holes.insert(piece);
+            }
+            let mut mixed = Ranges::new();
+            for piece in self.programmed.within(&own) {
+                for piece in holes.missing_from(widen(&piece, state.size())) {
+                    mixed.insert(piece);
+                }
+            }
+            let decided = holes
+                .iter()
+                .chain(mixed.within(&own))
+                .all(|piece| template.matches_in(&piece, &mut state));
+            for piece in mixed.iter() {
+                bytes_asked.insert(piece.clone());
+                holes.insert(piece);
+            }
+            if !decided {
+                continue; // whatever it began in
+            }
+            let here = template.matches(&holes, &mut state);
+            if holes.missing_from(own).next().is_some() {
+                let template = id;
+                asked.push(known.checks.intern(Check::Holds { template, holes }));
+            }
+            if here {
+                found = Some(index);
+                break;
+            }
+        }
+        for range in bytes_asked.iter().collect::<Vec<_>>() {
+            self.note_read(range);
+        }
+        self.note_checks(asked);
+        found
+    }
+
+    /// The result of `f`, which must read `region` alone, and must be the same refusal for every
+    /// content but those of `accepted`.
+    ///
+    /// So it is with a check of a digest, as nobody finds a second content for one. When exploring,
+    /// `f` runs once for each content and once for all others; each new power-on is executed again
+    /// with `f` run in full, and must do the same.
+    pub fn checked<T: Clone + 'static>(
+        &mut self,
+        region: Range<u32>,
+        accepted: &Accepted,
+        f: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let known = matches!(self.knows, Knows::Contents(_));
+        if !known || !region.start.is_multiple_of(State::GRANULE) {
+            return self.memoised(region, f);
+        }
+        let switch = accepted.unless_zero.map(|offset| region.start + offset);
+        if let Some(addr) = switch
+            && self.is_zero(addr)
+        {
+            return self.memoised(region, f);
+        }
+        let fits = |bytes: &&Arc<[u8]>| bytes.len() <= region.len();
+        let contents: Vec<_> = accepted.contents.iter().filter(fits).cloned().collect();
+        let found = self.holds(region.start, &contents);
+        let key = (TypeId::of::<T>(), region.start, region.end, found);
+        if let Knows::Contents(known) = &self.knows
+            && let Some(result) = known.accepted.get(&key)
+            && let Some(result) = result.downcast_ref::<T>()
+        {
+            return result.clone();
+        }
+        let outer = std::mem::replace(&mut self.silent, true);
+        let result = f(self);
+        self.silent = outer;
+        if let Knows::Contents(known) = &mut self.knows {
+            known.accepted.insert(key, Box::new(result.clone()));
+        }
+        result
+    }
+
+    /// Whether the byte at `addr` is 0, noted as a check.
+    fn is_zero(&mut self, addr: u32) -> bool {
+        let mut byte = [0];
+        let size = self.flash.state().size();
+        self.flash.state().read(addr, &mut byte);
+        let here = addr..addr.saturating_add(1);
+        if self.programmed.intersects(&here) {
+            self.note_read(widen(&here, size));
+        } else if !self.determined.intersects(&here)
+            && let Knows::Contents(known) = &mut self.knows
+        {
+            let check = known.checks.intern(Check::Zero { addr });
+            self.note_checks(vec![check]);
+        }
+        byte == [0]
+    }
+
+    /// Lists checks that were not listed before.
+    fn note_checks(&mut self, mut checks: Vec<CheckId>) {
+        if self.silent {
+            return;
+        }
+        checks.retain(|check| {
+            !self
+                .looks
+                .iter()
+                .any(|look| matches!(look, Look::Checks(known) if known.contains(check)))
+        });
+        if !checks.is_empty() {
+            self.looks.push(Look::Checks(checks));
+        }
+    }
+
+    /// Lists the record that `range` is, if it is one as it was at power-on.
+    fn note_record(&mut self, range: &Range<u32>) -> bool {
+        if self.extent.is_some()
+            || self.determined.intersects(range)
+            || self.programmed.intersects(range)
+        {
+            return false;
+        }
+        let Knows::Contents(known) = &self.knows else {
+            return false;
+        };
+        let Some(record) = known.records.find(range) else {
+            return false;
+        };
+        if !self.silent && !self.looks.contains(&Look::Record(record)) {
+            self.looks.push(Look::Record(record));
+        }
+        true
     }
 
     /// Lists the bytes of `range` that the content at power-on decides.
     fn note_read(&mut self, range: Range<u32>) {
+        if self.silent {
+            return;
+        }
         if let Some(extent) = &mut self.extent {
             let empty = extent.start >= extent.end;
             extent.start = if empty {
@@ -236,9 +500,9 @@ impl<'m> Chip<'m> {
         let range = widen(&range, self.flash.state().size());
         for undetermined in self.determined.missing_from(range) {
             for part in self.read.missing_from(undetermined.clone()) {
-                match self.reads.last_mut() {
-                    Some(last) if last.end == part.start => last.end = part.end,
-                    _ => self.reads.push(part),
+                match self.looks.last_mut() {
+                    Some(Look::Bytes(last)) if last.end == part.start => last.end = part.end,
+                    _ => self.looks.push(Look::Bytes(part)),
                 }
             }
             self.read.insert(undetermined);
@@ -292,7 +556,10 @@ impl ReadNorFlash for Chip<'_> {
         self.flash.read(offset, bytes)?;
         // The read succeeded, so it ends inside the flash and fits in u32.
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.note_read(offset..offset.saturating_add(len));
+        let range = offset..offset.saturating_add(len);
+        if !self.note_record(&range) {
+            self.note_read(range);
+        }
         Ok(())
     }
 
@@ -311,6 +578,7 @@ impl NorFlash for Chip<'_> {
         self.tick();
         done?;
         self.determined.insert(from..to);
+        self.programmed.remove(&(from..to));
         Ok(())
     }
 
@@ -318,6 +586,17 @@ impl NorFlash for Chip<'_> {
         self.access()?;
         let done = self.flash.write(offset, bytes);
         self.tick();
-        Ok(done?)
+        done?;
+        // The program succeeded, so it ends inside the flash and fits in u32.
+        let end = offset.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        let mut undetermined = self.determined.missing_from(offset..end);
+        if let Some(first) = undetermined.next() {
+            let rest: Vec<_> = undetermined.collect();
+            self.programmed.insert(first);
+            for range in rest {
+                self.programmed.insert(range);
+            }
+        }
+        Ok(())
     }
 }

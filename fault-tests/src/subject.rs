@@ -14,9 +14,11 @@ use std::cell::Cell;
 use std::fmt;
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::chip::Chip;
+use crate::explore::Record;
 use crate::property::{Finding, Property};
 
 /// A device under test.
@@ -40,6 +42,24 @@ pub trait Subject: Sync {
             name: format!("sector {:#x}", addr / 4096 * 4096),
             kind: "flash",
         }
+    }
+
+    /// Bytes that the subject copies from a place back to the same place and never looks at
+    /// otherwise, such as the label of an otadata entry.
+    ///
+    /// States that differ in these bytes only are taken for one. The explorer checks this: each new
+    /// power-on is executed again with other bytes there, and must do the same but for them.
+    fn carried(&self) -> &[Range<u32>] {
+        &[]
+    }
+
+    /// Records of which the subject learns less than their bytes, such as whether a CRC is right.
+    ///
+    /// States that differ in such bytes only may be taken for one. This is checked: each new
+    /// power-on is executed again with another content of which the same is learned, where one has
+    /// been met, and the audit executes merged states.
+    fn records(&self) -> &[Record] {
+        &[]
     }
 
     /// What the bytes of a record mean, if a record starts at `addr`; `None` for bulk data.
@@ -138,6 +158,7 @@ pub struct Journal<W> {
     changes: Vec<(u32, W)>,
     clock: OperationClock,
     findings: Vec<Finding>,
+    calls: Vec<(u32, &'static str)>,
     entries: Option<Vec<Entry>>,
 }
 
@@ -149,6 +170,7 @@ impl<W: Clone + Eq> Journal<W> {
             changes,
             clock,
             findings: Vec::new(),
+            calls: Vec::new(),
             entries: verbose.then(Vec::new),
         }
     }
@@ -178,6 +200,7 @@ impl<W: Clone + Eq> Journal<W> {
 
     /// Notes that the application calls `name(argument)`.
     pub fn call(&mut self, name: &'static str, argument: impl fmt::Display) {
+        self.calls.push((self.clock.now(), name));
         self.write(|| Event::Call {
             name,
             argument: argument.to_string(),
@@ -219,6 +242,7 @@ impl<W: Clone + Eq> Journal<W> {
             world: self.world,
             changes: self.changes,
             findings: self.findings,
+            calls: self.calls,
             entries: self.entries.unwrap_or_default(),
         }
     }
@@ -231,5 +255,6 @@ pub(crate) struct Closed<W> {
     /// The world from operation `.0` on, in ascending order; the first is at 0.
     pub(crate) changes: Vec<(u32, W)>,
     pub(crate) findings: Vec<Finding>,
+    pub(crate) calls: Vec<(u32, &'static str)>,
     pub(crate) entries: Vec<Entry>,
 }

@@ -174,3 +174,37 @@ fn states_travel_between_threads_and_flashes_go_along() {
     travels::<State>();
     travels::<sim_flash::Flash>();
 }
+
+#[test]
+fn an_adopted_range_is_as_the_other_flash_has_it_and_the_rest_as_before() {
+    let mut other = State::erased(512 * 1024, 4096);
+    let mut mine = other.clone();
+    for at in (0..512 * 1024).step_by(3000) {
+        other.program(at, &[at.to_le_bytes()[1], 0x0F]);
+        mine.program(at, &[0x3C, at.to_le_bytes()[1]]);
+    }
+    for (addr, len) in [
+        (0, 4096),
+        (0x3000, 0x2_0000),
+        (0x2_0000, 0x4_0000),
+        (0x7_F000, 0x1000),
+    ] {
+        let mut got = mine.clone();
+        assert!(got.adopt(&other, addr, len));
+        let mut want = mine.clone();
+        let mut bytes = vec![0; len as usize];
+        other.read(addr, &mut bytes);
+        want.load(addr, &bytes);
+        assert!(
+            got == want && got.hash() == want.hash(),
+            "{addr:#x}+{len:#x}"
+        );
+        assert_eq!(
+            got.hash_range(addr..addr + len),
+            other.hash_range(addr..addr + len)
+        );
+    }
+    let before = mine.hash();
+    assert!(!mine.adopt(&other, 100, 4096) && !mine.adopt(&other, 0, 0x10_0000));
+    assert_eq!(mine.hash(), before);
+}

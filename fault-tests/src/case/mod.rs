@@ -21,8 +21,9 @@ mod replay;
 mod shrink;
 mod timeline;
 
+pub use crate::explore::Window;
 pub use file::{CaseFile, CaseFileError};
 pub use id::{CaseId, CaseIdError};
 pub use replay::{Replay, Step, Unreached, replay};
 pub use shrink::shrink;
-pub use timeline::{Timeline, Window};
+pub use timeline::{Timeline, windows};

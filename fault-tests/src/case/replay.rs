@@ -5,7 +5,7 @@ use std::fmt;
 use sim_flash::{Cut, Op, Profile, State};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::chip::Memo;
+use crate::chip::{Knowledge, Knows};
 use crate::explore::{Conditions, CutAt, PowerOn, Start, power_on};
 use crate::property::Finding;
 use crate::subject::{Entry, Rest, Subject};
@@ -85,7 +85,7 @@ pub fn replay<S: Subject>(
         profile,
         state: start.state.clone(),
         world: start.world.clone(),
-        memo: Memo::default(),
+        known: Knowledge::default(),
         steps: Vec::new(),
         trace: Xxh3::new(),
         verbose,
@@ -143,7 +143,7 @@ struct Live<'s, S: Subject> {
     profile: &'s Profile,
     state: State,
     world: S::World,
-    memo: Memo,
+    known: Knowledge,
     steps: Vec<Step>,
     trace: Xxh3,
     verbose: bool,
@@ -157,7 +157,7 @@ impl<S: Subject> Live<'_, S> {
                 op: u64::from(cut.op),
                 tear: cut.tear,
             }),
-            memo: Some(&mut self.memo),
+            knows: Knows::Results(&mut self.known),
             verbose: self.verbose,
         };
         let run = power_on(

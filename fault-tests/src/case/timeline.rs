@@ -2,59 +2,25 @@
 
 use std::fmt::{self, Write as _};
 
-use sim_flash::{Op, OpKind, State};
+use sim_flash::{Op, State};
 
 use super::replay::{Replay, Step};
 use crate::chip::span;
-use crate::subject::{Entry, Event, Meaning, Rest, Subject};
+use crate::explore::{Window, change, verb};
+use crate::subject::{Entry, Event, Rest, Subject};
 
-/// The place in the device's life where a cut has a given effect.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Window {
-    /// What the device was doing: `boot`, or the call of the application.
-    pub call: String,
-    /// The operation that the cut hit, and what was to change there: `program otadata (-> NEW)`.
-    pub transition: String,
-}
-
-impl fmt::Display for Window {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.call, self.transition)
-    }
-}
-
-impl Window {
-    /// The windows that the cuts of `replay` hit, first to last.
-    pub fn all<S: Subject>(subject: &S, replay: &Replay) -> Vec<Self> {
-        replay
-            .steps
-            .iter()
-            .filter_map(|step| Self::of(subject, step))
-            .collect()
-    }
-
-    fn of<S: Subject>(subject: &S, step: &Step) -> Option<Self> {
+/// The windows that the cuts of `replay` hit, first to last.
+pub fn windows<S: Subject>(subject: &S, replay: &Replay) -> Vec<Window> {
+    let window = |step: &Step| {
         let (cut, op) = step.cut.as_ref()?;
-        let call = step
-            .entries
-            .iter()
-            .rev()
-            .filter(|entry| entry.at <= cut.op)
-            .find_map(|entry| match &entry.event {
-                Event::Call { name, .. } => Some((*name).to_owned()),
-                _ => None,
-            });
-        let place = subject.place(op.addr()).kind;
-        let meaning = change(subject, &state_before(step), op).map(|(from, to)| match from {
-            Some(from) => format!(" ({} -> {})", from.kind, to.kind),
-            None => format!(" (-> {})", to.kind),
+        let told = step.entries.iter().rev().filter(|e| e.at <= cut.op);
+        let call = { told }.find_map(|entry| match &entry.event {
+            Event::Call { name, .. } => Some(*name),
+            _ => None,
         });
-        let transition = format!("{} {place}{}", verb(op), meaning.unwrap_or_default());
-        Some(Self {
-            call: call.unwrap_or_else(|| "boot".into()),
-            transition,
-        })
-    }
+        Some(Window::of(subject, &state_before(step), op, call))
+    };
+    replay.steps.iter().filter_map(window).collect()
 }
 
 /// The flash right before the operation that the step's cut hit.
@@ -64,25 +30,6 @@ fn state_before(step: &Step) -> State {
         state.apply(done);
     }
     state
-}
-
-fn verb(op: &Op) -> &'static str {
-    match op.kind() {
-        OpKind::Erase => "erase",
-        _ => "program",
-    }
-}
-
-/// What an operation on a record changes: from what (an erase), and to what.
-fn change<S: Subject>(subject: &S, before: &State, op: &Op) -> Option<(Option<Meaning>, Meaning)> {
-    let addr = op.addr();
-    let mut bytes = [0; 32];
-    before.read(addr, &mut bytes);
-    let from = subject.meaning(addr, &bytes)?;
-    match op.kind() {
-        OpKind::Erase => Some((Some(from), subject.meaning(addr, &[0xFF; 32])?)),
-        _ => Some((None, subject.meaning(addr, op.data())?)),
-    }
 }
 
 /// `erase otadata[0] (seq 2 NEW -> erased)`, `program otadata[1] (-> seq 3 NEW)`, `program ota_1`.
@@ -263,6 +210,7 @@ impl<S: Subject> Timeline<'_, S> {
 fn line(entry: &Entry) -> String {
     match &entry.event {
         Event::Boot(text) => format!("boot: {}", text.replace('\n', "\n      ")),
+        Event::Call { name, .. } if name.ends_with(')') => (*name).to_owned(),
         Event::Call { name, argument } => format!("{name}({argument})"),
         Event::Note(text) => text.clone(),
         Event::Violated(finding) => finding.to_string(),

@@ -34,7 +34,7 @@ impl Audit {
     }
 
     /// Counts one judgement of `states` pruned states; which of them to audit, if any.
-    pub(super) fn due(&mut self, states: usize) -> Option<usize> {
+    pub(super) fn due(&mut self, states: u64) -> Option<u64> {
         if self.one_in == 0 || states == 0 {
             return None;
         }
@@ -43,9 +43,17 @@ impl Audit {
             return None;
         }
         self.wait = self.draw();
-        #[allow(clippy::cast_possible_truncation)] // less than `states`
-        let pick = (self.rng.next_u64() % states as u64) as usize;
-        Some(pick)
+        Some(self.pick(states))
+    }
+
+    /// One of so many.
+    pub(super) fn pick(&mut self, states: u64) -> u64 {
+        self.rng.next_u64() % states.max(1)
+    }
+
+    /// Whether every pruned state is audited.
+    pub(super) fn all(&self) -> bool {
+        self.one_in == 1
     }
 
     /// Uniform over 0..2n-1, so n-1 on average.

@@ -1,26 +1,31 @@
 //! The worklist: every crash state within the limits, each judged, none twice.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::rc::Rc;
 
-use sim_flash::{Op, OpKind, Profile, Row, State, Tear};
+use sim_flash::{Op, OpKind, Profile, State, Tear};
 
 use super::audit::Audit;
+use super::demand::Demand;
 use super::ranges::Ranges;
+use super::recording::{Recording, Segment, Segments, blank};
 use super::run::{Conditions, PowerOn, power_on};
-use super::trie::{LeafId, Trie};
-use super::view::{Base, Scratch, View};
-use super::{Counts, CutAt, Disagreement, Exploration, Limits, Start, Tears, Violation};
-use crate::chip::{Memo, nothing_done, span, widen};
+use super::tears::{Ladder, LadderKind, TearSet, Tears};
+use super::trie::{HashedMap, LeafId, Root, Trie};
+use super::view::{Base, Scratch, View, forget_carried};
+use super::walk::{Here, Walk};
+use super::window::{Window, Windows};
+use super::{Counts, CutAt, Disagreement, Exploration, Limits, Start, Violation};
+use crate::chip::{Knowledge, Knows, Look, nothing_done, span, widen};
 use crate::property::Finding;
 use crate::subject::{Rest, Subject};
 
 /// A known power-on.
-struct Leaf {
-    /// The bytes at power-on that decide what the power-on does, or what any
-    /// later one does that starts from it. Grows; see [`super`].
-    demand: Ranges,
-    signature: u128,
+pub(super) struct Leaf<W> {
+    /// Grows; see [`super`].
+    pub(super) demand: Rc<Demand>,
     findings: Vec<Finding>,
+    recording: Rc<Recording<W>>,
 }
 
 /// How a state was reached from its parent.
@@ -39,16 +44,17 @@ struct Node {
     parent: u32,
     edge: Edge,
     cuts: u32,
+    /// Where the last cut fell.
+    window: Option<u32>,
 }
 
 /// What merged states have in common: the power-on that follows, and all that it demands.
 type Class = (LeafId, u128);
 
-struct Work<W> {
+struct Work {
     node: u32,
     class: Class,
     state: State,
-    world: W,
 }
 
 /// One exploration under way.
@@ -57,35 +63,37 @@ pub(super) struct Engine<'a, S: Subject> {
     profile: &'a Profile,
     limits: &'a Limits,
     tears: Tears,
-    memo: Memo,
+    pub(super) known: Knowledge,
     trie: Trie<S::World>,
-    leaves: Vec<Leaf>,
+    segments: Segments,
+    pub(super) leaves: Vec<Leaf<S::World>>,
     audit: Audit,
     counts: Counts,
-    pass: Pass<S::World>,
+    pass: Pass,
     scratch: Scratch,
+    windows: Windows,
     progress: &'a dyn Fn(&Counts),
 }
 
 /// What is begun anew whenever a demand has grown.
-struct Pass<W> {
+struct Pass {
     nodes: Vec<Node>,
     /// Work by number of cuts so far, so that each state is first met with the fewest.
-    work: Vec<VecDeque<Work<W>>>,
+    work: Vec<VecDeque<Work>>,
     /// Every class met, with the fewest cuts it was met after. A class can be met behind a cut
     /// first and without one later; then it is explored again, with more cuts left.
-    visited: HashMap<Class, u32>,
+    visited: HashedMap<Class, u32>,
     violations: Vec<(u32, Finding)>,
     grew: bool,
     truncated: bool,
 }
 
-impl<W> Pass<W> {
+impl Pass {
     fn new() -> Self {
         Self {
             nodes: Vec::new(),
             work: Vec::new(),
-            visited: HashMap::new(),
+            visited: HashedMap::default(),
             violations: Vec::new(),
             grew: false,
             truncated: false,
@@ -111,18 +119,20 @@ impl<'a, S: Subject> Engine<'a, S> {
             profile,
             limits,
             tears: Tears::new(limits),
-            memo: Memo::default(),
+            known: Knowledge::of(subject.records()),
             trie: Trie::new(),
+            segments: Segments::default(),
             leaves: Vec::new(),
             audit: Audit::new(limits.seed, limits.audit_one_in),
             counts: Counts::default(),
             pass: Pass::new(),
-            scratch: Scratch::default(),
+            scratch: Scratch::new(subject.carried()),
+            windows: Windows::default(),
             progress,
         }
     }
 
-    /// Explores from `state` and `world` until nothing within the limits is left.
+    /// Explores from `starts` until nothing within the limits is left.
     pub(super) fn explore(mut self, starts: &[Start<S::World>]) -> Exploration {
         let stop = loop {
             self.pass = Pass::new();
@@ -145,6 +155,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                     finding: finding.clone(),
                     start,
                     cuts,
+                    window: self.window_of(*node),
                 }
             })
             .collect();
@@ -154,7 +165,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             Some(Stop::Disagreement(disagreement)) => (true, Some(disagreement)),
         };
         Exploration {
-            closure: !exhausted && !self.pass.truncated && self.counts.represented == 0,
+            closure: !exhausted && !self.pass.truncated,
             counts: self.counts,
             violations,
             exhausted,
@@ -165,11 +176,15 @@ impl<'a, S: Subject> Engine<'a, S> {
     fn one_pass(&mut self, starts: &[Start<S::World>]) -> Result<(), Stop> {
         for (index, start) in starts.iter().enumerate() {
             let edge = Edge::Start(u32::try_from(index).unwrap_or(u32::MAX));
-            let node = self.node(0, edge, 0);
-            let mut base = Base::new(&start.state);
-            let leaf = self.leaf_of(&mut base, None, &start.world)?;
+            let node = self.node(0, edge, 0, None);
+            let mut state = start.state.clone();
+            forget_carried(&mut state, &(0..u32::MAX), &self.scratch.carried);
+            state.seal();
+            let mut base = Base::new(&state);
+            let root = self.trie.root(&start.world);
+            let leaf = self.leaf_of(&mut base, None, root, &start.world)?;
             if let Some(class) = self.unvisited(&mut base, None, leaf, 0) {
-                self.enter(&mut base, None, &start.world, class, node);
+                self.enter(&mut base, None, class, node);
             }
         }
         // Ends: each round takes one item, and an item is added only for a class that was not
@@ -193,159 +208,305 @@ impl<'a, S: Subject> Engine<'a, S> {
         Ok(())
     }
 
-    fn next_work(&mut self) -> Option<Work<S::World>> {
+    fn next_work(&mut self) -> Option<Work> {
         self.pass.work.iter_mut().find_map(VecDeque::pop_front)
     }
 
-    /// Runs the work's power-on again and meets every state that follows from it.
-    fn expand(&mut self, work: Work<S::World>) -> Result<(), Stop> {
-        let run = self.run(work.state.clone(), work.world.clone());
-        let (parent, _) = work.class;
-        if run.signature() != self.leaf(parent).signature {
-            return Err(self.disagrees(work.node, "two runs from equal states differ"));
-        }
+    /// Meets every state that follows from the work's power-on.
+    fn expand(&mut self, work: Work) -> Result<(), Stop> {
+        let parent = work.class.0;
+        let recording = Rc::clone(&self.leaf(parent).recording);
         let cuts = self.pass.nodes[work.node as usize].cuts;
+        let mut walk = Walk::new(work.node, parent, work.state);
         if cuts < self.limits.cuts {
-            self.cut_each(work.node, parent, &run, work.state)?;
+            self.cut_each(&mut walk, &recording, cuts)?;
         } else {
-            self.pass.truncated |= run.done().len() > 0;
+            self.pass.truncated |= recording.ops > 0;
+            for segment in &recording.segments {
+                walk.pass_over(segment, 0);
+            }
         }
         if cuts == 0 {
-            self.counts.operations += run.done().len() as u64;
+            self.counts.operations += recording.ops as u64;
         }
-        if run.end == Ok(Rest::Stuck) {
+        if recording.end == Ok(Rest::Stuck) {
             return Ok(());
         }
-        let mut determined = Ranges::new();
-        for op in run.done() {
-            determines(&op, &mut determined);
-        }
-        let mut base = Base::new(&run.state);
-        let child = self.leaf_of(&mut base, None, &run.world)?;
-        self.demand(parent, child, &determined);
+        walk.catch_up();
+        forget_carried(&mut walk.state, &(0..u32::MAX), &self.scratch.carried);
+        walk.state.seal();
+        let state = walk.state.clone();
+        let mut base = Base::new(&state);
+        let root = self.trie.root(recording.world());
+        let child = self.leaf_of(&mut base, None, root, recording.world())?;
+        self.propagate(&mut walk, child, None);
         if let Some(class) = self.unvisited(&mut base, None, child, cuts) {
-            let node = self.node(work.node, Edge::Cycle, cuts);
-            self.enter(&mut base, None, &run.world, class, node);
+            let window = self.pass.nodes[work.node as usize].window;
+            let node = self.node(work.node, Edge::Cycle, cuts, window);
+            self.enter(&mut base, None, class, node);
         }
         Ok(())
     }
 
-    /// Cuts before, in and after each operation of `run`, which began in `state`.
+    /// Cuts before, in and after each operation of `recording`.
     fn cut_each(
         &mut self,
-        from: u32,
-        parent: LeafId,
-        run: &PowerOn<S::World>,
-        mut state: State,
+        walk: &mut Walk,
+        recording: &Recording<S::World>,
+        cuts: u32,
     ) -> Result<(), Stop> {
-        let cuts = self.pass.nodes[from as usize].cuts;
-        let mut determined = Ranges::new();
-        let sample = Sample::of(run, cuts);
-        // `state` is as before this operation; it follows when someone looks at it.
-        let mut applied = 0;
         // The power-on that would follow a cut right before the next operation, while known.
         let mut here: Option<LeafId> = None;
-        for (index, row) in run.done().enumerate() {
-            let tears = self.tears.of(&row, cuts);
-            self.counts.crash_states += 1 + tears.len() as u64;
-            let touched = widen(&(row.addr..row.addr + row.len), state.size());
-            if run.world_changed_before(index) {
+        let mut first = 0;
+        for segment in &recording.segments {
+            if recording.world_changed_before(first) {
                 here = None;
             }
-            let dead_weight = here.filter(|leaf| !self.leaf(*leaf).demand.intersects(&touched));
-            if let Some(before) = dead_weight {
-                // No future reads a byte of this operation: however it is torn, and also when
-                // it completes, what follows is what follows `before`.
-                self.counts.by_family += 1 + tears.len() as u64;
-                if let Some(pick) = self.audit.due(tears.len()) {
-                    catch_up(&mut state, run, &mut applied, index);
-                    let (mut base, op) = (Base::new(&state), row.op());
-                    let torn = op.as_ref().map(|op| (op, tears[pick]));
-                    self.check(&mut base, torn, run.world_at(index), before, from)?;
+            let mut index = 0;
+            // Ends: each round takes at least one operation.
+            while index < segment.ops.len() {
+                let op = &segment.ops[index];
+                walk.op = first + index;
+                if let Some(leaf) = here {
+                    if self.is_dead_weight(walk, leaf, &segment.touched, true) {
+                        // No future looks at what the rest of the segment does: however it is torn,
+                        // and also when it completes, what follows is what follows a cut before.
+                        let states = segment.states_from(index, &mut self.tears, cuts);
+                        self.counts.crash_states += states;
+                        self.counts.by_family += states;
+                        self.audit_family(walk, recording, segment, index, leaf, cuts)?;
+                        walk.pass_over(segment, index);
+                        index = segment.ops.len();
+                        continue;
+                    }
+                    walk.catch_up();
+                    let touched = widen(&span(op), walk.state.size());
+                    if self.is_dead_weight(walk, leaf, &touched, false) {
+                        let states = 1 + segment.tears(index, &mut self.tears, cuts).count();
+                        self.counts.crash_states += states;
+                        self.counts.by_family += states;
+                        self.audit_one(walk, recording, segment, index, leaf, cuts)?;
+                        walk.carry_out(op);
+                        index += 1;
+                        continue;
+                    }
                 }
-            } else if sample.leaves_out(index) {
-                self.counts.represented += 1 + tears.len() as u64;
-                here = None;
-            } else {
-                catch_up(&mut state, run, &mut applied, index);
-                let at = Place {
-                    from,
-                    parent,
-                    op: index,
-                    world: run.world_at(index),
-                    determined: &determined,
+                walk.catch_up();
+                let tears = segment.tears(index, &mut self.tears, cuts);
+                self.counts.crash_states += 1 + tears.count();
+                let world = recording.world_at(walk.op);
+                let at = Here {
+                    root: self.trie.root(world),
+                    world,
+                    call: recording.call_at(walk.op),
                 };
-                here = self.tear_one(&state, &row, &tears, here, &at)?;
+                here = self.tear_one(walk, op, &tears, here, &at)?;
+                walk.carry_out(op);
+                if !self.scratch.carried.is_empty() {
+                    forget_carried(&mut walk.state, &span(op), &self.scratch.carried);
+                }
+                index += 1;
             }
-            determines(&row, &mut determined);
+            first += segment.ops.len();
         }
         Ok(())
     }
 
-    /// Meets the states that the tears of one operation leave, `state` being the one before it.
+    /// Meets the states that the tears of one operation leave; the walk stands before it.
     ///
     /// Returns the power-on that follows a cut right after the operation, if that is known to
     /// be the one that follows a cut right before.
     fn tear_one(
         &mut self,
-        state: &State,
-        row: &Row<'_>,
-        tears: &[Tear],
+        walk: &mut Walk,
+        op: &Op,
+        tears: &TearSet,
         here: Option<LeafId>,
-        at: &Place<'_, S::World>,
+        at: &Here<'_, S::World>,
     ) -> Result<Option<LeafId>, Stop> {
-        let Some(op) = row.op() else { return Ok(here) };
-        let mut base = Base::new(state);
+        walk.state.seal();
+        let state = walk.state.clone();
+        let mut base = Base::new(&state);
+        let cut = Cut {
+            window: self.window(&state, op, at.call),
+        };
         let before = match here {
             Some(leaf) => {
                 self.counts.by_family += 1;
                 leaf
             }
-            None => self.meet(&mut base, None, nothing_done(&op), at)?,
+            None => self.meet(walk, &mut base, None, nothing_done(op), at, &cut)?,
         };
-        if self
-            .leaf(before)
-            .demand
-            .intersects(&widen(&span(&op), state.size()))
-        {
-            for &tear in tears {
-                self.meet(&mut base, Some((&op, tear)), tear, at)?;
+        let touched = widen(&span(op), state.size());
+        if here.is_none() && self.is_dead_weight(walk, before, &touched, false) {
+            self.counts.by_family += tears.count();
+            if self.audit.all() {
+                for tear in tears.all() {
+                    self.check(&state, Some((op, tear)), at.world, before, walk.from)?;
+                }
+            } else if let Some(pick) = self.audit.due(tears.count()) {
+                let torn = tears.get(pick).map(|tear| (op, tear));
+                self.check(&state, torn, at.world, before, walk.from)?;
             }
-            return Ok(None);
+            return Ok(Some(before));
         }
-        self.counts.by_family += tears.len() as u64;
-        if let Some(pick) = self.audit.due(tears.len()) {
-            self.check(
-                &mut base,
-                Some((&op, tears[pick])),
-                at.world,
-                before,
-                at.from,
-            )?;
+        for &tear in &tears.singles {
+            self.meet(walk, &mut base, Some((op, tear)), tear, at, &cut)?;
         }
-        Ok(Some(before))
+        for ladder in &tears.ladders {
+            self.climb(walk, &mut base, op, ladder, at, &cut)?;
+        }
+        Ok(None)
+    }
+
+    /// Meets the rungs of a ladder. Rungs that differ in bytes alone that nothing looks at are met
+    /// as a family.
+    fn climb(
+        &mut self,
+        walk: &mut Walk,
+        base: &mut Base<'_>,
+        op: &Op,
+        ladder: &Ladder,
+        at: &Here<'_, S::World>,
+        cut: &Cut,
+    ) -> Result<(), Stop> {
+        let mut rung = 1;
+        // Ends: each round climbs at least one rung.
+        while rung < ladder.len {
+            let tear = ladder.tear(rung);
+            let leaf = self.meet(walk, base, Some((op, tear)), tear, at, cut)?;
+            let next = self.next_rung(op, ladder, rung, leaf).min(ladder.len);
+            let skipped = u64::from(next - rung - 1);
+            if skipped > 0 {
+                self.counts.by_family += skipped;
+                if self.audit.all() {
+                    for rung in rung + 1..next {
+                        let torn = Some((op, ladder.tear(rung)));
+                        self.check(base.state, torn, at.world, leaf, walk.from)?;
+                    }
+                } else if let Some(pick) = self.audit.due(skipped) {
+                    let rung = rung + 1 + u32::try_from(pick).unwrap_or(0);
+                    let torn = Some((op, ladder.tear(rung)));
+                    self.check(base.state, torn, at.world, leaf, walk.from)?;
+                }
+            }
+            rung = next;
+        }
+        Ok(())
+    }
+
+    /// The next rung that differs from `rung` in a byte that `leaf`'s future looks at.
+    fn next_rung(&self, op: &Op, ladder: &Ladder, rung: u32, leaf: LeafId) -> u32 {
+        let demand = &self.leaf(leaf).demand;
+        let own = span(op);
+        // Rung n + 1 touches one byte more than rung n: the one at `edge(n)`.
+        let mut next = if ladder.ascends() {
+            demand.bytes.next(own.start + rung).unwrap_or(own.end)
+        } else {
+            demand
+                .bytes
+                .last_before(own.end - rung)
+                .map_or(own.start, |last| last.max(own.start))
+        };
+        for record in &demand.records {
+            let range = self.known.records.range(*record);
+            next = if ladder.ascends() {
+                let from = range.start.max(own.start + rung);
+                if from < range.end {
+                    next.min(from)
+                } else {
+                    next
+                }
+            } else {
+                let end = range.end.min(own.end - rung);
+                if range.start < end {
+                    next.max(end - 1)
+                } else {
+                    next
+                }
+            };
+        }
+        for check in &demand.checks {
+            let rest = if ladder.ascends() {
+                own.start + rung..own.end
+            } else {
+                own.start..own.end - rung
+            };
+            if self.known.checks.looks_at(*check, &rest)
+                && !self.ladder_decides(op, ladder, rung, *check)
+            {
+                next = if ladder.ascends() {
+                    rest.start
+                } else {
+                    rest.end - 1
+                };
+            }
+        }
+        if ladder.ascends() {
+            next.min(own.end) - own.start + 1
+        } else {
+            own.end - next
+        }
+    }
+
+    /// Whether a rung leaves bits that differ from what the check looks for, whatever was there;
+    /// then so do all rungs above it, and the answer stays no.
+    fn ladder_decides(&self, op: &Op, ladder: &Ladder, rung: u32, check: super::CheckId) -> bool {
+        let super::Check::Holds { template, holes } = self.known.checks.get(check) else {
+            return false;
+        };
+        let template = self.known.checks.template_of(*template);
+        let own = span(op);
+        let touched = if ladder.ascends() {
+            own.start..own.start + rung
+        } else {
+            own.end - rung..own.end
+        };
+        let (image, zeroed) = (template.range(), op.kind() == OpKind::Erase);
+        let part = touched.start.max(image.start)..touched.end.min(image.end);
+        if part.is_empty() {
+            return false;
+        }
+        holes.missing_from(part).any(|part| {
+            let wanted = template.bytes(&part);
+            let left = (part.start - own.start) as usize;
+            debug_assert!(
+                zeroed
+                    == matches!(
+                        ladder.kind,
+                        LadderKind::ZeroedPrefix | LadderKind::ZeroedSuffix
+                    )
+            );
+            wanted
+                .iter()
+                .enumerate()
+                .any(|(at, wanted)| wanted & !if zeroed { 0 } else { op.data()[left + at] } != 0)
+        })
     }
 
     /// Looks at the state that a cut leaves: finds its power-on, and enters it if it is new.
     fn meet(
         &mut self,
+        walk: &mut Walk,
         base: &mut Base<'_>,
         torn: Option<(&Op, Tear)>,
         tear: Tear,
-        at: &Place<'_, S::World>,
+        at: &Here<'_, S::World>,
+        cut: &Cut,
     ) -> Result<LeafId, Stop> {
         let boots = self.counts.boots;
         self.counts.by_lookup += 1;
-        let leaf = self.leaf_of(base, torn, at.world)?;
+        let leaf = self.leaf_of(base, torn, at.root, at.world)?;
         if boots == self.counts.boots && torn.is_some() && self.audit.due(1).is_some() {
-            self.check(base, torn, at.world, leaf, at.from)?;
+            self.check(base.state, torn, at.world, leaf, walk.from)?;
         }
-        self.demand(at.parent, leaf, at.determined);
-        let cuts = self.pass.nodes[at.from as usize].cuts + 1;
+        self.propagate(walk, leaf, torn);
+        let cuts = self.pass.nodes[walk.from as usize].cuts + 1;
         if let Some(class) = self.unvisited(base, torn, leaf, cuts) {
-            let op = u32::try_from(at.op).unwrap_or(u32::MAX);
-            let node = self.node(at.from, Edge::Cut { op, tear }, cuts);
-            self.enter(base, torn, at.world, class, node);
+            let op = u32::try_from(walk.op).unwrap_or(u32::MAX);
+            let edge = Edge::Cut { op, tear };
+            let node = self.node(walk.from, edge, cuts, Some(cut.window));
+            self.enter(base, torn, class, node);
         }
         Ok(leaf)
     }
@@ -355,37 +516,83 @@ impl<'a, S: Subject> Engine<'a, S> {
         &mut self,
         base: &mut Base<'_>,
         torn: Option<(&Op, Tear)>,
+        root: Root,
         world: &S::World,
     ) -> Result<LeafId, Stop> {
         let mut view = View::new(base, torn, &mut self.scratch);
-        if let Some(leaf) = self.trie.find(world, &mut view) {
+        if let Some(leaf) = self.trie.find(root, &self.known, &mut view) {
             return Ok(leaf);
         }
-        let state = view.state();
+        let mut state = view.state();
+        state.seal();
         if self.counts.boots >= self.limits.boots || self.limits.out_of_time() {
             return Err(Stop::Budget);
         }
-        let run = self.run(state, world.clone());
-        let leaf = LeafId(u32::try_from(self.leaves.len()).unwrap_or(u32::MAX));
-        let mut demand = Ranges::new();
-        for range in &run.reads {
-            demand.insert(range.clone());
+        let run = self.run(state.clone(), world.clone(), true);
+        let carried = self.scratch.carried.clone();
+        let recording = Recording::of(&run, &carried, &mut self.segments);
+        let again = self.run(self.with_other_bytes(state), world.clone(), false);
+        let again = Recording::of(&again, &carried, &mut self.segments);
+        if again.signature != recording.signature {
+            return Err(self.disagrees(0, "two power-ons from equal states differ"));
         }
-        let signature = run.signature();
+        let leaf = LeafId(u32::try_from(self.leaves.len()).unwrap_or(u32::MAX));
+        let mut demand = Demand::default();
+        for look in &run.looks {
+            match look {
+                Look::Bytes(range) => {
+                    demand.bytes.insert(range.clone());
+                }
+                Look::Record(record) => {
+                    demand.insert_record(*record);
+                }
+                Look::Checks(checks) => checks.iter().for_each(|check| {
+                    demand.insert_check(*check);
+                }),
+            }
+        }
         let mut view = View::new(base, torn, &mut self.scratch);
         if self
             .trie
-            .insert(world, &run.reads, &mut view, leaf)
+            .insert(root, &run.looks, &self.known, &mut view, leaf)
             .is_err()
         {
-            return Err(self.disagrees(0, "two power-ons read the same and then differ"));
+            return Err(self.disagrees(0, "two power-ons learned the same and then differ"));
         }
         self.leaves.push(Leaf {
-            demand,
-            signature,
+            demand: Rc::new(demand),
             findings: run.findings,
+            recording: Rc::new(recording),
         });
         Ok(leaf)
+    }
+
+    /// The state with other bytes where they are carried only, and with other records of which the
+    /// same is learned.
+    fn with_other_bytes(&self, mut state: State) -> State {
+        for range in &self.scratch.carried {
+            let mut noise = vec![0; range.len()];
+            let mut word = 0x2545_F491_4F6C_DD1D_u64.wrapping_mul(self.leaves.len() as u64 | 1);
+            for byte in &mut noise {
+                word = word.rotate_left(7).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                *byte = word.to_le_bytes()[7];
+            }
+            state.load(range.start, &noise);
+        }
+        for record in 0..self.subject.records().len() {
+            let range = self.known.records.range(record);
+            let mut bytes = vec![0; range.len()];
+            state.read(range.start, &mut bytes);
+            blank(range.start, &mut bytes, &self.scratch.carried);
+            if let Some(other) = self.known.records.other(record, &bytes) {
+                for (at, byte) in (range.start..).zip(&other) {
+                    if !self.scratch.carried.iter().any(|c| c.contains(&at)) {
+                        state.load(at, &[*byte]);
+                    }
+                }
+            }
+        }
+        state
     }
 
     /// The class of the state, if it was not met in this pass after so few cuts; notes that it was now.
@@ -398,9 +605,9 @@ impl<'a, S: Subject> Engine<'a, S> {
     ) -> Option<Class> {
         let demand = &self.leaves[leaf.0 as usize].demand;
         let mut view = View::new(base, torn, &mut self.scratch);
-        let class = (leaf, view.hash_all(demand));
+        let class = (leaf, view.hash_all(leaf, demand, &self.known));
         match self.pass.visited.get_mut(&class) {
-            Some(fewest) if *fewest <= cuts => return None,
+            Some(fewest) if *fewest <= cuts || self.limits.cuts == u32::MAX => return None,
             Some(fewest) => *fewest = cuts,
             None => {
                 self.pass.visited.insert(class, cuts);
@@ -409,47 +616,113 @@ impl<'a, S: Subject> Engine<'a, S> {
         Some(class)
     }
 
-    fn enter(
-        &mut self,
-        base: &mut Base<'_>,
-        torn: Option<(&Op, Tear)>,
-        world: &S::World,
-        class: Class,
-        node: u32,
-    ) {
+    fn enter(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>, class: Class, node: u32) {
         let cuts = self.pass.nodes[node as usize].cuts as usize;
         if self.pass.work.len() <= cuts {
             self.pass.work.resize_with(cuts + 1, VecDeque::new);
         }
-        let state = View::new(base, torn, &mut self.scratch).state();
-        self.pass.work[cuts].push_back(Work {
-            node,
-            class,
-            state,
-            world: world.clone(),
-        });
+        let mut state = View::new(base, torn, &mut self.scratch).state();
+        state.seal();
+        self.pass.work[cuts].push_back(Work { node, class, state });
     }
 
-    /// What the child's future reads, and this power-on did not determine, the parent demands too.
-    ///
-    /// (A power-on that follows itself demands nothing new; then the pair is not disjoint.)
-    fn demand(&mut self, parent: LeafId, child: LeafId, determined: &Ranges) {
-        let pair = [parent.0 as usize, child.0 as usize];
-        if let Ok([parent, child]) = self.leaves.get_disjoint_mut(pair) {
-            self.pass.grew |= parent.demand.insert_all_except(&child.demand, determined);
+    /// Notes in the walk's power-on what the child's future demands of it.
+    pub(super) fn demands(&mut self, parent: LeafId, bytes: &Ranges, except: &Ranges) {
+        let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
+        self.pass.grew |= demand.insert_bytes(bytes, except);
+    }
+
+    pub(super) fn demands_record(&mut self, parent: LeafId, record: usize) {
+        let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
+        self.pass.grew |= demand.insert_record(record);
+    }
+
+    pub(super) fn demands_check(&mut self, parent: LeafId, check: super::CheckId) {
+        let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
+        self.pass.grew |= demand.insert_check(check);
+    }
+
+    /// Audits one state of the operations of `segment` from `from` on, or all of them.
+    fn audit_family(
+        &mut self,
+        walk: &mut Walk,
+        recording: &Recording<S::World>,
+        segment: &Rc<Segment>,
+        from: usize,
+        leaf: LeafId,
+        cuts: u32,
+    ) -> Result<(), Stop> {
+        let ops = (segment.ops.len() - from) as u64;
+        let picked = if self.audit.all() {
+            from..segment.ops.len()
+        } else if let Some(pick) = self.audit.due(ops) {
+            let op = from + usize::try_from(pick).unwrap_or(0);
+            op..op + 1
+        } else {
+            return Ok(());
+        };
+        let mut other = walk.clone();
+        other.catch_up();
+        for index in from..picked.end {
+            if picked.contains(&index) {
+                other.op = walk.op + index - from;
+                self.audit_tears(&other, recording, segment, index, leaf, cuts)?;
+            }
+            other.carry_out(&segment.ops[index]);
         }
+        Ok(())
+    }
+
+    /// Audits one state of one operation, or all of them; the walk stands before it.
+    fn audit_one(
+        &mut self,
+        walk: &Walk,
+        recording: &Recording<S::World>,
+        segment: &Rc<Segment>,
+        index: usize,
+        leaf: LeafId,
+        cuts: u32,
+    ) -> Result<(), Stop> {
+        if self.audit.all() || self.audit.due(1).is_some() {
+            self.audit_tears(walk, recording, segment, index, leaf, cuts)?;
+        }
+        Ok(())
+    }
+
+    fn audit_tears(
+        &mut self,
+        walk: &Walk,
+        recording: &Recording<S::World>,
+        segment: &Rc<Segment>,
+        index: usize,
+        leaf: LeafId,
+        cuts: u32,
+    ) -> Result<(), Stop> {
+        let tears = segment.tears(index, &mut self.tears, cuts);
+        let (op, world) = (&segment.ops[index], recording.world_at(walk.op));
+        if self.audit.all() {
+            self.check(&walk.state, None, world, leaf, walk.from)?;
+            for tear in tears.all() {
+                self.check(&walk.state, Some((op, tear)), world, leaf, walk.from)?;
+            }
+            return Ok(());
+        }
+        let pick = self.audit.pick(tears.count());
+        let torn = tears.get(pick).map(|tear| (op, tear));
+        self.check(&walk.state, torn, world, leaf, walk.from)
     }
 
     /// Executes a pruned state in full and compares.
     fn check(
         &mut self,
-        base: &mut Base<'_>,
+        state: &State,
         torn: Option<(&Op, Tear)>,
         world: &S::World,
         leaf: LeafId,
         from: u32,
     ) -> Result<(), Stop> {
-        let state = View::new(base, torn, &mut self.scratch).state();
+        let mut base = Base::new(state);
+        let state = View::new(&mut base, torn, &mut self.scratch).state();
         let run = power_on(
             self.subject,
             self.profile,
@@ -457,35 +730,56 @@ impl<'a, S: Subject> Engine<'a, S> {
             world.clone(),
             Conditions {
                 cut: None,
-                memo: None,
+                knows: Knows::Nothing,
                 verbose: false,
             },
         );
+        let carried = self.scratch.carried.clone();
+        let recording = Recording::of(&run, &carried, &mut self.segments);
         self.counts.audited += 1;
-        if run.signature() == self.leaf(leaf).signature {
+        if recording.signature == self.leaf(leaf).recording.signature {
             Ok(())
         } else {
             Err(self.disagrees(from, "a pruned state behaves otherwise than predicted"))
         }
     }
 
-    fn run(&mut self, state: State, world: S::World) -> PowerOn<S::World> {
+    fn run(&mut self, state: State, world: S::World, contents: bool) -> PowerOn<S::World> {
         self.counts.boots += 1;
         let conditions = Conditions {
             cut: None,
-            memo: Some(&mut self.memo),
+            knows: if contents {
+                Knows::Contents(&mut self.known)
+            } else {
+                Knows::Results(&mut self.known)
+            },
             verbose: false,
         };
         power_on(self.subject, self.profile, state, world, conditions)
     }
 
-    fn leaf(&self, leaf: LeafId) -> &Leaf {
+    pub(super) fn leaf(&self, leaf: LeafId) -> &Leaf<S::World> {
         &self.leaves[leaf.0 as usize]
     }
 
-    fn node(&mut self, parent: u32, edge: Edge, cuts: u32) -> u32 {
-        self.pass.nodes.push(Node { parent, edge, cuts });
+    fn node(&mut self, parent: u32, edge: Edge, cuts: u32, window: Option<u32>) -> u32 {
+        self.pass.nodes.push(Node {
+            parent,
+            edge,
+            cuts,
+            window,
+        });
         u32::try_from(self.pass.nodes.len() - 1).expect("fewer than 2^32 states fit in memory")
+    }
+
+    /// Names the window of a cut in `op`, `state` being the one before it.
+    fn window(&mut self, state: &State, op: &Op, call: Option<&'static str>) -> u32 {
+        self.windows.of(Window::of(self.subject, state, op, call))
+    }
+
+    fn window_of(&self, node: u32) -> Option<Window> {
+        let window = self.pass.nodes.get(node as usize)?.window?;
+        self.windows.get(window).cloned()
     }
 
     fn disagrees(&self, node: u32, what: &'static str) -> Stop {
@@ -523,67 +817,7 @@ impl<'a, S: Subject> Engine<'a, S> {
     }
 }
 
-/// Where a crash state comes from.
-struct Place<'p, W> {
-    /// The node whose power-on is cut, and that power-on.
-    from: u32,
-    parent: LeafId,
-    /// The operation that is cut, and the world at that moment.
-    op: usize,
-    world: &'p W,
-    /// What the power-on has determined until then.
-    determined: &'p Ranges,
-}
-
-/// Which operations stand for the others, where bulk data that a future reads is cut after another cut.
-///
-/// A cut can leave otadata pointing at the slot under write. Then each of the download's thousands
-/// of programs changes what the next boot reads, and each tear of each is a state of its own. A
-/// second cut is tried in the first, the last and some of the programs between; the rest is
-/// counted as represented.
-struct Sample {
-    /// Indices of the programs of bulk data; none if all are to be tried.
-    bulk: Vec<usize>,
-}
-
-impl Sample {
-    /// A program of more bytes than this is bulk data, not a record.
-    const RECORD: u32 = 64;
-    /// About so many programs of bulk data are tried, besides the two at each end.
-    const BETWEEN: usize = 4;
-
-    fn of<W>(run: &PowerOn<W>, cuts: u32) -> Self {
-        let bulk = |(_, op): &(usize, Row<'_>)| op.kind == OpKind::Program && op.len > Self::RECORD;
-        let all = run.done().enumerate().filter(bulk).map(|(index, _)| index);
-        Self {
-            bulk: if cuts == 0 { Vec::new() } else { all.collect() },
-        }
-    }
-
-    fn leaves_out(&self, op: usize) -> bool {
-        let Ok(place) = self.bulk.binary_search(&op) else {
-            return false;
-        };
-        let count = self.bulk.len();
-        let stride = (count / Self::BETWEEN).max(1);
-        place >= 2 && place + 2 < count && place % stride != 0
-    }
-}
-
-/// Only a completed erase determines bytes: a program is an AND with what was there.
-fn determines(op: &Row<'_>, determined: &mut Ranges) {
-    if op.kind == OpKind::Erase {
-        determined.insert(op.addr..op.addr + op.len);
-    }
-}
-
-/// Carries out the operations of `run` from `applied` up to `until`.
-fn catch_up<W>(state: &mut State, run: &PowerOn<W>, applied: &mut usize, until: usize) {
-    for op in run.some(*applied..until) {
-        match op.kind {
-            OpKind::Erase => state.erase(op.addr, op.len),
-            _ => state.program(op.addr, op.data),
-        }
-    }
-    *applied = until;
+/// What is the same for all tears of one operation.
+struct Cut {
+    window: u32,
 }

@@ -53,27 +53,36 @@
 //! and its world.
 
 mod audit;
+mod check;
+mod demand;
 mod engine;
 mod ranges;
+mod record;
+mod recording;
 mod run;
+mod tears;
 #[cfg(test)]
 mod tests;
 mod trie;
 mod view;
+mod walk;
+mod window;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::rc::Rc;
 use std::time::Instant;
 
-use sim_flash::{Bits, Density, Level, OpKind, Profile, Row, State, Tear, tears};
-use xxhash_rust::xxh3::xxh3_64;
+use sim_flash::{Density, Level, Profile, State, Tear};
 
 use crate::property::Finding;
 use crate::subject::Subject;
 
+pub(crate) use check::{Check, CheckId, Checks};
 pub use ranges::Ranges;
+pub use record::Record;
+pub(crate) use record::Records;
 pub(crate) use run::{Conditions, PowerOn, power_on};
+pub use window::Window;
+pub(crate) use window::{change, verb};
 
 /// How far an exploration goes.
 #[derive(Clone, Debug)]
@@ -188,6 +197,8 @@ pub struct Violation {
     pub start: usize,
     /// The cuts, first to last; no cut if the healthy history violates it.
     pub cuts: Vec<CutAt>,
+    /// Where the last of them fell.
+    pub window: Option<Window>,
 }
 
 /// A pruned state that did not behave as predicted, or a subject that does not repeat itself.
@@ -247,56 +258,4 @@ pub fn explore<S: Subject>(
     progress: &dyn Fn(&Counts),
 ) -> Exploration {
     engine::Engine::new(subject, profile, limits, progress).explore(starts)
-}
-
-/// The tears to try, remembered by operation.
-struct Tears {
-    level: Level,
-    first: Density,
-    later: Density,
-    seed: u64,
-    known: HashMap<(OpKind, u32, u64, bool), Rc<[Tear]>>,
-}
-
-impl Tears {
-    fn new(limits: &Limits) -> Self {
-        Self {
-            level: limits.level,
-            first: limits.first,
-            later: limits.later,
-            seed: limits.seed,
-            known: HashMap::new(),
-        }
-    }
-
-    /// The tears of an operation for a cut that follows `cuts` others; the untouched state is not
-    /// among them.
-    fn of(&mut self, op: &Row<'_>, cuts: u32) -> Rc<[Tear]> {
-        let first = cuts == 0;
-        let key = (op.kind, op.len, xxh3_64(op.data), first);
-        let density = if first { self.first } else { self.later };
-        let (level, seed) = (self.level, self.seed);
-        Rc::clone(self.known.entry(key).or_insert_with(|| {
-            let all = op
-                .op()
-                .map(|op| tears(&op, density, level))
-                .unwrap_or_default();
-            all.into_iter()
-                .filter(|t| !t.is_nothing())
-                .map(|t| reseeded(t, seed))
-                .collect()
-        }))
-    }
-}
-
-/// Seeded tears drawn from another part of the seed space for each seed of the exploration.
-fn reseeded(tear: Tear, seed: u64) -> Tear {
-    const PER_SEED: u32 = 64;
-    #[allow(clippy::cast_possible_truncation)] // any seed will do
-    let shift = (seed as u32).wrapping_mul(PER_SEED);
-    match tear {
-        Tear::P3(Bits::Seeded(n)) => Tear::P3(Bits::Seeded(n.wrapping_add(shift))),
-        Tear::E4(Bits::Seeded(n)) => Tear::E4(Bits::Seeded(n.wrapping_add(shift))),
-        other => other,
-    }
 }

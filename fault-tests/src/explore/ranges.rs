@@ -55,6 +55,41 @@ impl Ranges {
         true
     }
 
+    /// The parts of `range` that are in the set, in ascending order.
+    pub fn within(&self, range: &Range<u32>) -> impl Iterator<Item = Range<u32>> + '_ {
+        let (start, end) = (range.start, range.end);
+        let first = self.0.partition_point(|r| r.end <= start);
+        self.0[first..]
+            .iter()
+            .map(move |r| r.start.max(start)..r.end.min(end))
+            .take_while(|part| !part.is_empty())
+    }
+
+    /// Takes every address of `range` out.
+    pub fn remove(&mut self, range: &Range<u32>) {
+        if !self.intersects(range) {
+            return;
+        }
+        let parts = self.0.iter().flat_map(|r| {
+            let before = r.start..r.end.min(range.start);
+            let behind = r.start.max(range.end)..r.end;
+            [before, behind]
+        });
+        self.0 = parts.filter(|part| !part.is_empty()).collect();
+    }
+
+    /// The first address of the set from `at` on.
+    pub fn next(&self, at: u32) -> Option<u32> {
+        let first = self.0.partition_point(|r| r.end <= at);
+        self.0.get(first).map(|r| r.start.max(at))
+    }
+
+    /// The last address of the set before `at`.
+    pub fn last_before(&self, at: u32) -> Option<u32> {
+        let behind = self.0.partition_point(|r| r.start < at);
+        self.0[..behind].last().map(|r| r.end.min(at) - 1)
+    }
+
     /// The parts of `range` that are not in the set, in ascending order.
     pub fn missing_from(&self, range: Range<u32>) -> impl Iterator<Item = Range<u32>> + '_ {
         let mut rest = range;
@@ -122,8 +157,16 @@ mod tests {
             let probe = probe.0..probe.0 + probe.1;
             prop_assert_eq!(ranges.intersects(&probe), probe.clone().any(|a| set.contains(&a)));
             let missing: BTreeSet<u32> = ranges.missing_from(probe.clone()).flatten().collect();
-            let expected: BTreeSet<u32> = probe.filter(|a| !set.contains(a)).collect();
+            let expected: BTreeSet<u32> = probe.clone().filter(|a| !set.contains(a)).collect();
             prop_assert_eq!(missing, expected);
+            let within: BTreeSet<u32> = ranges.within(&probe).flatten().collect();
+            prop_assert_eq!(within, probe.clone().filter(|a| set.contains(a)).collect());
+            prop_assert_eq!(ranges.next(probe.start), set.range(probe.start..).next().copied());
+            let last = set.range(..probe.start).next_back().copied();
+            prop_assert_eq!(ranges.last_before(probe.start), last);
+            ranges.remove(&probe);
+            set.retain(|a| !probe.contains(a));
+            prop_assert_eq!(plain(&ranges), set);
         }
     }
 }

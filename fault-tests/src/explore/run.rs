@@ -1,12 +1,10 @@
 //! One power-on, executed and recorded.
 
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sim_flash::{Cut, Op, Outcome, Profile, Row, State, Trace};
-use xxhash_rust::xxh3::Xxh3;
 
-use crate::chip::{Chip, Memo};
+use crate::chip::{Chip, Knows, Look};
 use crate::property::{Finding, Property};
 use crate::subject::{Dead, Entry, Journal, OperationClock, Rest, Subject};
 
@@ -20,13 +18,16 @@ pub(crate) struct PowerOn<W> {
     /// The world afterwards.
     pub(crate) world: W,
     trace: Trace,
-    /// Bytes read whose content the power-on did not itself determine, in order.
-    pub(crate) reads: Vec<Range<u32>>,
+    /// What it learned of the flash that it did not itself determine, in order.
+    pub(crate) looks: Vec<Look>,
+    /// The calls that the application made, each with the operations done before it.
+    pub(crate) calls: Vec<(u32, &'static str)>,
     /// Violations that the subject's judge saw.
     pub(crate) findings: Vec<Finding>,
     /// The journal, if one was kept.
     pub(crate) entries: Vec<Entry>,
-    changes: Vec<(u32, W)>,
+    /// The world from operation `.0` on, in ascending order; the first is at 0.
+    pub(crate) changes: Vec<(u32, W)>,
 }
 
 impl<W> PowerOn<W> {
@@ -36,54 +37,18 @@ impl<W> PowerOn<W> {
         self.trace.iter().take(done)
     }
 
-    /// The completed operations of this range of indices.
-    pub(crate) fn some(&self, ops: Range<usize>) -> impl Iterator<Item = Row<'_>> {
-        ops.filter_map(|op| self.trace.get(op))
-    }
-
     /// The operation that the cut hit.
     pub(crate) fn torn(&self) -> Option<Op> {
         let last = self.trace.get(self.trace.len().checked_sub(1)?)?;
         last.op()
             .filter(|_| matches!(last.outcome, Outcome::Cut(_)))
     }
-
-    /// The world as a cut in operation `op` finds it.
-    pub(crate) fn world_at(&self, op: usize) -> &W {
-        let after = self.changes.partition_point(|(at, _)| *at as usize <= op);
-        // The first change stands at operation 0.
-        &self.changes[after - 1].1
-    }
-
-    /// Whether the world changed between operation `op - 1` and `op`.
-    pub(crate) fn world_changed_before(&self, op: usize) -> bool {
-        self.changes.iter().any(|(at, _)| *at as usize == op) && op > 0
-    }
-}
-
-impl<W: std::hash::Hash> PowerOn<W> {
-    /// A hash of all that the power-on did: two runs of one behaviour agree on it.
-    pub(crate) fn signature(&self) -> u128 {
-        use std::hash::Hash;
-        let mut hasher = Xxh3::new();
-        for op in self.done() {
-            hasher.update(&op.addr.to_le_bytes());
-            hasher.update(&op.len.to_le_bytes());
-            hasher.update(op.data);
-        }
-        self.end
-            .map_or(u8::MAX, |rest| rest as u8)
-            .hash(&mut hasher);
-        self.world.hash(&mut hasher);
-        self.findings.hash(&mut hasher);
-        hasher.digest128()
-    }
 }
 
 /// Where and how the power of one power-on is cut; `None` leaves it on.
 pub(crate) struct Conditions<'m> {
     pub(crate) cut: Option<Cut>,
-    pub(crate) memo: Option<&'m mut Memo>,
+    pub(crate) knows: Knows<'m>,
     pub(crate) verbose: bool,
 }
 
@@ -96,7 +61,7 @@ pub(crate) fn power_on<S: Subject>(
     conditions: Conditions<'_>,
 ) -> PowerOn<S::World> {
     let clock = OperationClock::default();
-    let mut chip = Chip::new(profile, state, clock.clone(), conditions.memo);
+    let mut chip = Chip::new(profile, state, clock.clone(), conditions.knows);
     if let Some(cut) = conditions.cut {
         chip.arm(cut);
     }
@@ -133,13 +98,14 @@ pub(crate) fn power_on<S: Subject>(
         Ok(Err(Dead)) => Ok(Rest::Stuck),
     };
     let closed = journal.close();
-    let (state, trace, reads) = chip.into_parts();
+    let (state, trace, looks) = chip.into_parts();
     PowerOn {
         end,
         state,
         world: closed.world,
         trace,
-        reads,
+        looks,
+        calls: closed.calls,
         findings: closed.findings,
         entries: closed.entries,
         changes: closed.changes,

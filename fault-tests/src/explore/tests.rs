@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
 use super::*;
-use crate::chip::{Chip, nothing_done};
+use crate::chip::{Chip, Knows, nothing_done};
 use crate::property::Property;
 use crate::subject::{Dead, Journal, Rest, Subject};
 
@@ -111,7 +111,7 @@ fn brute_force(subject: &Ledger, level: Level, cuts: u32) -> Seen {
         }
         let conditions = Conditions {
             cut: None,
-            memo: None,
+            knows: Knows::Nothing,
             verbose: false,
         };
         let run = power_on(subject, &profile, state.clone(), world, conditions);
@@ -122,22 +122,29 @@ fn brute_force(subject: &Ledger, level: Level, cuts: u32) -> Seen {
         }
         if done < cuts {
             let mut before = state;
-            let mut known = Tears::new(&limits);
+            let mut known = super::tears::Tears::new(&limits);
             for (index, row) in run.done().enumerate() {
                 let op = &row.op().expect("an operation");
                 for tear in [nothing_done(op)]
                     .into_iter()
-                    .chain(known.of(&row, done).iter().copied())
+                    .chain(known.of(op, done).all())
                 {
                     let mut torn = before.clone();
                     torn.tear(op, tear);
-                    work.push_back((torn, *run.world_at(index), done + 1));
+                    work.push_back((torn, world_at(&run, index), done + 1));
                 }
                 before.apply(op);
             }
         }
     }
     seen
+}
+
+/// The world as a cut in operation `op` finds it.
+fn world_at(run: &PowerOn<u8>, op: usize) -> u8 {
+    let changes = run.changes.iter().rev();
+    let change = { changes }.find(|(at, _)| *at as usize <= op);
+    change.expect("the first change stands at 0").1
 }
 
 fn pruned(subject: &Ledger, level: Level, cuts: u32) -> (Seen, Exploration) {

@@ -7,14 +7,35 @@
 use std::ops::Range;
 
 use sim_flash::{Op, State, Tear};
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use super::ranges::Ranges;
-use crate::chip::{span, widen};
+use super::check::{Cells, CheckId, Checks};
+use super::demand::Demand;
+use super::record::{Reading, Records};
+use super::recording::blank;
+use super::trie::{HashedMap, LeafId};
+use crate::chip::{Knowledge, Look, span, widen};
 
-/// A state between two operations, with the range hashes asked for so far.
+/// Bytes of a record, at most.
+const RECORD: usize = 64;
+
+/// A state between two operations, with what was asked of it so far.
 pub(crate) struct Base<'s> {
     pub(crate) state: &'s State,
     hashes: Vec<(Range<u32>, u128)>,
+    answers: Vec<(CheckId, bool)>,
+    readings: Vec<Option<Reading>>,
+    /// Demands asked for, with what the next operation does not touch of them summed up.
+    parts: HashedMap<(LeafId, u32), Part>,
+}
+
+/// A demand, seen from an operation.
+struct Part {
+    /// The hash of what the operation does not touch.
+    untouched: u128,
+    bytes: Vec<Range<u32>>,
+    records: Vec<usize>,
+    checks: Vec<(u64, CheckId)>,
 }
 
 impl<'s> Base<'s> {
@@ -22,6 +43,9 @@ impl<'s> Base<'s> {
         Self {
             state,
             hashes: Vec::new(),
+            answers: Vec::new(),
+            readings: Vec::new(),
+            parts: HashedMap::default(),
         }
     }
 
@@ -33,22 +57,91 @@ impl<'s> Base<'s> {
         self.hashes.push((range.clone(), hash));
         hash
     }
+
+    fn answer(&mut self, check: CheckId, checks: &Checks) -> bool {
+        if let Some((_, answer)) = self.answers.iter().find(|(known, _)| *known == check) {
+            return *answer;
+        }
+        let answer = checks.answer(check, &mut self.state);
+        self.answers.push((check, answer));
+        answer
+    }
+
+    fn reading(&mut self, record: usize, records: &Records) -> Reading {
+        if let Some(Some(reading)) = self.readings.get(record) {
+            return *reading;
+        }
+        let range = records.range(record);
+        let mut bytes = [0; RECORD];
+        let bytes = &mut bytes[..range.len().min(RECORD)];
+        self.state.read(range.start, bytes);
+        let reading = records.reading(record, bytes);
+        self.readings.resize(records.count(), None);
+        self.readings[record] = Some(reading);
+        reading
+    }
+
+    /// The demand of a leaf as an operation that touches `touched` sees it.
+    fn part(&mut self, demand: &Demand, touched: &Range<u32>, known: &Knowledge) -> Part {
+        let mut part = Part {
+            untouched: 0,
+            bytes: Vec::new(),
+            records: Vec::new(),
+            checks: Vec::new(),
+        };
+        let hit = |range: &Range<u32>| range.start < touched.end && touched.start < range.end;
+        let mut sum = 0u128;
+        for range in demand.bytes.iter() {
+            if hit(&range) {
+                part.bytes.push(range);
+            } else {
+                sum = sum.wrapping_add(self.hash(&range));
+            }
+        }
+        for &record in &demand.records {
+            if hit(&known.records.range(record)) {
+                part.records.push(record);
+            } else {
+                sum = sum.wrapping_add(self.reading(record, &known.records).future);
+            }
+        }
+        for (index, &check) in (0..).zip(&demand.checks) {
+            if known.checks.looks_at(check, touched) {
+                part.checks.push((index, check));
+            } else if self.answer(check, &known.checks) {
+                sum = sum.wrapping_add(yes(index));
+            }
+        }
+        part.untouched = sum;
+        part
+    }
+}
+
+/// What a yes adds to a hash.
+fn yes(index: u64) -> u128 {
+    xxh3_128_with_seed(b"yes", index)
 }
 
 /// A base, or a base with its next operation torn.
 pub(crate) struct View<'v, 's> {
     base: &'v mut Base<'s>,
     torn: Option<(&'v Op, Tear)>,
-    /// Corrections for the parts of the torn operation asked for so far.
-    changes: Vec<(Range<u32>, u128)>,
+    /// The granules of the torn operation.
+    touched: Range<u32>,
     scratch: &'v mut Scratch,
 }
 
-/// Buffers that views of one exploration share.
+/// Buffers that views of one exploration share, and what does not change in it.
 #[derive(Default)]
 pub(crate) struct Scratch {
     old: Vec<u8>,
     new: Vec<u8>,
+    /// Corrections for the parts of the torn operation asked for so far.
+    changes: Vec<(Range<u32>, u128)>,
+    answers: Vec<(CheckId, bool)>,
+    readings: Vec<(usize, Reading)>,
+    /// Bytes that do not count: see [`Subject::carried`](crate::subject::Subject::carried).
+    pub(crate) carried: Vec<Range<u32>>,
 }
 
 impl<'v, 's> View<'v, 's> {
@@ -57,41 +150,89 @@ impl<'v, 's> View<'v, 's> {
         torn: Option<(&'v Op, Tear)>,
         scratch: &'v mut Scratch,
     ) -> Self {
+        let size = base.state.size();
+        let touched = torn.map_or(0..0, |(op, _)| widen(&span(op), size));
+        scratch.changes.clear();
+        scratch.answers.clear();
+        scratch.readings.clear();
         Self {
             base,
             torn,
-            changes: Vec::new(),
+            touched,
             scratch,
         }
     }
 
-    /// The hash of the bytes in `range`, which starts and ends at granules.
-    pub(crate) fn hash(&mut self, range: &Range<u32>) -> u128 {
-        let whole = self.base.hash(range);
-        let Some((op, tear)) = self.torn else {
-            return whole;
-        };
-        let size = self.base.state.size();
-        let torn = widen(&span(op), size);
-        let part = torn.start.max(range.start)..torn.end.min(range.end);
-        if part.is_empty() {
-            return whole;
+    /// What a look at the state finds.
+    pub(crate) fn found(&mut self, look: &Look, known: &Knowledge) -> u128 {
+        let checks = &known.checks;
+        match look {
+            Look::Bytes(range) => self.hash(range),
+            Look::Record(record) => self.reading(*record, &known.records).now,
+            Look::Checks(asked) => asked.iter().fold(1, |bits: u128, check| {
+                bits << 1 | u128::from(self.answer(*check, checks))
+            }),
         }
-        if let Some((_, change)) = self.changes.iter().find(|(known, _)| *known == part) {
-            return whole.wrapping_add(*change);
-        }
-        let before = self.base.hash(&part);
-        let after = self.scratch.hash_torn(self.base.state, op, tear, &part);
-        let change = after.wrapping_sub(before);
-        self.changes.push((part, change));
-        whole.wrapping_add(change)
     }
 
-    /// One hash over everything in `ranges`.
-    pub(crate) fn hash_all(&mut self, ranges: &Ranges) -> u128 {
-        ranges
-            .iter()
-            .fold(0, |sum: u128, range| sum.wrapping_add(self.hash(&range)))
+    /// The answer to a check.
+    pub(crate) fn answer(&mut self, check: CheckId, checks: &Checks) -> bool {
+        if self.torn.is_none() || !checks.looks_at(check, &self.touched) {
+            return self.base.answer(check, checks);
+        }
+        let known = self.scratch.answers.iter();
+        if let Some((_, answer)) = { known }.find(|(known, _)| *known == check) {
+            return *answer;
+        }
+        let answer = checks.answer(check, self);
+        self.scratch.answers.push((check, answer));
+        answer
+    }
+
+    /// What a record says.
+    fn reading(&mut self, record: usize, records: &Records) -> Reading {
+        let range = records.range(record);
+        let apart = range.end <= self.touched.start || self.touched.end <= range.start;
+        if self.torn.is_none() || apart {
+            return self.base.reading(record, records);
+        }
+        let torn = self.scratch.readings.iter();
+        if let Some((_, reading)) = { torn }.find(|(known, _)| *known == record) {
+            return *reading;
+        }
+        let mut bytes = [0; RECORD];
+        let bytes = &mut bytes[..range.len().min(RECORD)];
+        self.read(range.start, bytes);
+        let reading = records.reading(record, bytes);
+        self.scratch.readings.push((record, reading));
+        reading
+    }
+
+    /// One hash over everything that `leaf` demands.
+    pub(crate) fn hash_all(&mut self, leaf: LeafId, demand: &Demand, known: &Knowledge) -> u128 {
+        let touched = self.touched.clone();
+        if self.torn.is_none() {
+            return self.base.part(demand, &touched, known).untouched;
+        }
+        let key = (leaf, demand.version);
+        let part = match self.base.parts.remove(&key) {
+            Some(part) => part,
+            None => self.base.part(demand, &touched, known),
+        };
+        let mut sum = part.untouched;
+        for range in &part.bytes {
+            sum = sum.wrapping_add(self.hash(range));
+        }
+        for &record in &part.records {
+            sum = sum.wrapping_add(self.reading(record, &known.records).future);
+        }
+        for &(index, check) in &part.checks {
+            if self.answer(check, &known.checks) {
+                sum = sum.wrapping_add(yes(index));
+            }
+        }
+        self.base.parts.insert(key, part);
+        sum
     }
 
     /// The state itself.
@@ -99,27 +240,88 @@ impl<'v, 's> View<'v, 's> {
         let mut state = self.base.state.clone();
         if let Some((op, tear)) = self.torn {
             state.tear(op, tear);
+            let at = self.touched.clone();
+            forget_carried(&mut state, &at, &self.scratch.carried);
         }
         state
+    }
+
+    /// What the torn operation leaves in `part` of what it touches.
+    fn torn_bytes(&mut self, part: &Range<u32>) -> &[u8] {
+        let scratch = &mut *self.scratch;
+        scratch.old.resize(part.len(), 0);
+        self.base.state.read(part.start, &mut scratch.old);
+        scratch.new.clear();
+        scratch.new.extend_from_slice(&scratch.old);
+        if let Some((op, tear)) = self.torn {
+            let own = span(op);
+            let hit = own.start.max(part.start)..own.end.min(part.end);
+            if hit.start < hit.end {
+                let inside = (hit.start - part.start) as usize..(hit.end - part.start) as usize;
+                let (old, new) = (
+                    &scratch.old[inside.clone()],
+                    &mut scratch.new[inside.clone()],
+                );
+                tear.torn(op, hit.start - own.start, old, new);
+            }
+            blank(part.start, &mut scratch.new, &scratch.carried);
+        }
+        &scratch.new
+    }
+}
+
+impl Cells for View<'_, '_> {
+    fn hash(&mut self, range: &Range<u32>) -> u128 {
+        let whole = self.base.hash(range);
+        if self.torn.is_none() {
+            return whole;
+        }
+        let part = self.touched.start.max(range.start)..self.touched.end.min(range.end);
+        if part.is_empty() {
+            return whole;
+        }
+        let known = self.scratch.changes.iter();
+        if let Some((_, change)) = { known }.find(|(known, _)| *known == part) {
+            return whole.wrapping_add(*change);
+        }
+        let before = self.base.hash(&part);
+        let after = State::granule_hash(part.start, self.torn_bytes(&part));
+        let change = after.wrapping_sub(before);
+        self.scratch.changes.push((part, change));
+        whole.wrapping_add(change)
+    }
+
+    fn read(&mut self, addr: u32, out: &mut [u8]) {
+        // Only a few bytes are ever read so.
+        let end = addr.saturating_add(u32::try_from(out.len()).unwrap_or(u32::MAX));
+        let touched = self.touched.start < end && addr < self.touched.end;
+        if self.torn.is_none() || !touched {
+            return self.base.state.read(addr, out);
+        }
+        out.copy_from_slice(self.torn_bytes(&(addr..end)));
     }
 }
 
 impl Scratch {
-    fn hash_torn(&mut self, state: &State, op: &Op, tear: Tear, part: &Range<u32>) -> u128 {
-        let len = part.len();
-        self.old.resize(len, 0);
-        state.read(part.start, &mut self.old);
-        self.new.clear();
-        self.new.extend_from_slice(&self.old);
-        let op_span = span(op);
-        let hit = op_span.start.max(part.start)..op_span.end.min(part.end);
-        let inside = (hit.start - part.start) as usize..(hit.end - part.start) as usize;
-        tear.torn(
-            op,
-            hit.start - op_span.start,
-            &self.old[inside.clone()],
-            &mut self.new[inside],
-        );
-        State::granule_hash(part.start, &self.new)
+    pub(crate) fn new(carried: &[Range<u32>]) -> Self {
+        Self {
+            carried: carried.to_vec(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Makes the carried bytes among those in `within` erased: they do not count.
+pub(crate) fn forget_carried(state: &mut State, within: &Range<u32>, carried: &[Range<u32>]) {
+    for range in carried {
+        let part = range.start.max(within.start)..range.end.min(within.end);
+        if !part.is_empty() {
+            let mut bytes = vec![0; part.len()];
+            state.read(part.start, &mut bytes);
+            if bytes.iter().any(|byte| *byte != 0xFF) {
+                bytes.fill(0xFF);
+                state.load(part.start, &bytes);
+            }
+        }
     }
 }

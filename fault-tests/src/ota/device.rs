@@ -1,21 +1,23 @@
 //! A device with `ota-core` in its bootloader and in its application.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, Reason, Start, boot};
 use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::{Region, SECTOR};
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
-use ota_core::otadata::Entry;
+use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use ota_core::update::{AppConfig, Ota};
 
 use super::application::{Application, CHUNK};
 use super::caller::Caller;
-use super::firmware::{Firmware, ImageId, identify};
+use super::firmware::{Firmware, ImageId};
 use super::twin::outcome;
 use super::world::{World, judge_boot};
-use crate::chip::{Chip, ChipError};
+use crate::chip::{Accepted, Chip, ChipError};
+use crate::explore::Record;
 use crate::property::Property;
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
@@ -89,16 +91,36 @@ pub struct Device {
     pub target: Target,
     /// The partitions, for naming what lies where.
     pub partitions: Vec<Partition>,
+    /// What the verifier can accept: the published images, each once.
+    pub accepted: Accepted,
+    /// Bytes of otadata that are carried: the labels.
+    pub labels: Vec<Range<u32>>,
+    /// The entries of otadata.
+    pub entries: Vec<Record>,
 }
 
-/// Verifies through [`Chip::memoised`].
+/// Verifies through [`Chip::checked`]: of an image nobody published the digest cannot match.
 #[derive(Debug)]
-pub struct Verifier<'b>(StreamVerifier<'b>);
+pub struct Verifier<'b> {
+    verifier: StreamVerifier<'b>,
+    published: Option<&'b Accepted>,
+}
 
 impl<'b> Verifier<'b> {
     /// A verifier that reads through `verifier`, and remembers what it said of the same bytes.
     pub const fn new(verifier: StreamVerifier<'b>) -> Self {
-        Self(verifier)
+        Self {
+            verifier,
+            published: None,
+        }
+    }
+
+    /// Besides, it knows all images that can verify.
+    pub const fn knowing(verifier: StreamVerifier<'b>, published: &'b Accepted) -> Self {
+        Self {
+            verifier,
+            published: Some(published),
+        }
     }
 }
 
@@ -107,7 +129,12 @@ type Verified = Result<ImageMetadata, VerifyError<ChipError>>;
 impl<'m> VerifyImage<Chip<'m>> for Verifier<'_> {
     fn verify(&mut self, chip: &mut Chip<'m>, at: Region) -> Verified {
         let end = at.offset.saturating_add(at.size);
-        chip.memoised(at.offset..end, |chip| self.0.verify(chip, at))
+        match self.published {
+            Some(published) => chip.checked(at.offset..end, published, |chip| {
+                self.verifier.verify(chip, at)
+            }),
+            None => chip.memoised(at.offset..end, |chip| self.verifier.verify(chip, at)),
+        }
     }
 }
 
@@ -128,22 +155,23 @@ impl Subject for Device {
         let Ok(verifier) = StreamVerifier::new(self.target, &mut buffer) else {
             return Ok(Rest::Stuck);
         };
-        let mut verifier = Verifier::new(verifier);
+        let mut verifier = Verifier::knowing(verifier, &self.accepted);
         let decision = match (self.bootloader)(chip, &mut verifier, &self.boot, &mut table) {
             Ok(decision) => decision,
             Err(_) if chip.dead() => return Err(Dead),
             Err(error) => {
                 journal.boot(&error);
-                journal.violated(Property::NoBrick, "a slot whose image verifies", &error);
+                journal.violated(
+                    Property::NoBrick,
+                    "a slot whose image verifies",
+                    kind_of(&error),
+                );
                 return Ok(Rest::Stuck);
             }
         };
-        let image = identify(
-            chip,
-            &self.published,
-            decision.image.region,
-            decision.image.image_len,
-        );
+        let at = decision.image.region.offset;
+        let held = chip.holds(at, &self.accepted.contents);
+        let image = held.and_then(|index| u8::try_from(index).ok()).map(ImageId);
         if chip.dead() {
             return Err(Dead);
         }
@@ -174,6 +202,14 @@ impl Subject for Device {
             me,
         }
         .run()
+    }
+
+    fn records(&self) -> &[Record] {
+        &self.entries
+    }
+
+    fn carried(&self) -> &[Range<u32>] {
+        &self.labels
     }
 
     fn place(&self, addr: u32) -> Place {
@@ -211,6 +247,36 @@ impl Subject for Device {
             text: entry.to_string(),
             kind,
         })
+    }
+}
+
+/// What ESP-IDF's code tells apart in an otadata entry.
+///
+/// The sequence number counts if its CRC is right, and if the state is one that marks an entry by
+/// itself: PENDING_VERIFY is rewritten with number and CRC as they are, and the slot of an INVALID or
+/// ABORTED entry is asked for. Unknown states are all alike.
+pub(super) fn learned(bytes: &[u8]) -> u128 {
+    let Some(bytes) = bytes.first_chunk::<32>() else {
+        return u128::MAX;
+    };
+    let entry = Entry::parse(bytes);
+    let right = entry.crc_matches();
+    let state = entry.state.0.min(5);
+    let marked = matches!(
+        entry.state,
+        OtaState::PENDING_VERIFY | OtaState::INVALID | OtaState::ABORTED
+    );
+    let number = if right || marked { entry.seq } else { 0 };
+    let crc = if marked { entry.crc } else { 0 };
+    let flags = u32::from(right) | u32::from(entry.seq == u32::MAX) << 1 | state << 2;
+    u128::from(number) | u128::from(crc) << 32 | u128::from(flags) << 64
+}
+
+/// Why nothing boots, without the reasons slot by slot: those stand in the timeline.
+fn kind_of(error: &BootError<ChipError>) -> String {
+    match error {
+        BootError::NothingBootable { .. } => "nothing that boots".into(),
+        other => other.to_string(),
     }
 }
 

@@ -122,6 +122,17 @@ impl Errand {
         matches!(self, Self::Only(Step::SetBoot(Aim::Next)))
     }
 
+    /// Whether it downloads as another errand does, but for the order of erases and programs.
+    pub(super) const fn is_another_download(self) -> bool {
+        use Writing::{Sequential, UnknownSize};
+        matches!(
+            self,
+            Self::Only(
+                Step::Download(UnknownSize | Sequential) | Step::WriteWithOffset | Step::Abort
+            )
+        )
+    }
+
     /// Whether it makes sense on a device with such partitions.
     pub(super) fn fits(self, device: &Device) -> bool {
         let factory = device.slot(Slot::Factory).is_some();

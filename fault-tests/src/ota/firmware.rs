@@ -1,11 +1,9 @@
 //! The images that the server has published, and how the judge tells them apart.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use embedded_storage::nor_flash::ReadNorFlash;
-use ota_core::flash::Region;
-
-use crate::chip::Chip;
+use crate::input;
 
 /// Names a published image: its place in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +22,15 @@ pub struct Firmware {
 const DAMAGED_BIT: u8 = 0x10;
 
 impl Firmware {
+    /// The image itself: without what the file holds behind it, such as a signature.
+    pub(super) fn image(&self) -> Arc<[u8]> {
+        let verified = input::Firmware::new(Path::new("a published image"), self.bytes.to_vec());
+        match verified.map(|firmware| firmware.image.image_len as usize) {
+            Ok(len) if len < self.bytes.len() => Arc::from(&self.bytes[..len]),
+            _ => Arc::clone(&self.bytes),
+        }
+    }
+
     /// The image with one bit of its middle byte flipped, as a bad download delivers it.
     pub fn damaged(&self) -> Arc<[u8]> {
         let mut bytes = self.bytes.to_vec();
@@ -33,44 +40,4 @@ impl Firmware {
         }
         bytes.into()
     }
-}
-
-/// Which of `published` lies at the start of `at`, whole and bit-identical.
-pub(super) fn identify(
-    chip: &mut Chip<'_>,
-    published: &[Firmware],
-    at: Region,
-    image_len: u32,
-) -> Option<ImageId> {
-    chip.memoised(at.offset..at.offset + image_len, |chip| {
-        which(chip, published, at, image_len)
-    })
-}
-
-/// The same on any flash.
-pub(super) fn which<F: ReadNorFlash>(
-    flash: &mut F,
-    published: &[Firmware],
-    at: Region,
-    image_len: u32,
-) -> Option<ImageId> {
-    let holds = |flash: &mut F, bytes: &[u8]| -> Result<bool, F::Error> {
-        let mut found = [0; 4096];
-        let mut offset = at.offset;
-        for expected in bytes.chunks(found.len()) {
-            let found = &mut found[..expected.len()];
-            flash.read(offset, found)?;
-            if found != expected {
-                return Ok(false);
-            }
-            offset += 4096;
-        }
-        Ok(true)
-    };
-    let mut ids = published
-        .iter()
-        .zip(0..)
-        .filter(|(f, _)| f.bytes.len() == image_len as usize);
-    ids.find(|(firmware, _)| matches!(holds(flash, &firmware.bytes), Ok(true)))
-        .map(|(_, id)| ImageId(id))
 }

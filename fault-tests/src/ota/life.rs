@@ -15,7 +15,7 @@ use sim_flash::{Profile, State};
 use super::application::CHUNK;
 use super::device::{Device, Verifier};
 use super::errand::RESUMED_AT;
-use crate::chip::Chip;
+use crate::chip::{Chip, Knows};
 use crate::subject::OperationClock;
 
 /// A point of a device's life.
@@ -276,7 +276,7 @@ impl Living<'_> {
     /// Boots, and lets the application do `app`.
     fn power_on(&mut self, app: impl FnOnce(&mut Core<'_, '_, '_>)) {
         let clock = OperationClock::default();
-        let mut chip = Chip::new(self.profile, self.state.clone(), clock, None);
+        let mut chip = Chip::new(self.profile, self.state.clone(), clock, Knows::Nothing);
         let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
         let Ok(verifier) = StreamVerifier::new(self.device.target, &mut buffer) else {
             return;

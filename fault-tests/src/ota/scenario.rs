@@ -1,6 +1,7 @@
 //! The scenarios: devices at a point of their life, with an update on offer.
 
 use super::device::{SelfTest, Writing};
+use crate::property::Property;
 
 /// A device at a point of its life, and what happens to it next.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,7 @@ pub(super) enum Table {
     Bundled(&'static str),
     /// otadata and three slots of 1 MiB, no factory.
     ThreeSlots,
-    /// otadata, perhaps a factory partition, and slots of 64 KiB.
+    /// otadata, perhaps a factory partition, and slots of 8 KiB.
     Small {
         /// Whether it has a factory partition.
         factory: bool,
@@ -210,6 +211,15 @@ pub fn find(name: &str) -> Option<&'static Scenario> {
 }
 
 impl Scenario {
+    /// Whether `property` is judged in it: what follows a boot without a command is known of single calls only.
+    pub fn judges(&self, property: Property) -> bool {
+        matches!(self.begin, Begin::Lives { .. })
+            || !matches!(
+                property,
+                Property::RollbackConvergence | Property::Stability
+            )
+    }
+
     /// How many cuts in a row it is explored to, when `asked` are asked for.
     pub fn cuts(&self, asked: u32) -> u32 {
         asked.saturating_sub(self.fewer_cuts).max(asked.min(1))

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ota_core::boot::BootConfig;
+use ota_core::flash::SECTOR;
 use ota_core::image::{Header, Target, header};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{
@@ -12,7 +13,7 @@ use ota_core::partition::{
     emit_table,
 };
 use ota_core::{Chip, Region};
-use sim_flash::{Profile, State};
+use sim_flash::{Profile, Row, State};
 
 use super::course::Plan;
 use super::device::{Device, stock_bootloader};
@@ -22,7 +23,8 @@ use super::life::LIVES;
 use super::scenario::{Begin, Scenario, Table};
 use super::twin::Twin;
 use super::world::World;
-use crate::explore::{Conditions, Start, power_on};
+use crate::chip::{Accepted, Knows};
+use crate::explore::{Conditions, Record, Start, power_on};
 use crate::input::{self, InputError, Place, Problem, TableFile};
 use crate::partition_csv::Options;
 
@@ -113,7 +115,7 @@ impl Scenario {
                 .and_then(corpus::Table::binary)
                 .map(<[u8]>::to_vec),
             Table::ThreeSlots => slots(0, 3, 0x10_0000),
-            Table::Small { factory, slots: n } => slots(u32::from(factory), n, 0x1_0000),
+            Table::Small { factory, slots: n } => slots(u32::from(factory), n, 0x2000),
         };
         let published = self.images.iter().zip(0u8..).map(|(name, id)| {
             let bytes = corpus::image(name).map(|image| Arc::from(image.bytes));
@@ -211,6 +213,19 @@ impl Scenario {
             md5: layout.md5,
             target: Target::new(chip),
             partitions: layout.partitions.clone(),
+            accepted: Accepted {
+                contents: published.iter().map(Firmware::image).collect(),
+                unless_zero: Some(HASH_APPENDED),
+            },
+            labels: [otadata, otadata + SECTOR]
+                .map(|entry| entry + LABEL.start..entry + LABEL.end)
+                .to_vec(),
+            entries: [otadata, otadata + SECTOR]
+                .map(|entry| Record {
+                    range: entry..entry + 32,
+                    learned: super::device::learned,
+                })
+                .to_vec(),
             published,
         };
         let starts = if matches!(self.begin, Begin::Lives { .. }) {
@@ -226,6 +241,13 @@ impl Scenario {
         }
     }
 }
+
+/// Where in an image the header says whether a digest follows (`hash_appended`).
+const HASH_APPENDED: u32 = 23;
+
+/// Where the label stands in an otadata entry: ESP-IDF never interprets it, and keeps it when it
+/// rewrites the entry.
+const LABEL: std::ops::Range<u32> = 4..24;
 
 /// Every errand at every point of the device's life, from `fresh` on.
 fn lives(device: &Device, profile: &Profile, fresh: &State) -> Vec<Start<World>> {
@@ -246,14 +268,19 @@ fn lives(device: &Device, profile: &Profile, fresh: &State) -> Vec<Start<World>>
             let world = World::Calls(Plan::new(what, ahead, damaged));
             let uncut = Conditions {
                 cut: None,
-                memo: None,
+                knows: Knows::Nothing,
                 verbose: false,
             };
             let healthy = power_on(device, profile, state.clone(), world, uncut);
-            let new = seen.insert(healthy.signature());
+            let row = |op: Row<'_>| (op.addr, op.len, op.data.to_vec());
+            let did: Vec<_> = healthy.done().map(row).collect();
+            let new = seen.insert((did, healthy.world));
             let variant = what.is_some_and(|errand| errand.is_a_variant());
             let main = what.is_none_or(|errand| errand.is_main());
-            if (new || !variant) && (main || !twice) {
+            // otadata names the damaged slot, so each byte of a download into it matters: one is enough.
+            let costly =
+                damaged.is_some() && what.is_some_and(|errand| errand.is_another_download());
+            if (new || !variant) && (main || !twice) && !costly {
                 starts.push(Start {
                     name: format!("{}-{errand}", life.name),
                     state: state.clone(),
@@ -327,7 +354,8 @@ fn slots(factories: u32, slots: u8, size: u32) -> Option<Vec<u8>> {
         rows.push(row("factory", Type::APP, SubType::FACTORY, 0x1_0000, size)?);
     }
     for n in 0..slots {
-        let at = 0x1_0000 + (factories + u32::from(n)) * size;
+        // An app partition begins at a multiple of 64 KiB, however small it is.
+        let at = 0x1_0000 + (factories + u32::from(n)) * size.next_multiple_of(0x1_0000);
         rows.push(row(
             &format!("ota_{n}"),
             Type::APP,

@@ -8,7 +8,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use ota_core::boot::{BootInputs, Decision, boot};
 use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::{Region, SECTOR};
-use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage, header};
+use ota_core::image::{ImageMetadata, StreamVerifier, VerifyError, VerifyImage, header};
 use ota_core::otadata::{ENTRY_LEN, Entry, slot_of};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use sim_flash::{Profile, State};
@@ -16,8 +16,8 @@ use sim_flash::{Profile, State};
 use super::course::{Ahead, Course, Outcome, Slots};
 use super::device::{Device, Verifier, unverified_pointer};
 use super::errand::{Step, take};
-use super::firmware::{identify, which};
-use crate::chip::{Chip, ChipError};
+use super::firmware::ImageId;
+use crate::chip::{Chip, ChipError, Knows};
 use crate::explore::Ranges;
 use crate::subject::OperationClock;
 
@@ -87,25 +87,25 @@ impl NorFlash for TwinFlash<'_, '_> {
     }
 }
 
-/// Verifies on a twin, through the device's memory of verdicts where the twin changed nothing.
-struct TwinVerifier {
-    target: Target,
+/// Verifies on a twin, as the device does where the twin changed nothing.
+struct TwinVerifier<'t> {
+    device: &'t Device,
     buffer: Box<[u8; 4096]>,
 }
 
-impl VerifyImage<TwinFlash<'_, '_>> for TwinVerifier {
+impl VerifyImage<TwinFlash<'_, '_>> for TwinVerifier<'_> {
     fn verify(
         &mut self,
         flash: &mut TwinFlash<'_, '_>,
         at: Region,
     ) -> Result<ImageMetadata, VerifyError<ChipError>> {
-        let mut verifier = StreamVerifier::new(self.target, &mut self.buffer[..])
+        let mut verifier = StreamVerifier::new(self.device.target, &mut self.buffer[..])
             .expect("4096 bytes are enough for a verifier");
         let end = at.offset.saturating_add(at.size);
         if flash.changed.intersects(&(at.offset..end)) {
             return verifier.verify(flash, at);
         }
-        Verifier::new(verifier).verify(&mut *flash.chip, at)
+        Verifier::knowing(verifier, &self.device.accepted).verify(&mut *flash.chip, at)
     }
 }
 
@@ -113,7 +113,7 @@ impl VerifyImage<TwinFlash<'_, '_>> for TwinVerifier {
 pub(super) struct Twin<'t, 'm> {
     device: &'t Device,
     flash: TwinFlash<'t, 'm>,
-    verifier: TwinVerifier,
+    verifier: TwinVerifier<'t>,
 }
 
 impl<'t, 'm> Twin<'t, 'm> {
@@ -122,7 +122,7 @@ impl<'t, 'm> Twin<'t, 'm> {
             device,
             flash: TwinFlash::new(chip),
             verifier: TwinVerifier {
-                target: device.target,
+                device,
                 buffer: Box::new([0; 4096]),
             },
         }
@@ -131,14 +131,14 @@ impl<'t, 'm> Twin<'t, 'm> {
     /// What the coming boots of a device with this flash decide.
     pub(super) fn on(device: &Device, profile: &Profile, state: &State) -> Ahead {
         let clock = OperationClock::default();
-        let mut chip = Chip::new(profile, state.clone(), clock, None);
+        let mut chip = Chip::new(profile, state.clone(), clock, Knows::Nothing);
         Twin::new(device, &mut chip).course()
     }
 
     /// What matters of a device's flash to its algorithm: otadata, by hash, and which slots verify.
     pub(super) fn whole(device: &Device, profile: &Profile, state: &State) -> (u128, Vec<Slot>) {
         let clock = OperationClock::default();
-        let mut chip = Chip::new(profile, state.clone(), clock, None);
+        let mut chip = Chip::new(profile, state.clone(), clock, Knows::Nothing);
         let Twin {
             mut flash,
             mut verifier,
@@ -185,17 +185,17 @@ impl<'t, 'm> Twin<'t, 'm> {
         Ahead { course, vain }
     }
 
-    /// The slots that an entry may select although they do not even begin like an image.
+    /// The slots that an entry may select although no image begins there.
     ///
-    /// More than that is not looked at: to verify the image that no boot would run makes every byte
-    /// of a download matter.
+    /// More is not looked at: to verify the image that no boot would run makes every byte of a
+    /// download matter.
     fn vain(&mut self) -> Slots {
         let (Some(otadata), slots) = (self.device.otadata(), self.device.ota_slots()) else {
             return Slots::default();
         };
         let mut vain = Slots::default();
         for at in [otadata, otadata + SECTOR] {
-            let (mut entry, mut start) = ([0; ENTRY_LEN], [0; ENTRY_LEN]);
+            let mut entry = [0; ENTRY_LEN];
             let _ = self.flash.read(at, &mut entry);
             let entry = Entry::parse(&entry);
             let slot = slot_of(entry.seq, slots).filter(|_| entry.is_valid());
@@ -203,12 +203,29 @@ impl<'t, 'm> Twin<'t, 'm> {
             let Some(partition) = slot.and_then(|slot| self.device.slot(slot)) else {
                 continue;
             };
+            let mut start = [0; State::GRANULE as usize];
             let _ = self.flash.read(partition.offset, &mut start);
             if start[0] != header::MAGIC {
                 vain = vain.with(slot);
             }
         }
         vain
+    }
+
+    /// Which of the published images lies in a slot.
+    fn image_in(&mut self, slot: Region) -> Option<ImageId> {
+        let contents = &self.device.accepted.contents;
+        let touched = slot.offset..slot.offset.saturating_add(slot.size);
+        let held = if self.flash.changed.intersects(&touched) {
+            let mut holds = |bytes: &[u8]| {
+                let mut found = vec![0; bytes.len()];
+                self.flash.read(slot.offset, &mut found).is_ok() && found == bytes
+            };
+            contents.iter().position(|bytes| holds(bytes))
+        } else {
+            self.flash.chip.holds(slot.offset, contents)
+        };
+        held.and_then(|index| u8::try_from(index).ok()).map(ImageId)
     }
 
     fn boot(&mut self) -> Option<Outcome> {
@@ -222,20 +239,13 @@ impl<'t, 'm> Twin<'t, 'm> {
             &mut table,
         )
         .ok()?;
-        let (at, len) = (decision.image.region, decision.image.image_len);
-        let published = &self.device.published;
-        let changed = at.offset..at.offset.saturating_add(len);
-        let image = if self.flash.changed.intersects(&changed) {
-            which(&mut self.flash, published, at, len)
-        } else {
-            identify(self.flash.chip, published, at, len)
-        };
+        let image = self.image_in(decision.image.region);
         Some(outcome(&decision, image))
     }
 }
 
 /// What a boot decided, for the judge.
-pub(super) fn outcome(decision: &Decision, image: Option<super::ImageId>) -> Outcome {
+pub(super) fn outcome(decision: &Decision, image: Option<ImageId>) -> Outcome {
     Outcome {
         slot: decision.slot,
         image,
@@ -245,12 +255,12 @@ pub(super) fn outcome(decision: &Decision, image: Option<super::ImageId>) -> Out
 
 /// `&mut` to either is as good: the core takes what it works on by value.
 #[allow(clippy::mut_mut)] // the trait adds one, the core's borrow is the other
-impl<'f, 't, 'm> VerifyImage<&'f mut TwinFlash<'t, 'm>> for &mut TwinVerifier {
+impl<'f, 't, 'm> VerifyImage<&'f mut TwinFlash<'t, 'm>> for &mut TwinVerifier<'_> {
     fn verify(
         &mut self,
         flash: &mut &'f mut TwinFlash<'t, 'm>,
         at: Region,
     ) -> Result<ImageMetadata, VerifyError<ChipError>> {
-        <TwinVerifier as VerifyImage<TwinFlash<'t, 'm>>>::verify(self, flash, at)
+        <TwinVerifier<'_> as VerifyImage<TwinFlash<'t, 'm>>>::verify(self, flash, at)
     }
 }

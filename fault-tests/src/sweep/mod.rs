@@ -140,7 +140,14 @@ pub fn sweep_one(
             progress(name, counts);
         },
     );
-    let windows = windows::of(scenario, setup, options, &exploration);
+    let mut exploration = exploration;
+    let windows = match windows::of(scenario, setup, options, &exploration) {
+        Ok(windows) => windows,
+        Err(contradiction) => {
+            exploration.disagreement.get_or_insert(contradiction);
+            Vec::new()
+        }
+    };
     ScenarioReport {
         scenario: name,
         about: scenario.about,

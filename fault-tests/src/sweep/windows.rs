@@ -4,90 +4,101 @@
 //! crash states violate the property there, and however many cuts came before,
 //! it is reported once, by the simplest case that shows it.
 
-use std::collections::HashSet;
-
 use super::report::WindowReport;
 use super::{POLICY, SweepOptions, inputs_hash, known};
-use crate::case::{CaseId, Replay, Timeline, Window, replay, shrink};
-use crate::explore::{Exploration, Violation};
+use crate::case::{CaseId, Timeline, shrink, windows};
+use crate::explore::{Disagreement, Exploration, Violation, Window};
 use crate::ota::{Scenario, Setup};
+use crate::property::Property;
 
+/// Crash states that violate one property in one window, fewest cuts first.
+struct Group<'e> {
+    property: Property,
+    window: Option<&'e Window>,
+    violations: Vec<&'e Violation>,
+}
+
+/// Violations of a group that are tried in turn, should one not show the same when it is replayed.
+const TRIES: usize = 16;
+
+/// The windows; or the violation that could not be shown live, which then contradicts the explorer.
 pub(super) fn of(
     scenario: &Scenario,
     setup: &Setup,
     options: &SweepOptions,
     exploration: &Exploration,
-) -> Vec<WindowReport> {
-    let mut windows: Vec<WindowReport> = Vec::new();
-    let mut seen = HashSet::new();
-    // Fewest cuts come first, so a window is met first in its simplest form.
+) -> Result<Vec<WindowReport>, Disagreement> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for violation in &exploration.violations {
-        let places: Vec<_> = violation
-            .cuts
-            .iter()
-            .map(|cut| (cut.boot, cut.op))
-            .collect();
-        if !seen.insert((violation.finding.clone(), violation.start, places)) {
-            continue;
+        let (property, window) = (violation.finding.property, violation.window.as_ref());
+        match groups
+            .iter_mut()
+            .find(|g| g.property == property && g.window == window)
+        {
+            Some(group) => group.violations.push(violation),
+            None => groups.push(Group {
+                property,
+                window,
+                violations: vec![violation],
+            }),
         }
-        let (device, profile) = (&setup.device, &setup.profile);
-        let start = &setup.starts[violation.start];
-        let Ok(first) = replay(device, profile, start, &violation.cuts, true) else {
-            continue;
-        };
-        if let Some(known) = find(&mut windows, violation, last_window(setup, &first).as_ref()) {
-            known.states += 1;
-            continue;
-        }
-        let Some((cuts, proof)) = shrink(
-            device,
-            profile,
-            start,
-            &violation.cuts,
-            &violation.finding,
-            options.level,
-        ) else {
-            continue;
-        };
-        let window = last_window(setup, &proof);
-        if let Some(known) = find(&mut windows, violation, window.as_ref()) {
-            known.states += 1;
-            continue;
-        }
-        let case = CaseId {
-            scenario: scenario.name.to_owned(),
-            start: start.name.clone(),
-            inputs: options.inputs.as_ref().map(inputs_hash),
-            profile: profile.name().to_owned(),
-            level: options.level,
-            policy: POLICY.to_owned(),
-            cuts,
-            trace: proof.trace,
-        };
-        let known = known::find(violation.finding.property, window.as_ref());
-        let timeline = Timeline::new(device, &proof).to_string();
-        windows.push(WindowReport {
-            known,
-            timeline,
-            finding: violation.finding.clone(),
-            window,
-            case,
-            states: 1,
-        });
     }
-    windows
+    let mut reports: Vec<WindowReport> = Vec::new();
+    for group in groups {
+        let tried = group.violations.iter().take(TRIES);
+        let Some(report) = { tried }.find_map(|v| report(scenario, setup, options, v)) else {
+            let first = group.violations[0];
+            return Err(Disagreement {
+                what: "a violation that was derived does not show when the cuts are made",
+                start: first.start,
+                cuts: first.cuts.clone(),
+            });
+        };
+        let states = group.violations.len() as u64;
+        // Shrinking can lead into a window that is known by a simpler case already.
+        let same = |known: &&mut WindowReport| {
+            known.finding.property == group.property && known.window == report.window
+        };
+        match reports.iter_mut().find(same) {
+            Some(known) => known.states += states,
+            None => reports.push(WindowReport { states, ..report }),
+        }
+    }
+    Ok(reports)
 }
 
-fn last_window(setup: &Setup, replay: &Replay) -> Option<Window> {
-    Window::all(&setup.device, replay).pop()
-}
-
-fn find<'w>(
-    windows: &'w mut [WindowReport],
+fn report(
+    scenario: &Scenario,
+    setup: &Setup,
+    options: &SweepOptions,
     violation: &Violation,
-    window: Option<&Window>,
-) -> Option<&'w mut WindowReport> {
-    windows.iter_mut().find(|known| {
-        known.finding.property == violation.finding.property && known.window.as_ref() == window
+) -> Option<WindowReport> {
+    let start = &setup.starts[violation.start];
+    let (cuts, proof) = shrink(
+        &setup.device,
+        &setup.profile,
+        start,
+        &violation.cuts,
+        &violation.finding,
+        options.level,
+    )?;
+    let window = windows(&setup.device, &proof).pop();
+    let case = CaseId {
+        scenario: scenario.name.to_owned(),
+        start: start.name.clone(),
+        inputs: options.inputs.as_ref().map(inputs_hash),
+        profile: setup.profile.name().to_owned(),
+        level: options.level,
+        policy: POLICY.to_owned(),
+        cuts,
+        trace: proof.trace,
+    };
+    Some(WindowReport {
+        known: known::find(violation.finding.property, window.as_ref()),
+        timeline: Timeline::new(&setup.device, &proof).to_string(),
+        finding: violation.finding.clone(),
+        window,
+        case,
+        states: 1,
     })
 }

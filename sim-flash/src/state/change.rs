@@ -261,6 +261,30 @@ impl State {
         }
     }
 
+    /// Takes over what `other` holds in `addr..addr + len`: cells, weak bits and trust, by sharing.
+    ///
+    /// Both ends must be multiples of 4096 and the flashes of one size; otherwise nothing happens and the answer is
+    /// `false`. `other` should be [sealed](State::seal): a leaf it still has open is copied.
+    pub fn adopt(&mut self, other: &State, addr: u32, len: u32) -> bool {
+        let (from, to) = (addr as usize, addr as usize + len as usize);
+        if from % LEAF != 0 || to % LEAF != 0 || to > self.size as usize || self.size != other.size
+        {
+            return false;
+        }
+        let (first, last) = (from / LEAF, to / LEAF);
+        if (first..last).contains(&self.open_index) {
+            self.close();
+        }
+        if (first..last).contains(&other.open_index) {
+            let mut other = other.clone();
+            other.close();
+            self.tree.share(&other.tree, first, last);
+        } else {
+            self.tree.share(&other.tree, first, last);
+        }
+        true
+    }
+
     fn erase_leaves(&mut self, first: usize, last: usize) {
         if last - first == 1 {
             self.open_at(first);

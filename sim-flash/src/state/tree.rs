@@ -95,6 +95,27 @@ impl Tree {
         }
     }
 
+    /// Takes over the leaves `from..to` of `other`, by sharing; whole groups with their sums.
+    pub(crate) fn share(&mut self, other: &Tree, mut from: usize, to: usize) {
+        while from < to {
+            let group = from / FAN;
+            let end = ((group + 1) * FAN).min(to);
+            if from.is_multiple_of(FAN) && end == from + FAN {
+                let root = Arc::make_mut(&mut self.root);
+                root.sums.take();
+                let theirs = other.root.groups.get(group).cloned().flatten();
+                if let Some(ours) = root.groups.get_mut(group) {
+                    *ours = theirs;
+                }
+            } else {
+                for index in from..end {
+                    self.check_in(index, other.leaf(index).cloned());
+                }
+            }
+            from = end;
+        }
+    }
+
     fn slot_mut(&mut self, index: usize) -> Option<&mut Option<SharedLeaf>> {
         let root = Arc::make_mut(&mut self.root);
         root.sums.take();

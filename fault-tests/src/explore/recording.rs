@@ -1,0 +1,229 @@
+//! What a power-on did, kept once for all that do the same.
+//!
+//! Thousands of power-ons recover in a way of their own and then download the same image. So the
+//! operations of a power-on are cut into *segments*, each an unbroken stretch of flash, and equal
+//! segments are kept once, with what they leave behind: to carry out a download is then to share
+//! the sectors that it leaves.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::ops::Range;
+use std::rc::Rc;
+
+use sim_flash::{Op, OpKind, Row, State};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use super::ranges::Ranges;
+use super::run::PowerOn;
+use super::tears::{TearSet, Tears};
+use crate::chip::{span, widen};
+use crate::subject::{Dead, Rest};
+
+/// A stretch of operations on one unbroken stretch of flash.
+pub(super) struct Segment {
+    pub(super) ops: Vec<Op>,
+    /// The granules that they touch.
+    pub(super) touched: Range<u32>,
+    /// What they determine: sectors that they erase.
+    pub(super) determined: Ranges,
+    /// The tears of each operation: for a first cut, and for later ones.
+    tears: [OnceCell<TearsOf>; 2],
+    /// A flash on which they have been carried out, good for what they determine.
+    done: OnceCell<State>,
+}
+
+struct TearsOf {
+    of: Vec<Rc<TearSet>>,
+    /// Crash states of the operations before each, and of all.
+    states: Vec<u64>,
+}
+
+impl Segment {
+    fn new(rows: &[Row<'_>], size: u32) -> Self {
+        let ops: Vec<Op> = rows.iter().filter_map(Row::op).collect();
+        let start = ops.iter().map(Op::addr).min().unwrap_or(0);
+        let end = ops.iter().map(|op| span(op).end).max().unwrap_or(0);
+        let mut determined = Ranges::new();
+        for op in ops.iter().filter(|op| op.kind() == OpKind::Erase) {
+            determined.insert(span(op));
+        }
+        Self {
+            ops,
+            touched: widen(&(start..end), size),
+            determined,
+            tears: Default::default(),
+            done: OnceCell::new(),
+        }
+    }
+
+    fn tears_of(&self, tears: &mut Tears, cuts: u32) -> &TearsOf {
+        self.tears[usize::from(cuts > 0)].get_or_init(|| {
+            let of: Vec<_> = self.ops.iter().map(|op| tears.of(op, cuts)).collect();
+            let mut states = vec![0];
+            for set in &of {
+                // Besides its tears, each operation can be cut before it begins.
+                states.push(states[states.len() - 1] + 1 + set.count());
+            }
+            TearsOf { of, states }
+        })
+    }
+
+    pub(super) fn tears(&self, op: usize, tears: &mut Tears, cuts: u32) -> Rc<TearSet> {
+        Rc::clone(&self.tears_of(tears, cuts).of[op])
+    }
+
+    /// How many crash states the operations from `op` on have.
+    pub(super) fn states_from(&self, op: usize, tears: &mut Tears, cuts: u32) -> u64 {
+        let states = &self.tears_of(tears, cuts).states;
+        states[states.len() - 1] - states[op]
+    }
+
+    /// Carries out the operations from `op` on; those before have been.
+    pub(super) fn carry_out(&self, op: usize, state: &mut State) {
+        if self.ops.len() < 8 {
+            self.ops[op..].iter().for_each(|op| state.apply(op));
+            return;
+        }
+        let done = self.done.get_or_init(|| {
+            let mut done = state.clone();
+            // From the start: what was done before leaves no trace where an erase determines.
+            self.ops.iter().for_each(|op| done.apply(op));
+            done.seal();
+            done
+        });
+        let mut adopted = Ranges::new();
+        for range in self.determined.iter() {
+            let len = range.end - range.start;
+            if state.adopt(done, range.start, len) {
+                adopted.insert(range);
+            }
+        }
+        for op in &self.ops[op..] {
+            if adopted.missing_from(span(op)).next().is_some() {
+                state.apply(op);
+            }
+        }
+    }
+}
+
+/// All segments of an exploration.
+#[derive(Default)]
+pub(super) struct Segments(HashMap<u128, Rc<Segment>>);
+
+/// What one power-on did.
+pub(super) struct Recording<W> {
+    pub(super) segments: Vec<Rc<Segment>>,
+    /// Operations in all.
+    pub(super) ops: usize,
+    pub(super) end: Result<Rest, Dead>,
+    /// The world from operation `.0` on, in ascending order; the first is at 0.
+    pub(super) changes: Vec<(u32, W)>,
+    pub(super) calls: Vec<(u32, &'static str)>,
+    /// A hash of all that it did: two power-ons of one behaviour agree on it.
+    pub(super) signature: u128,
+}
+
+impl<W: Hash> Recording<W> {
+    /// The recording of `run`, whose bytes in `carried` do not count.
+    pub(super) fn of(run: &PowerOn<W>, carried: &[Range<u32>], segments: &mut Segments) -> Self
+    where
+        W: Clone,
+    {
+        let size = run.state.size();
+        let rows: Vec<Row<'_>> = run.done().collect();
+        let mut kept = Vec::new();
+        let mut hasher = Xxh3::new();
+        let mut from = 0;
+        // Ends: each round takes at least one operation.
+        while from < rows.len() {
+            let to = from + stretch(&rows[from..], &run.changes, from);
+            let hash = hash_of(&rows[from..to], carried);
+            hasher.update(&hash.to_le_bytes());
+            let segment = segments
+                .0
+                .entry(hash)
+                .or_insert_with(|| Rc::new(Segment::new(&rows[from..to], size)));
+            kept.push(Rc::clone(segment));
+            from = to;
+        }
+        run.end.map_or(u8::MAX, |rest| rest as u8).hash(&mut hasher);
+        run.changes.hash(&mut hasher);
+        run.findings.hash(&mut hasher);
+        Self {
+            segments: kept,
+            ops: rows.len(),
+            end: run.end,
+            changes: run.changes.clone(),
+            calls: run.calls.clone(),
+            signature: hasher.digest128(),
+        }
+    }
+
+    /// The world as a cut in operation `op` finds it.
+    pub(super) fn world_at(&self, op: usize) -> &W {
+        let after = self.changes.partition_point(|(at, _)| *at as usize <= op);
+        // The first change stands at operation 0.
+        &self.changes[after - 1].1
+    }
+
+    /// The world in the end.
+    pub(super) fn world(&self) -> &W {
+        &self.changes[self.changes.len() - 1].1
+    }
+
+    /// Whether the world changed between operation `op - 1` and `op`.
+    pub(super) fn world_changed_before(&self, op: usize) -> bool {
+        op > 0 && self.changes.iter().any(|(at, _)| *at as usize == op)
+    }
+
+    /// The call under way in operation `op`; none in the bootloader.
+    pub(super) fn call_at(&self, op: usize) -> Option<&'static str> {
+        let call = self.calls.iter().rev().find(|(at, _)| *at as usize <= op);
+        call.map(|(_, name)| *name)
+    }
+}
+
+/// How many of `rows` are one segment: an unbroken stretch of flash, in one world.
+fn stretch<W>(rows: &[Row<'_>], changes: &[(u32, W)], first: usize) -> usize {
+    let (mut low, mut high) = (rows[0].addr, rows[0].addr + rows[0].len);
+    let mut count = 1;
+    for row in &rows[1..] {
+        let (start, end) = (row.addr, row.addr + row.len);
+        let world_changes = changes.iter().any(|(at, _)| *at as usize == first + count);
+        if start > high || end < low || world_changes {
+            break;
+        }
+        (low, high) = (low.min(start), high.max(end));
+        count += 1;
+    }
+    count
+}
+
+fn hash_of(rows: &[Row<'_>], carried: &[Range<u32>]) -> u128 {
+    let mut hasher = Xxh3::new();
+    for row in rows {
+        hasher.update(&row.addr.to_le_bytes());
+        hasher.update(&row.len.to_le_bytes());
+        hasher.update(&[u8::from(row.kind == OpKind::Erase)]);
+        let end = row.addr + row.len;
+        if row.data.is_empty() || !carried.iter().any(|c| c.start < end && row.addr < c.end) {
+            hasher.update(row.data);
+            continue;
+        }
+        let mut data = row.data.to_vec();
+        blank(row.addr, &mut data, carried);
+        hasher.update(&xxh3_128(&data).to_le_bytes());
+    }
+    hasher.digest128()
+}
+
+/// Sets the bytes of `data`, which lie at `addr`, to 0xFF where they are carried only.
+pub(super) fn blank(addr: u32, data: &mut [u8], carried: &[Range<u32>]) {
+    for range in carried {
+        let start = range.start.saturating_sub(addr) as usize;
+        let end = range.end.saturating_sub(addr) as usize;
+        let (start, end) = (start.min(data.len()), end.min(data.len()));
+        data[start..end].fill(0xFF);
+    }
+}

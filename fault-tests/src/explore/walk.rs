@@ -1,0 +1,381 @@
+//! The way through one power-on's operations, and what its future demands of the states on it.
+//!
+//! While an operation is dead weight its effect is not even carried out; the walk catches up when
+//! somebody looks. What the walk has determined so far, it is not for the state it began in to
+//! decide: see [`super`].
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use sim_flash::{Op, OpKind, State, Tear};
+
+use super::check::{Check, CheckId};
+use super::engine::Engine;
+use super::ranges::Ranges;
+use super::recording::Segment;
+use super::trie::{LeafId, Root};
+use crate::chip::{span, widen};
+use crate::subject::Subject;
+
+/// Where a walk stands.
+#[derive(Clone)]
+pub(super) struct Walk {
+    /// The node whose power-on is walked, and that power-on.
+    pub(super) from: u32,
+    pub(super) parent: LeafId,
+    /// The state before the next operation, but for what is pending.
+    pub(super) state: State,
+    pending: Vec<(Rc<Segment>, usize)>,
+    /// The index of the next operation.
+    pub(super) op: usize,
+    /// What has been determined: by completed erases.
+    determined: Ranges,
+    /// What has been programmed and is not determined.
+    programmed: Ranges,
+    /// Children whose demands are noted already, at this operation.
+    noted: Vec<(LeafId, u32)>,
+    /// Checks that have been asked of the state in which the walk began, at this operation.
+    asked: Vec<CheckId>,
+    /// Granules, determined ones, where a template is not held, and so long as no operation
+    /// touches them will not be.
+    witnesses: Vec<(CheckId, Range<u32>)>,
+}
+
+/// What the states around one operation have in common.
+pub(super) struct Here<'p, W> {
+    pub(super) root: Root,
+    pub(super) world: &'p W,
+    pub(super) call: Option<&'static str>,
+}
+
+impl Walk {
+    pub(super) fn new(from: u32, parent: LeafId, state: State) -> Self {
+        Self {
+            from,
+            parent,
+            state,
+            pending: Vec::new(),
+            op: 0,
+            determined: Ranges::new(),
+            programmed: Ranges::new(),
+            noted: Vec::new(),
+            asked: Vec::new(),
+            witnesses: Vec::new(),
+        }
+    }
+
+    /// Goes past the operations of `segment` from `from` on, without looking.
+    pub(super) fn pass_over(&mut self, segment: &Rc<Segment>, from: usize) {
+        for op in &segment.ops[from..] {
+            self.determines(op);
+        }
+        self.pending.push((Rc::clone(segment), from));
+        self.noted.clear();
+        self.asked.clear();
+        self.witnesses
+            .retain(|(_, at)| at.end <= segment.touched.start || segment.touched.end <= at.start);
+    }
+
+    /// Carries out what is pending.
+    pub(super) fn catch_up(&mut self) {
+        for (segment, from) in self.pending.drain(..) {
+            segment.carry_out(from, &mut self.state);
+        }
+    }
+
+    /// Carries out the next operation; nothing is pending.
+    pub(super) fn carry_out(&mut self, op: &Op) {
+        self.state.apply(op);
+        self.determines(op);
+        self.noted.clear();
+        self.asked.clear();
+        let touched = span(op);
+        self.witnesses
+            .retain(|(_, at)| at.end <= touched.start || touched.end <= at.start);
+    }
+
+    /// Only a completed erase determines bytes: a program is an AND with what was there.
+    fn determines(&mut self, op: &Op) {
+        let touched = span(op);
+        if op.kind() == OpKind::Erase {
+            self.programmed.remove(&touched);
+            self.determined.insert(touched);
+        } else if self
+            .determined
+            .missing_from(touched.clone())
+            .next()
+            .is_some()
+        {
+            let parts: Vec<_> = self.determined.missing_from(touched).collect();
+            for part in parts {
+                self.programmed.insert(part);
+            }
+        }
+    }
+}
+
+/// What a check of a state becomes when it is asked of an earlier one.
+enum Earlier {
+    /// The answer does not depend on it.
+    Decided,
+    /// This check, and these bytes.
+    Asks(Option<CheckId>, Ranges),
+}
+
+impl<S: Subject> Engine<'_, S> {
+    /// What the child's future looks at, and the operations before did not determine, the walk's
+    /// power-on demands of the state it began in. The child is the state before the next operation,
+    /// or that operation `torn`.
+    pub(super) fn propagate(&mut self, walk: &mut Walk, child: LeafId, torn: Option<(&Op, Tear)>) {
+        let demand = &self.leaf(child).demand;
+        let stamp = (child, demand.version);
+        let looks_at_tear = torn.is_some_and(|(op, _)| {
+            let own = span(op);
+            let (checks, records) = (&self.known.checks, &self.known.records);
+            // An erase leaves of a record what its future has in it.
+            demand.checks.iter().any(|c| checks.looks_at(*c, &own))
+                || op.kind() == OpKind::Program
+                    && demand
+                        .records
+                        .iter()
+                        .any(|r| overlap(&records.range(*r), &own))
+        });
+        if !looks_at_tear && walk.noted.contains(&stamp) {
+            return;
+        }
+        let demand = Rc::clone(demand);
+        self.demands(walk.parent, &demand.bytes, &walk.determined);
+        for &record in &demand.records {
+            self.propagate_record(walk, record, torn);
+        }
+        for &check in &demand.checks {
+            let own = torn.map(|(op, _)| span(op));
+            let touched = own.is_some_and(|own| self.known.checks.looks_at(check, &own));
+            if !touched && walk.asked.contains(&check) {
+                continue;
+            }
+            if !touched {
+                walk.asked.push(check);
+            }
+            match self.earlier(walk, check, torn) {
+                Earlier::Decided => {}
+                Earlier::Asks(check, bytes) => {
+                    self.demands(walk.parent, &bytes, &walk.determined);
+                    if let Some(check) = check {
+                        self.demands_check(walk.parent, check);
+                    }
+                }
+            }
+        }
+        if !looks_at_tear {
+            let version = self.leaf(child).demand.version;
+            walk.noted.push((child, version));
+        }
+    }
+
+    /// What a demanded record asks of the state in which the walk began.
+    fn propagate_record(&mut self, walk: &Walk, record: usize, torn: Option<(&Op, Tear)>) {
+        let range = self.known.records.range(record);
+        let programmed_now =
+            torn.is_some_and(|(op, _)| op.kind() == OpKind::Program && overlap(&span(op), &range));
+        if walk.determined.missing_from(range.clone()).next().is_none() {
+            return;
+        }
+        let whole = !walk.determined.intersects(&range);
+        if whole && !programmed_now && !walk.programmed.intersects(&range) {
+            self.demands_record(walk.parent, record);
+        } else {
+            let mut bytes = Ranges::new();
+            bytes.insert(widen(&range, walk.state.size()));
+            self.demands(walk.parent, &bytes, &walk.determined);
+        }
+    }
+
+    /// What `check` of the state that `torn` leaves asks of the state in which the walk began.
+    fn earlier(&mut self, walk: &Walk, check: CheckId, torn: Option<(&Op, Tear)>) -> Earlier {
+        let size = walk.state.size();
+        match self.known.checks.get(check).clone() {
+            Check::Zero { addr } => {
+                let here = addr..addr + 1;
+                let torn = torn.filter(|(op, _)| span(op).contains(&addr));
+                let granule = || {
+                    let mut bytes = Ranges::new();
+                    bytes.insert(widen(&here, size));
+                    Earlier::Asks(None, bytes)
+                };
+                match torn.map(|(op, tear)| bits(op, tear, &here)[0]) {
+                    Some((_, 0x00)) => return Earlier::Decided,
+                    None | Some((_, 0xFF)) => {}
+                    Some(_) => return granule(),
+                }
+                if walk.determined.intersects(&here) {
+                    Earlier::Decided
+                } else if walk.programmed.intersects(&here) {
+                    granule()
+                } else {
+                    Earlier::Asks(Some(check), Ranges::new())
+                }
+            }
+            Check::Holds { template, holes } => {
+                let checks = &self.known.checks;
+                let content = checks.template_of(template);
+                let own = content.range();
+                let (mut left, mut asked) = (holes, Ranges::new());
+                if let Some((op, tear)) = torn {
+                    let op_span = span(op);
+                    let part = op_span.start.max(own.start)..op_span.end.min(own.end);
+                    let parts: Vec<_> = if part.is_empty() {
+                        Vec::new()
+                    } else {
+                        left.missing_from(part).collect()
+                    };
+                    // Mostly the first bytes tell: then the answer is no, whatever was there.
+                    for part in parts.iter().flat_map(pieces) {
+                        for (at, (ones, open)) in (part.start..).zip(bits(op, tear, &part)) {
+                            let wanted = content.bytes(&(at..at + 1))[0];
+                            if (ones ^ wanted) & !open != 0 {
+                                return Earlier::Decided;
+                            }
+                            if open == 0xFF {
+                                continue;
+                            }
+                            if open != 0 {
+                                asked.insert(widen(&(at..at + 1), size));
+                            }
+                            left.insert(at..at + 1);
+                        }
+                    }
+                }
+                let decided: Vec<_> = walk
+                    .determined
+                    .within(&own)
+                    .flat_map(|part| left.missing_from(part).collect::<Vec<_>>())
+                    .collect();
+                for part in decided {
+                    if !content.matches_in(&part, &mut &walk.state) {
+                        return Earlier::Decided;
+                    }
+                    left.insert(part);
+                }
+                for part in walk.programmed.within(&own) {
+                    for part in left.missing_from(part).collect::<Vec<_>>() {
+                        asked.insert(widen(&part, size));
+                        left.insert(part);
+                    }
+                }
+                let open = left.missing_from(own).next().is_some();
+                let holes = left;
+                let check =
+                    open.then(|| self.known.checks.intern(Check::Holds { template, holes }));
+                Earlier::Asks(check, asked)
+            }
+        }
+    }
+
+    /// Whether operations that touch `span` are dead weight for `leaf`, the power-on that follows a
+    /// cut before them: no byte or answer that it or its future looks at can change, however they
+    /// are torn, and when they complete.
+    ///
+    /// `blindly`: the walk may have something pending, so its state cannot be looked at.
+    pub(super) fn is_dead_weight(
+        &mut self,
+        walk: &mut Walk,
+        leaf: LeafId,
+        span: &Range<u32>,
+        blindly: bool,
+    ) -> bool {
+        let demand = &self.leaf(leaf).demand;
+        let records = demand.records.iter();
+        if demand.bytes.intersects(span) || { records }
+            .any(|r| overlap(&self.known.records.range(*r), span))
+        {
+            return false;
+        }
+        let checks = &self.known.checks;
+        let touched: Vec<_> = { demand.checks.iter() }
+            .filter(|check| checks.looks_at(**check, span))
+            .copied()
+            .collect();
+        touched
+            .into_iter()
+            .all(|check| self.stays_no(walk, check, span, blindly))
+    }
+
+    /// Whether the answer to `check` is no, and stays no whatever happens in `span`.
+    fn stays_no(
+        &mut self,
+        walk: &mut Walk,
+        check: CheckId,
+        span: &Range<u32>,
+        blindly: bool,
+    ) -> bool {
+        let apart = |at: &Range<u32>| at.end <= span.start || span.end <= at.start;
+        if walk
+            .witnesses
+            .iter()
+            .any(|(known, at)| *known == check && apart(at))
+        {
+            return true;
+        }
+        let Check::Holds { template, holes } = self.known.checks.get(check).clone() else {
+            return false;
+        };
+        if blindly {
+            return false;
+        }
+        let content = self.known.checks.template_of(template);
+        let own = content.range();
+        let mut beside = Ranges::new();
+        for part in walk.determined.within(&own) {
+            for part in holes.missing_from(part) {
+                beside.insert(part);
+            }
+        }
+        beside.remove(span);
+        if let Some(witness) = content.last_difference(&beside, &walk.state) {
+            walk.witnesses.push((check, witness));
+            return true;
+        }
+        // Not by what the walk determined; perhaps by what was there from the start. Then that it
+        // was there has to be demanded.
+        let mut holes = holes;
+        holes.insert(span.start.max(own.start)..span.end.min(own.end));
+        if content.matches(&holes, &mut &walk.state) {
+            return false;
+        }
+        let check = self.known.checks.intern(Check::Holds { template, holes });
+        if let Earlier::Asks(check, bytes) = self.earlier(walk, check, None) {
+            self.demands(walk.parent, &bytes, &walk.determined);
+            if let Some(check) = check {
+                self.demands_check(walk.parent, check);
+            }
+        }
+        true
+    }
+}
+
+/// `part` in pieces of a few bytes.
+fn pieces(part: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
+    const PIECE: u32 = 64;
+    let (start, end) = (part.start, part.end);
+    { start..end }
+        .step_by(PIECE as usize)
+        .map(move |at| at..(at + PIECE).min(end))
+}
+
+fn overlap(a: &Range<u32>, b: &Range<u32>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+/// What a tear leaves of each byte in `part` of its operation: the bits that are 1 for certain, and
+/// those that stay as they were.
+fn bits(op: &Op, tear: Tear, part: &Range<u32>) -> Vec<(u8, u8)> {
+    let offset = part.start - op.addr();
+    let (mut low, mut high) = (vec![0x00; part.len()], vec![0xFF; part.len()]);
+    tear.torn(op, offset, &vec![0x00; part.len()], &mut low);
+    tear.torn(op, offset, &vec![0xFF; part.len()], &mut high);
+    // A tear treats each bit by itself, so the two together tell all.
+    { low.into_iter().zip(high) }
+        .map(|(low, high)| (low & high, !low & high))
+        .collect()
+}
