@@ -200,10 +200,10 @@ impl Plan {
         let next = |course: Course| course.next();
         if possible.is_empty() {
             wrong.push(Wrong {
-                property: if self.other.is_some() || got.image.is_none() {
-                    Property::AtomicSwitch
-                } else if self.trial.is_some_and(|trial| trial.runs_as(got)) {
+                property: if self.trial.is_some_and(|trial| trial.runs_as(got)) {
                     Property::RollbackConvergence
+                } else if self.other.is_some() || got.image.is_none() {
+                    Property::AtomicSwitch
                 } else {
                     Property::Durability
                 },

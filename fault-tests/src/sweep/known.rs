@@ -80,7 +80,7 @@ const fn known(
 }
 
 /// Every known window of the stock algorithm.
-pub const STOCK: [Known; 62] = [
+pub const STOCK: [Known; 61] = [
     known(P3, "boot", "erase otadata (NEW -> erased)", 1, IN_PLACE),
     known(
         P3,
@@ -127,7 +127,6 @@ pub const STOCK: [Known; 62] = [
         ONE_TRY,
     ),
     known(P4, "boot", "erase otadata (NEW -> erased)", 2, UNABORTED),
-    known(P2, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
     known(P3, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
     known(P4, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
     known(P5, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
