@@ -60,6 +60,7 @@ pub enum Aim {
 
 /// Every errand with its name in a start's name; the first is to do nothing.
 pub(super) const ERRANDS: [(&str, Option<Errand>); 18] = {
+    #[allow(clippy::unnecessary_wraps)] // so that the table reads as one
     const fn only(step: Step) -> Option<Errand> {
         Some(Errand::Only(step))
     }

@@ -17,7 +17,7 @@ use sim_flash::{Profile, Row, State};
 
 use super::course::Plan;
 use super::device::{Device, stock_bootloader};
-use super::errand::ERRANDS;
+use super::errand::{ERRANDS, Errand};
 use super::firmware::{Firmware, ImageId};
 use super::life::LIVES;
 use super::scenario::{Begin, Scenario, Table};
@@ -275,11 +275,10 @@ fn lives(device: &Device, profile: &Profile, fresh: &State) -> Vec<Start<World>>
             let row = |op: Row<'_>| (op.addr, op.len, op.data.to_vec());
             let did: Vec<_> = healthy.done().map(row).collect();
             let new = seen.insert((did, healthy.world));
-            let variant = what.is_some_and(|errand| errand.is_a_variant());
-            let main = what.is_none_or(|errand| errand.is_main());
+            let variant = what.is_some_and(Errand::is_a_variant);
+            let main = what.is_none_or(Errand::is_main);
             // otadata names the damaged slot, so each byte of a download into it matters: one is enough.
-            let costly =
-                damaged.is_some() && what.is_some_and(|errand| errand.is_another_download());
+            let costly = damaged.is_some() && what.is_some_and(Errand::is_another_download);
             if (new || !variant) && (main || !twice) && !costly {
                 starts.push(Start {
                     name: format!("{}-{errand}", life.name),
