@@ -80,7 +80,7 @@ const fn known(
 }
 
 /// Every known window of the stock algorithm.
-pub const STOCK: [Known; 61] = [
+pub const STOCK: [Known; 63] = [
     known(P3, "boot", "erase otadata (NEW -> erased)", 1, IN_PLACE),
     known(
         P3,
@@ -130,6 +130,7 @@ pub const STOCK: [Known; 61] = [
     known(P3, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
     known(P4, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
     known(P5, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
+    known(P2, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
     // begin, write, end
     known(P13, "begin", "erase slot", 1, ERASED_FIRST),
     known(P13, "write", "erase slot", 1, UNDER_WRITE),
@@ -138,6 +139,13 @@ pub const STOCK: [Known; 61] = [
     known(P13, "end", "erase slot", 1, COPIED_OVER),
     known(P13, "end", "program slot", 1, COPIED_OVER),
     // set_boot_partition
+    known(
+        P2,
+        "set_boot_partition",
+        "erase otadata (UNDEFINED -> erased)",
+        2,
+        NEEDED_ENTRY,
+    ),
     known(
         P2,
         "set_boot_partition",
