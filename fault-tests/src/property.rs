@@ -33,18 +33,18 @@ pub enum Property {
 
 impl Property {
     /// The properties that a sweep of updates judges today, in order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::NoBrick,
         Self::AtomicSwitch,
         Self::Durability,
+        Self::RollbackConvergence,
+        Self::Stability,
         Self::PublishOrder,
         Self::Totality,
     ];
 
     /// The properties that other subjects are judged by too, in order.
-    pub const FURTHER: [Self; 5] = [
-        Self::RollbackConvergence,
-        Self::Stability,
+    pub const FURTHER: [Self; 3] = [
         Self::EventualCompletion,
         Self::AntiRollback,
         Self::ErrorHonesty,

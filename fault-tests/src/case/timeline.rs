@@ -210,6 +210,7 @@ impl<S: Subject> Timeline<'_, S> {
 fn line(entry: &Entry) -> String {
     match &entry.event {
         Event::Boot(text) => format!("boot: {}", text.replace('\n', "\n      ")),
+        Event::Call { name, .. } if name.ends_with(')') => (*name).to_owned(),
         Event::Call { name, argument } => format!("{name}({argument})"),
         Event::Note(text) => text.clone(),
         Event::Violated(finding) => finding.to_string(),

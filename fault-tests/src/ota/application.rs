@@ -105,7 +105,7 @@ impl Application<'_, '_> {
         let from = self.me;
         self.journal.call("set_boot_partition", name_of(&slot));
         self.journal
-            .change(|world| world.promise = Promise::Switching { from, to: next });
+            .change(|world| world.promise(Promise::Switching { from, to: next }));
         let switched = self.ota.set_boot_partition(&slot);
         if self.settle(switched)?.is_none() {
             return Ok(Rest::Idle);
@@ -113,7 +113,7 @@ impl Application<'_, '_> {
         let rollback = self.device.boot.rollback;
         self.journal.change(|world| {
             if rollback {
-                world.promise = Promise::Activated { from, to: next };
+                world.promise(Promise::Activated { from, to: next });
             } else {
                 *world = World::confirmed(next);
             }

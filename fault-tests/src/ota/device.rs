@@ -9,12 +9,14 @@ use ota_core::flash::Region;
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
-use ota_core::update::AppConfig;
+use ota_core::update::{AppConfig, Ota};
 
-use super::application::{Application, CHUNK, UpdateCore};
+use super::application::{Application, CHUNK};
+use super::caller::Caller;
 use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
 use super::marks;
+use super::twin::outcome;
 use super::world::{World, judge_boot};
 use crate::chip::{Accepted, Chip, ChipError};
 use crate::explore::Record;
@@ -31,7 +33,7 @@ pub enum SelfTest {
 }
 
 /// How the update is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Writing {
     /// The size is known; its sectors are erased up front.
     KnownSize,
@@ -175,6 +177,17 @@ impl Subject for Device {
         if chip.dead() {
             return Err(Dead);
         }
+        let runs = image.map_or_else(|| "unpublished content".into(), |image| self.name(image));
+        journal.boot(format_args!("{runs} runs: {decision}"));
+        if let World::Calls(plan) = *journal.world() {
+            let mut caller = Caller {
+                device: self,
+                journal,
+                running: decision.partition,
+                table: &table,
+            };
+            return caller.run(chip, verifier, plan, outcome(&decision, image));
+        }
         self.judge(journal, &decision, image);
         let Some(me) = image else {
             return Ok(Rest::Stuck);
@@ -183,19 +196,7 @@ impl Subject for Device {
             journal.note("the application finds no partition table");
             return Ok(Rest::Idle);
         };
-        let config = AppConfig {
-            rollback: self.boot.rollback,
-            table_offset: self.boot.table_offset,
-            ..AppConfig::new(self.target, self.boot.flash_size)
-        };
-        let ota = UpdateCore::new(
-            chip,
-            verifier,
-            NoSecureVersion,
-            table,
-            decision.partition,
-            config,
-        );
+        let ota = self.core(chip, verifier, table, decision.partition);
         Application {
             device: self,
             ota,
@@ -274,6 +275,11 @@ impl Device {
         }
     }
 
+    /// Flash address of otadata.
+    pub(super) fn otadata(&self) -> Option<u32> {
+        self.map().otadata()
+    }
+
     /// The name of a published image.
     pub fn name(&self, image: ImageId) -> String {
         self.published
@@ -282,8 +288,6 @@ impl Device {
     }
 
     fn judge(&self, journal: &mut Journal<World>, decision: &Decision, image: Option<ImageId>) {
-        let runs = image.map_or_else(|| "unpublished content".into(), |image| self.name(image));
-        journal.boot(format_args!("{runs} runs: {decision}"));
         if let Some(slot) = unverified_pointer(decision) {
             journal.violated(
                 Property::PublishOrder,
@@ -293,6 +297,39 @@ impl Device {
         }
         marks::of_boot(journal, decision);
         judge_boot(journal, |image| self.name(image), decision.slot, image);
+    }
+
+    /// The update core of the application in `running`.
+    pub(super) fn core<'t, F, V>(
+        &self,
+        flash: F,
+        verifier: V,
+        table: PartitionTable<'t>,
+        running: Partition,
+    ) -> Ota<'t, F, V, NoSecureVersion, 1> {
+        let config = AppConfig {
+            rollback: self.boot.rollback,
+            table_offset: self.boot.table_offset,
+            ..AppConfig::new(self.target, self.boot.flash_size)
+        };
+        Ota::new(flash, verifier, NoSecureVersion, table, running, config)
+    }
+
+    /// The partition of `slot`.
+    pub(super) fn slot(&self, slot: Slot) -> Option<Partition> {
+        let mut partitions = self.partitions.iter();
+        partitions.find(|p| p.slot() == Some(slot)).copied()
+    }
+
+    /// Number of OTA slots.
+    pub(super) fn ota_slots(&self) -> u32 {
+        let slots = (0..16).map_while(|n| self.slot(Slot::Ota(n)));
+        u32::try_from(slots.count()).unwrap_or(0)
+    }
+
+    /// The image that is published last: what an application that makes calls downloads.
+    pub(super) fn update(&self) -> &Firmware {
+        &self.published[self.published.len() - 1]
     }
 
     /// What a download of `image` delivers.

@@ -23,7 +23,7 @@ pub(crate) struct FlashMap<'p> {
 
 impl FlashMap<'_> {
     /// Flash address of otadata.
-    fn otadata(&self) -> Option<u32> {
+    pub(super) fn otadata(&self) -> Option<u32> {
         let otadata = |p: &&Partition| p.kind == Type::DATA && p.subtype == SubType::OTA;
         self.partitions.iter().find(otadata).map(|p| p.offset)
     }

@@ -46,7 +46,10 @@ pub(super) fn of_boot(journal: &mut Journal<World>, decision: &Decision) {
     if entries.iter().any(damaged) {
         journal.sometimes(DAMAGED_ENTRY);
     }
-    let updating = journal.world().promise != Promise::None;
+    let updating = match journal.world() {
+        World::Updates(promises) => promises.promise != Promise::None,
+        World::Calls(_) => false,
+    };
     if let Reason::ActiveEntry { entry, .. } = decision.reason
         && updating
         && entries

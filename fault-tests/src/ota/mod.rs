@@ -6,20 +6,27 @@
 //! [`World`] holds the device's promises, and judges each boot by them.
 
 mod application;
+mod caller;
+mod course;
 mod device;
+mod errand;
 mod firmware;
 mod flash_map;
 pub(crate) mod image_header;
 pub mod marks;
+mod life;
 mod scenario;
 mod setup;
+mod twin;
 mod world;
 
 pub(crate) use device::learned_with_invalid;
 pub(crate) use device::unverified_pointer;
+pub use course::{Course, Outcome, Plan};
 pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
+pub use errand::{Aim, Errand, Step};
 pub use firmware::{Firmware, ImageId};
 pub(crate) use flash_map::FlashMap;
 pub use scenario::{SCENARIOS, Scenario, find};
 pub use setup::{Inputs, NotApplicable, Setup};
-pub use world::{Promise, World};
+pub use world::{Promise, Promises, World};

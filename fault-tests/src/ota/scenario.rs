@@ -1,6 +1,7 @@
 //! The scenarios: devices at a point of their life, with an update on offer.
 
 use super::device::{SelfTest, Writing};
+use crate::property::Property;
 
 /// A device at a point of its life, and what happens to it next.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,8 @@ pub struct Scenario {
     pub(super) damaged: Option<u8>,
     pub(super) self_test: SelfTest,
     pub(super) writing: Writing,
+    /// So many cuts fewer than asked for, but one at least: it has many starts.
+    pub(crate) fewer_cuts: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +28,13 @@ pub(super) enum Table {
     Bundled(&'static str),
     /// otadata and three slots of 1 MiB, no factory.
     ThreeSlots,
+    /// otadata, perhaps a factory partition, and slots of 8 KiB.
+    Small {
+        /// Whether it has a factory partition.
+        factory: bool,
+        /// How many OTA slots it has.
+        slots: u8,
+    },
 }
 
 /// What the flash holds when the scenario begins.
@@ -37,6 +47,11 @@ pub(super) enum Begin {
     /// The running image in `ota_0` was an update itself: its entry and that of
     /// its predecessor, which lies in the last slot, are both there.
     Updated,
+    /// At every point of an ordinary life, with every call as the first thing that the application does.
+    Lives {
+        /// Whether bootloader and application are built with rollback.
+        rollback: bool,
+    },
 }
 
 /// The scenarios, in the order in which they are swept.
@@ -51,6 +66,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "update-confirm",
@@ -62,6 +78,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "update-rollback",
@@ -73,6 +90,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Hangs,
         writing: Writing::Sequential,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "update-damaged",
@@ -84,6 +102,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: Some(2),
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "three-updates",
@@ -95,6 +114,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "no-factory",
@@ -106,6 +126,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::UnknownSize,
+        fewer_cuts: 0,
     },
     Scenario {
         name: "three-slots",
@@ -117,10 +138,90 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        fewer_cuts: 0,
     },
+    calls(
+        "calls-2-factory",
+        "every call first, at every point of a life: two slots, factory",
+        true,
+        2,
+        true,
+    ),
+    calls(
+        "calls-2",
+        "every call first, at every point of a life: two slots",
+        false,
+        2,
+        true,
+    ),
+    calls(
+        "calls-3-factory",
+        "every call first, at every point of a life: three slots, factory",
+        true,
+        3,
+        true,
+    ),
+    calls(
+        "calls-3",
+        "every call first, at every point of a life: three slots",
+        false,
+        3,
+        true,
+    ),
+    calls(
+        "calls-2-factory-plain",
+        "the same without rollback: two slots, factory",
+        true,
+        2,
+        false,
+    ),
+    calls(
+        "calls-2-plain",
+        "the same without rollback: two slots",
+        false,
+        2,
+        false,
+    ),
 ];
+
+const fn calls(
+    name: &'static str,
+    about: &'static str,
+    factory: bool,
+    slots: u8,
+    rollback: bool,
+) -> Scenario {
+    Scenario {
+        name,
+        about,
+        table: Table::Small { factory, slots },
+        begin: Begin::Lives { rollback },
+        images: &["c3_4k", "c3_4k_v2", "c3_secver3", "c3_minrev", "c3_min"],
+        running: 0,
+        damaged: None,
+        self_test: SelfTest::Passes,
+        writing: Writing::KnownSize,
+        fewer_cuts: 1,
+    }
+}
 
 /// The scenario of this name.
 pub fn find(name: &str) -> Option<&'static Scenario> {
     SCENARIOS.iter().find(|scenario| scenario.name == name)
+}
+
+impl Scenario {
+    /// Whether `property` is judged in it: what follows a boot without a command is known of single calls only.
+    pub fn judges(&self, property: Property) -> bool {
+        matches!(self.begin, Begin::Lives { .. })
+            || !matches!(
+                property,
+                Property::RollbackConvergence | Property::Stability
+            )
+    }
+
+    /// How many cuts in a row it is explored to, when `asked` are asked for.
+    pub fn cuts(&self, asked: u32) -> u32 {
+        asked.saturating_sub(self.fewer_cuts).max(asked.min(1))
+    }
 }

@@ -1,5 +1,6 @@
 //! Makes a scenario concrete: builds its flash, from the bundled files or the user's own.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,16 +12,20 @@ use ota_core::partition::{
     emit_table,
 };
 use ota_core::{Chip, Region};
-use sim_flash::Profile;
+use sim_flash::{Profile, Row, State};
 
 use super::device::{Device, SelfTest, learned, learned_with_invalid, stock_bootloader};
 use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
 use super::image_header;
+use super::course::Plan;
+use super::errand::{ERRANDS, Errand};
+use super::life::LIVES;
 use super::scenario::{Begin, Scenario, Table};
+use super::twin::Twin;
 use super::world::World;
-use crate::chip::Accepted;
-use crate::explore::Start;
+use crate::chip::{Accepted, Knows};
+use crate::explore::{Conditions, Start, power_on};
 use crate::input::{self, InputError, Place, Problem, TableFile};
 use crate::partition_csv::Options;
 
@@ -110,7 +115,8 @@ impl Scenario {
             Table::Bundled(name) => corpus::table(name)
                 .and_then(corpus::Table::binary)
                 .map(<[u8]>::to_vec),
-            Table::ThreeSlots => three_slots(),
+            Table::ThreeSlots => slots(0, 3, 0x10_0000),
+            Table::Small { factory, slots: n } => slots(u32::from(factory), n, 0x2000),
         };
         let published = self.images.iter().zip(0u8..).map(|(name, id)| {
             let bytes = corpus::image(name).map(|image| Arc::from(image.bytes));
@@ -128,7 +134,9 @@ impl Scenario {
     /// The scenario on a user's own table and images, which have been [checked](Inputs::check).
     pub fn with_inputs(&self, profile: &Profile, inputs: &Inputs) -> Result<Setup, NotApplicable> {
         let layout = Layout::of(&*inputs.table.binary, inputs.table_offset);
-        let not_applicable = if self.images.len() > 3 {
+        let not_applicable = if matches!(self.begin, Begin::Lives { .. }) {
+            Some("it has lived on the bundled images only")
+        } else if self.images.len() > 3 {
             Some("it needs more than two images")
         } else if self.begin == Begin::Factory && layout.factory.is_none() {
             Some("the table has no factory partition")
@@ -175,7 +183,7 @@ impl Scenario {
             state.load(slot.offset, &noise[..noise.len().min(slot.size as usize)]);
         }
         let home = match (self.begin, &layout.factory) {
-            (Begin::Factory, Some(factory)) => factory,
+            (Begin::Factory | Begin::Lives { .. }, Some(factory)) => factory,
             _ => &layout.slots[0],
         };
         state.load(home.offset, &running.bytes);
@@ -204,7 +212,7 @@ impl Scenario {
             bootloader: stock_bootloader,
             boot: BootConfig {
                 table_offset: layout.table_offset,
-                rollback: true,
+                rollback: self.begin != Begin::Lives { rollback: false },
                 ..BootConfig::new(profile.size())
             },
             md5: layout.md5,
@@ -215,18 +223,66 @@ impl Scenario {
                 header: Some(image_header::HEADER),
             },
             labels: map.labels(),
-            records: map.records(match self.self_test {
-                SelfTest::Passes => learned,
-                SelfTest::Hangs => learned_with_invalid,
+            records: map.records(match (self.self_test, self.begin) {
+                (SelfTest::Passes, Begin::Factory | Begin::BlankOtadata | Begin::Updated) => learned,
+                _ => learned_with_invalid,
             }),
             published,
         };
+        let starts = if matches!(self.begin, Begin::Lives { .. }) {
+            lives(&device, profile, &state)
+        } else {
+            let world = World::confirmed(ImageId(self.running));
+            vec![Start::only(state, world)]
+        };
         Setup {
             device,
-            starts: vec![Start::only(state, World::confirmed(ImageId(self.running)))],
+            starts,
             profile: profile.clone(),
         }
     }
+}
+
+/// Every errand at every point of the device's life, from `fresh` on.
+fn lives(device: &Device, profile: &Profile, fresh: &State) -> Vec<Start<World>> {
+    let mut starts = Vec::new();
+    let mut known = HashSet::new();
+    for life in LIVES {
+        let Some((state, damaged)) = life.live(device, profile, fresh) else {
+            continue;
+        };
+        // A life that left things as another one did shows little more.
+        let twice = !known.insert((Twin::whole(device, profile, &state), damaged));
+        let ahead = Twin::on(device, profile, &state);
+        let mut seen = HashSet::new();
+        for (errand, what) in ERRANDS {
+            if !what.is_none_or(|errand| errand.fits(device)) {
+                continue;
+            }
+            let world = World::Calls(Plan::new(what, ahead, damaged));
+            let uncut = Conditions {
+                cut: None,
+                knows: Knows::Nothing,
+                verbose: false,
+            };
+            let healthy = power_on(device, profile, state.clone(), world, uncut);
+            let row = |op: Row<'_>| (op.addr, op.len, op.data.to_vec());
+            let did: Vec<_> = healthy.done().map(row).collect();
+            let new = seen.insert((did, healthy.world));
+            let variant = what.is_some_and(Errand::is_a_variant);
+            let main = what.is_none_or(Errand::is_main);
+            // otadata names the damaged slot, so each byte of a download into it matters: one is enough.
+            let costly = damaged.is_some() && what.is_some_and(Errand::is_another_download);
+            if (new || !variant) && (main || !twice) && !costly {
+                starts.push(Start {
+                    name: format!("{}-{errand}", life.name),
+                    state: state.clone(),
+                    world,
+                });
+            }
+        }
+    }
+    starts
 }
 
 /// What the scenarios need to know of a table.
@@ -270,8 +326,8 @@ fn chip_of(image: &[u8]) -> Option<&'static Chip> {
     Chip::by_id(Header::parse(start).ok()?.chip_id)
 }
 
-/// otadata, then three slots of 1 MiB: no bundled table has just that.
-fn three_slots() -> Option<Vec<u8>> {
+/// otadata, then apps of `size` bytes: factory or not, and OTA slots. No bundled table is so plain.
+fn slots(factories: u32, slots: u8, size: u32) -> Option<Vec<u8>> {
     let mut out = [0; TABLE_LEN];
     let row = |label: &str, kind, subtype, offset, size| {
         Some(Partition {
@@ -283,13 +339,24 @@ fn three_slots() -> Option<Vec<u8>> {
             flags: 0,
         })
     };
-    let rows = [
+    let mut rows = vec![
         row("nvs", Type::DATA, SubType::NVS, 0x9000, 0x4000)?,
         row("otadata", Type::DATA, SubType::OTA, 0xD000, 0x2000)?,
-        row("ota_0", Type::APP, SubType::ota(0), 0x1_0000, 0x10_0000)?,
-        row("ota_1", Type::APP, SubType::ota(1), 0x11_0000, 0x10_0000)?,
-        row("ota_2", Type::APP, SubType::ota(2), 0x21_0000, 0x10_0000)?,
     ];
+    if factories > 0 {
+        rows.push(row("factory", Type::APP, SubType::FACTORY, 0x1_0000, size)?);
+    }
+    for n in 0..slots {
+        // An app partition begins at a multiple of 64 KiB, however small it is.
+        let at = 0x1_0000 + (factories + u32::from(n)) * size.next_multiple_of(0x1_0000);
+        rows.push(row(
+            &format!("ota_{n}"),
+            Type::APP,
+            SubType::ota(n),
+            at,
+            size,
+        )?);
+    }
     emit_table(rows, true, &mut out).ok()?;
     Some(out.to_vec())
 }

@@ -2,13 +2,37 @@
 
 use ota_core::partition::Slot;
 
+use super::course::Plan;
 use super::firmware::ImageId;
 use crate::property::Property;
 use crate::subject::Journal;
 
 /// Everything outside the flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct World {
+pub enum World {
+    /// The device updates itself for as long as the server has something newer.
+    Updates(Promises),
+    /// The application makes one call, and then rests.
+    Calls(Plan),
+}
+
+impl World {
+    /// A device that updates itself, runs `image` and has promised nothing else.
+    pub const fn confirmed(image: ImageId) -> Self {
+        Self::Updates(Promises::confirmed(image))
+    }
+
+    /// The device promises this, beyond the image it last promised to keep.
+    pub(super) fn promise(&mut self, promise: Promise) {
+        if let Self::Updates(promises) = self {
+            promises.promise = promise;
+        }
+    }
+}
+
+/// What a device that updates itself has promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Promises {
     /// The image that the device last promised to keep.
     pub confirmed: ImageId,
     /// What has been promised, or is being promised, beyond that.
@@ -43,7 +67,7 @@ pub enum Promise {
     },
 }
 
-impl World {
+impl Promises {
     /// A device that runs `image` and has promised nothing else.
     pub const fn confirmed(image: ImageId) -> Self {
         Self {
@@ -65,7 +89,7 @@ impl World {
         allowed
     }
 
-    /// The world after a boot ran `image`.
+    /// The promises after a boot ran `image`.
     ///
     /// After a violation the device's life goes on from what it now runs, so
     /// that states behind it are judged too.
@@ -81,14 +105,17 @@ impl World {
     }
 }
 
-/// Judges the boot that ran `image` from `slot`, and notes it in the world.
+/// Judges the boot that ran `image` from `slot`, and notes it in the world. Of a device that makes calls the
+/// [plan](Plan) judges.
 pub(super) fn judge_boot(
     journal: &mut Journal<World>,
     name: impl Fn(ImageId) -> String,
     slot: Slot,
     image: Option<ImageId>,
 ) {
-    let world = *journal.world();
+    let World::Updates(world) = *journal.world() else {
+        return;
+    };
     let allowed = world.allowed();
     let names = allowed
         .iter()
@@ -111,5 +138,5 @@ pub(super) fn judge_boot(
         };
         journal.violated(property, names, format!("{} from {slot}", name(image)));
     }
-    journal.change(|world| *world = world.after_boot(image));
+    journal.change(|now| *now = World::Updates(world.after_boot(image)));
 }

@@ -36,64 +36,378 @@ const SEQ_ZERO_UNABORTED: &str = "an earlier cut left an entry with sequence num
 const ABORT_SWEEP: &str = "the bootloader aborts every entry whose state reads PENDING_VERIFY, also one \
     with a wrong CRC; a cut while it rewrites that one can leave a valid entry";
 
+const STATE_BITS: &str = "the CRC does not cover the state: cut when sequence number and CRC are programmed and some bits of \
+    the state are not, it leaves a valid entry in a state that nobody meant, which is neither monitored nor refused";
+const UNABORTED: &str = "an earlier cut left the entry of a rolled-back image valid, in a state that nobody meant; while the \
+    newer entry is rewritten in place, that one is the only one";
+const NEEDED_ENTRY: &str = "the sector that is rewritten holds the entry that the next boot needs: the active one after a \
+    fallback, or, while an image is on trial, the one that a rollback goes back to";
+const SAME_SLOT: &str = "switching to the slot that is active already erases the active entry and programs it anew in the \
+    same sector: in between, the other entry boots, or factory, or ota_0";
+const SAME_SLOT_HALF: &str = "switching to the slot that is active already erases the active entry; without rollback the other \
+    one still names the slot that a download was writing";
+const ONE_BY_ONE: &str =
+    "otadata is erased a sector at a time: with the newer entry gone first, the older one boots";
+const CONFIRMED_IN_PLACE: &str = "confirming rewrites the active entry in place: between erase and program no entry names the \
+    running image, which without rollback was in no need of it";
+const CONFIRMED_HALF: &str = "confirming rewrites the active entry in place; without rollback the other one still names the \
+    slot that a download was writing";
+const ERASED_FIRST: &str = "the image is erased first and the entry that names it afterwards, or (begin without rollback) never";
+const UNDER_WRITE: &str =
+    "without rollback no call erases the other entry, which names the slot that is being written";
+const COPIED_OVER: &str =
+    "the copy to the final partition erases and fills a slot that the other entry still names";
+
+use Property::{
+    AtomicSwitch as P2, Durability as P3, PublishOrder as P13, RollbackConvergence as P4,
+    Stability as P5,
+};
+
+const fn known(
+    property: Property,
+    call: &'static str,
+    transition: &'static str,
+    cuts: u32,
+    why: &'static str,
+) -> Known {
+    Known {
+        property,
+        call,
+        transition,
+        cuts,
+        why,
+    }
+}
+
 /// Every known window of the stock algorithm.
-pub const STOCK: [Known; 8] = [
-    Known {
-        property: Property::Durability,
-        call: "boot",
-        transition: "erase otadata (NEW -> erased)",
-        cuts: 1,
-        why: IN_PLACE,
-    },
-    Known {
-        property: Property::Durability,
-        call: "boot",
-        transition: "program otadata (-> PENDING_VERIFY)",
-        cuts: 1,
-        why: ONE_TRY,
-    },
-    Known {
-        property: Property::PublishOrder,
-        call: "boot",
-        transition: "erase otadata (erased -> erased)",
-        cuts: 1,
-        why: SEQ_ZERO,
-    },
-    Known {
-        property: Property::PublishOrder,
-        call: "set_boot_partition",
-        transition: "erase otadata (erased -> erased)",
-        cuts: 1,
-        why: SEQ_ZERO,
-    },
-    Known {
-        property: Property::PublishOrder,
-        call: "boot",
-        transition: "program otadata (-> damaged)",
-        cuts: 2,
-        why: ABORT_SWEEP,
-    },
-    Known {
-        property: Property::AtomicSwitch,
-        call: "write",
-        transition: "program slot",
-        cuts: 2,
-        why: SEQ_ZERO_LATER,
-    },
-    Known {
-        property: Property::Durability,
-        call: "write",
-        transition: "program slot",
-        cuts: 2,
-        why: SEQ_ZERO_LATER,
-    },
-    Known {
-        property: Property::Durability,
-        call: "boot",
-        transition: "program otadata (-> ABORTED)",
-        cuts: 3,
-        why: SEQ_ZERO_UNABORTED,
-    },
+pub const STOCK: [Known; 63] = [
+    known(P3, "boot", "erase otadata (NEW -> erased)", 1, IN_PLACE),
+    known(
+        P3,
+        "boot",
+        "program otadata (-> PENDING_VERIFY)",
+        1,
+        ONE_TRY,
+    ),
+    known(P13, "boot", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
+    known(
+        P13,
+        "set_boot_partition",
+        "erase otadata (erased -> erased)",
+        1,
+        SEQ_ZERO,
+    ),
+    known(P13, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
+    known(P2, "write", "program slot", 2, SEQ_ZERO_LATER),
+    known(P3, "write", "program slot", 2, SEQ_ZERO_LATER),
+    known(
+        P3,
+        "boot",
+        "program otadata (-> ABORTED)",
+        3,
+        SEQ_ZERO_UNABORTED,
+    ),
+    // the bootloader
+    known(P3, "boot", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
+    known(
+        P4,
+        "boot",
+        "program otadata (-> PENDING_VERIFY)",
+        1,
+        STATE_BITS,
+    ),
+    known(P4, "boot", "program otadata (-> ABORTED)", 1, STATE_BITS),
+    known(P5, "boot", "program otadata (-> ABORTED)", 1, STATE_BITS),
+    known(P2, "boot", "erase otadata (NEW -> erased)", 2, IN_PLACE),
+    known(
+        P2,
+        "boot",
+        "program otadata (-> PENDING_VERIFY)",
+        2,
+        ONE_TRY,
+    ),
+    known(P4, "boot", "erase otadata (NEW -> erased)", 2, UNABORTED),
+    known(P3, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
+    known(P4, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
+    known(P5, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
+    known(P2, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
+    // begin, write, end
+    known(P13, "begin", "erase slot", 1, ERASED_FIRST),
+    known(P13, "write", "erase slot", 1, UNDER_WRITE),
+    known(P13, "write", "program slot", 1, UNDER_WRITE),
+    known(P13, "write_with_offset", "program slot", 1, UNDER_WRITE),
+    known(P13, "end", "erase slot", 1, COPIED_OVER),
+    known(P13, "end", "program slot", 1, COPIED_OVER),
+    // set_boot_partition
+    known(
+        P2,
+        "set_boot_partition",
+        "erase otadata (UNDEFINED -> erased)",
+        2,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P2,
+        "set_boot_partition",
+        "erase otadata (VALID -> erased)",
+        1,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P3,
+        "set_boot_partition",
+        "erase otadata (NEW -> erased)",
+        1,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P3,
+        "set_boot_partition",
+        "erase otadata (UNDEFINED -> erased)",
+        1,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P2,
+        "set_boot_partition",
+        "program otadata (-> NEW)",
+        1,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P3,
+        "set_boot_partition",
+        "program otadata (-> NEW)",
+        1,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P3,
+        "set_boot_partition",
+        "program otadata (-> UNDEFINED)",
+        1,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P4,
+        "set_boot_partition",
+        "program otadata (-> NEW)",
+        1,
+        STATE_BITS,
+    ),
+    known(
+        P2,
+        "set_boot_partition",
+        "erase otadata (erased -> erased)",
+        1,
+        SEQ_ZERO,
+    ),
+    known(
+        P4,
+        "set_boot_partition",
+        "erase otadata (erased -> erased)",
+        1,
+        SEQ_ZERO,
+    ),
+    known(
+        P2,
+        "set_boot_partition_skip_validate",
+        "erase otadata (VALID -> erased)",
+        1,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P2,
+        "set_boot_partition_skip_validate",
+        "erase otadata (NEW -> erased)",
+        1,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P3,
+        "set_boot_partition_skip_validate",
+        "erase otadata (UNDEFINED -> erased)",
+        1,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P2,
+        "set_boot_partition_skip_validate",
+        "program otadata (-> NEW)",
+        1,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P3,
+        "set_boot_partition_skip_validate",
+        "program otadata (-> UNDEFINED)",
+        1,
+        NEEDED_ENTRY,
+    ),
+    known(
+        P4,
+        "set_boot_partition_skip_validate",
+        "program otadata (-> NEW)",
+        1,
+        STATE_BITS,
+    ),
+    known(
+        P13,
+        "set_boot_partition_skip_validate",
+        "erase otadata (erased -> erased)",
+        1,
+        SEQ_ZERO,
+    ),
+    // set_boot_partition to the running slot
+    known(
+        P2,
+        "set_boot_partition(running)",
+        "erase otadata (VALID -> erased)",
+        1,
+        SAME_SLOT,
+    ),
+    known(
+        P3,
+        "set_boot_partition(running)",
+        "erase otadata (VALID -> erased)",
+        1,
+        SAME_SLOT,
+    ),
+    known(
+        P3,
+        "set_boot_partition(running)",
+        "erase otadata (UNDEFINED -> erased)",
+        1,
+        SAME_SLOT,
+    ),
+    known(
+        P13,
+        "set_boot_partition(running)",
+        "erase otadata (UNDEFINED -> erased)",
+        1,
+        SAME_SLOT_HALF,
+    ),
+    known(
+        P2,
+        "set_boot_partition(running)",
+        "program otadata (-> NEW)",
+        1,
+        SAME_SLOT,
+    ),
+    known(
+        P3,
+        "set_boot_partition(running)",
+        "program otadata (-> UNDEFINED)",
+        1,
+        SAME_SLOT,
+    ),
+    known(
+        P13,
+        "set_boot_partition(running)",
+        "program otadata (-> UNDEFINED)",
+        1,
+        SAME_SLOT_HALF,
+    ),
+    known(
+        P4,
+        "set_boot_partition(running)",
+        "program otadata (-> NEW)",
+        1,
+        STATE_BITS,
+    ),
+    // set_boot_partition to factory
+    known(
+        P2,
+        "set_boot_partition(factory)",
+        "erase otadata (VALID -> erased)",
+        1,
+        ONE_BY_ONE,
+    ),
+    known(
+        P2,
+        "set_boot_partition(factory)",
+        "erase otadata (UNDEFINED -> erased)",
+        1,
+        ONE_BY_ONE,
+    ),
+    known(
+        P3,
+        "set_boot_partition(factory)",
+        "erase otadata (erased -> erased)",
+        1,
+        SEQ_ZERO,
+    ),
+    known(
+        P5,
+        "set_boot_partition(factory)",
+        "erase otadata (erased -> erased)",
+        1,
+        SEQ_ZERO,
+    ),
+    known(
+        P13,
+        "set_boot_partition(factory)",
+        "erase otadata (erased -> erased)",
+        1,
+        SEQ_ZERO,
+    ),
+    // confirm and refuse
+    known(
+        P3,
+        "mark_app_valid_cancel_rollback",
+        "erase otadata (UNDEFINED -> erased)",
+        1,
+        CONFIRMED_IN_PLACE,
+    ),
+    known(
+        P3,
+        "mark_app_valid_cancel_rollback",
+        "program otadata (-> VALID)",
+        1,
+        CONFIRMED_IN_PLACE,
+    ),
+    known(
+        P2,
+        "mark_app_valid_cancel_rollback",
+        "erase otadata (UNDEFINED -> erased)",
+        2,
+        CONFIRMED_IN_PLACE,
+    ),
+    known(
+        P2,
+        "mark_app_valid_cancel_rollback",
+        "program otadata (-> VALID)",
+        2,
+        CONFIRMED_IN_PLACE,
+    ),
+    known(
+        P13,
+        "mark_app_valid_cancel_rollback",
+        "erase otadata (UNDEFINED -> erased)",
+        1,
+        CONFIRMED_HALF,
+    ),
+    known(
+        P13,
+        "mark_app_valid_cancel_rollback",
+        "program otadata (-> VALID)",
+        1,
+        CONFIRMED_HALF,
+    ),
+    known(
+        P4,
+        "mark_app_invalid_rollback",
+        "program otadata (-> INVALID)",
+        1,
+        STATE_BITS,
+    ),
+    known(
+        P13,
+        "erase_last_boot_app_partition",
+        "erase slot",
+        1,
+        ERASED_FIRST,
+    ),
 ];
 
 /// The known window that this is, if it is one.

@@ -161,7 +161,11 @@ impl ScenarioReport {
     pub(super) fn properties(&self) -> String {
         let broken =
             |property: &Property| self.windows.iter().any(|w| w.finding.property == *property);
-        let (windows, hold): (Vec<_>, Vec<_>) = Property::ALL.into_iter().partition(broken);
+        let judged = |property: &Property| {
+            crate::ota::find(self.scenario).is_none_or(|scenario| scenario.judges(*property))
+        };
+        let (windows, hold): (Vec<_>, Vec<_>) =
+            Property::ALL.into_iter().filter(judged).partition(broken);
         let ids = |properties: &[Property]| {
             properties
                 .iter()

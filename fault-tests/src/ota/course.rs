@@ -1,0 +1,263 @@
+//! What the coming boots decide if nothing goes wrong, and how a boot is judged by it.
+//!
+//! A call of the update core is judged by its fault-free twin, not by a hand-written expectation.
+//! Before the call the twin says what the coming boots decide (the *course*), and what they would
+//! decide had the call taken effect. A boot after a cut must take the one course or the other, and
+//! stay on it.
+
+use ota_core::partition::Slot;
+
+use super::errand::Errand;
+use super::firmware::ImageId;
+use crate::property::Property;
+
+/// What one boot decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Outcome {
+    /// The slot that runs.
+    pub slot: Slot,
+    /// The image in it; `None` if nobody published it.
+    pub image: Option<ImageId>,
+    /// otadata named this slot, whose image does not verify.
+    pub astray: Option<Slot>,
+}
+
+impl Outcome {
+    /// Whether the same image runs from the same slot.
+    fn runs_as(self, other: Self) -> bool {
+        (self.slot, self.image) == (other.slot, other.image)
+    }
+}
+
+fn same(one: Option<Outcome>, other: Option<Outcome>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.runs_as(other),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// What the coming boots decide, with no cut and no call between them; `None` where nothing boots.
+///
+/// Three are enough: an image on trial, then another one on trial, then what is left. The last
+/// decides all that follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Course(pub [Option<Outcome>; Self::BOOTS]);
+
+impl Course {
+    /// Boots until a course repeats itself.
+    pub const BOOTS: usize = 3;
+
+    /// The coming boot.
+    pub const fn next(self) -> Option<Outcome> {
+        self.0[0]
+    }
+
+    /// The course after the coming boot.
+    const fn rest(self) -> Self {
+        let [_, second, last] = self.0;
+        Self([second, last, last])
+    }
+
+    fn runs_as(self, other: Self) -> bool {
+        let mut both = self.0.into_iter().zip(other.0);
+        both.all(|(one, other)| same(one, other))
+    }
+}
+
+/// What lies ahead of a device as its flash is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ahead {
+    pub(super) course: Course,
+    /// Slots that otadata names although no image is there, as first or as second choice.
+    pub(super) vain: Slots,
+}
+
+/// The world of a device whose application makes one call: what is to be done, and what holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// What the application does first thing after power-on, until that is done.
+    pub errand: Option<Errand>,
+    /// What the coming boots decide.
+    pub course: Course,
+    /// A call is under way: what they decide once it has taken effect, if that differs.
+    pub other: Option<Course>,
+    /// The image that ran last, if it is not the one that boots next.
+    pub trial: Option<Outcome>,
+    /// Slots that otadata names in vain without any cut: damaged by something else, or set to boot unverified.
+    pub vain: Slots,
+}
+
+/// A set of OTA slots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Slots(u16);
+
+impl Slots {
+    /// With this one, if it is an OTA slot.
+    pub(super) fn with(self, slot: Option<Slot>) -> Self {
+        Self(self.0 | Self::bit(slot))
+    }
+
+    /// With those that a course names in vain.
+    fn with_those_of(self, course: Course) -> Self {
+        let named = course.0.into_iter().flatten();
+        named.fold(self, |slots, outcome| slots.with(outcome.astray))
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The first that is not among `others`.
+    fn without(self, others: Self) -> Option<Slot> {
+        let mine = self.0 & !others.0;
+        let first = u8::try_from(mine.trailing_zeros()).ok()?;
+        (mine != 0).then_some(Slot::Ota(first))
+    }
+
+    fn contains(self, slot: Slot) -> bool {
+        self.0 & Self::bit(Some(slot)) != 0
+    }
+
+    fn bit(slot: Option<Slot>) -> u16 {
+        match slot {
+            Some(Slot::Ota(n)) => 1u16.checked_shl(n.into()).unwrap_or(0),
+            _ => 0,
+        }
+    }
+}
+
+/// What a boot did wrong.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub(super) property: Property,
+    pub(super) allowed: String,
+    pub(super) got: String,
+}
+
+impl Wrong {
+    /// Whether the device took another turn than it should have.
+    fn is_a_turn(&self) -> bool {
+        self.property != Property::PublishOrder
+    }
+}
+
+impl Plan {
+    /// A device that is about to do `errand`, and boots as `course` says until then.
+    pub(super) fn new(errand: Option<Errand>, ahead: Ahead, damaged: Option<Slot>) -> Self {
+        let Ahead { course, vain } = ahead;
+        Self {
+            errand,
+            course,
+            other: None,
+            trial: None,
+            vain: vain.with(damaged).with_those_of(course),
+        }
+    }
+
+    /// A call is under way that leads to `after`.
+    pub(super) fn calling(mut self, after: Ahead) -> Self {
+        self.other = (after.course != self.course).then_some(after.course);
+        self.vain = self.vain.and(after.vain).with_those_of(after.course);
+        self
+    }
+
+    /// The call that was under way has returned.
+    pub(super) fn called(self, after: Ahead) -> Self {
+        Self {
+            course: after.course,
+            other: None,
+            ..self.calling(after)
+        }
+    }
+
+    /// Judges a boot by what it `got`, and by what is now `ahead` of the device.
+    pub(super) fn judge(
+        self,
+        got: Outcome,
+        Ahead {
+            course: ahead,
+            vain,
+        }: Ahead,
+        show: &impl Fn(Option<Outcome>) -> String,
+    ) -> (Self, Vec<Wrong>) {
+        let mut wrong = Vec::new();
+        let either = |of: &dyn Fn(Course) -> Option<Outcome>, from: &[Course]| {
+            let mut all: Vec<_> = from.iter().map(|course| show(of(*course))).collect();
+            all.dedup();
+            all.join(" or ")
+        };
+        let courses: Vec<_> = [Some(self.course), self.other]
+            .into_iter()
+            .flatten()
+            .collect();
+        let possible: Vec<_> = courses
+            .iter()
+            .copied()
+            .filter(|course| same(course.next(), Some(got)))
+            .collect();
+        let kept = possible.iter().find(|course| course.rest().runs_as(ahead));
+        let next = |course: Course| course.next();
+        if possible.is_empty() {
+            wrong.push(Wrong {
+                property: if self.trial.is_some_and(|trial| trial.runs_as(got)) {
+                    Property::RollbackConvergence
+                } else if self.other.is_some() || got.image.is_none() {
+                    Property::AtomicSwitch
+                } else {
+                    Property::Durability
+                },
+                allowed: either(&next, &courses),
+                got: show(Some(got)),
+            });
+        } else if kept.is_none() {
+            let second = |course: Course| course.rest().next();
+            let rolls_back = possible.iter().all(|c| !same(second(*c), Some(got)));
+            let again = same(ahead.next(), Some(got));
+            wrong.push(Wrong {
+                property: if rolls_back && again {
+                    Property::RollbackConvergence
+                } else {
+                    Property::Stability
+                },
+                allowed: format!("{}, then {}", show(Some(got)), either(&second, &possible)),
+                got: format!("{}, then {}", show(Some(got)), then(ahead, show)),
+            });
+        }
+        let astray = got.astray.filter(|slot| !self.vain.contains(*slot));
+        if let Some(slot) = astray {
+            wrong.push(Wrong {
+                property: Property::PublishOrder,
+                allowed: "otadata points at a slot whose image verifies".into(),
+                got: format!("it points at {slot}, whose image does not"),
+            });
+        } else if let Some(slot) = vain.without(self.vain) {
+            wrong.push(Wrong {
+                property: Property::PublishOrder,
+                allowed: "an entry that may select names a slot whose image verifies".into(),
+                got: format!("one names {slot}, where no image begins"),
+            });
+        }
+        let course = kept.map_or(ahead, |course| course.rest());
+        let done = kept.is_some_and(|kept| *kept != self.course);
+        let errand = match self.errand {
+            // Its effect is there, whether or not it ever returned.
+            Some(errand) if done => errand.then(),
+            // Behind a violation the device is left alone.
+            _ if wrong.iter().any(Wrong::is_a_turn) => None,
+            errand => errand,
+        };
+        let plan = Self {
+            errand,
+            course,
+            other: None,
+            trial: (!same(course.next(), Some(got))).then_some(got),
+            vain: self.vain,
+        };
+        (plan, wrong)
+    }
+}
+
+fn then(course: Course, show: &impl Fn(Option<Outcome>) -> String) -> String {
+    show(course.next())
+}
