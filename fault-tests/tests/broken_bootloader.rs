@@ -93,7 +93,7 @@ fn crc_blind_bootloader(
 fn a_bootloader_that_ignores_the_crc_is_caught() {
     let scenario = ota::find("three-slots").expect("a scenario");
     let options = SweepOptions {
-        cuts: 1,
+        cuts: Some(1),
         ..SweepOptions::default()
     };
     let mut setup = scenario.bundled(&options.profile);

@@ -72,7 +72,7 @@ fn swept(dump: &[u8], options: &DumpOptions, cuts: u32) -> DumpReport {
     let path = Path::new("flash.bin");
     let setup = DumpSetup::new(path, dump, options).expect("a dump that can be swept");
     let sweep = SweepOptions {
-        cuts,
+        cuts: Some(cuts),
         ..SweepOptions::default()
     };
     let mut report = dump::sweep(path, &setup, &sweep, &|_| {});

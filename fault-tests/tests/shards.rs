@@ -129,7 +129,7 @@ fn shards_that_are_not_one_sweep_conclude_nothing() {
 #[test]
 fn units_of_one_scenario_are_put_together() {
     let options = SweepOptions {
-        cuts: 1,
+        cuts: Some(1),
         audit_one_in: 0,
         ..SweepOptions::default()
     };

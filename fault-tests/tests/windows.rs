@@ -49,7 +49,7 @@ fn the_coverage_of_the_stock_algorithm() {
 #[test]
 fn the_coverage_accounts_for_every_crash_state_of_a_first_cut() {
     let options = SweepOptions {
-        cuts: 1,
+        cuts: Some(1),
         ..SweepOptions::default()
     };
     for scenario in &sweep::run(&options, &|_, _| {}).scenarios {
@@ -152,7 +152,7 @@ fn the_number_of_jobs_changes_nothing_but_the_time() {
     let of = |jobs| {
         let options = SweepOptions {
             jobs,
-            cuts: 1,
+            cuts: Some(1),
             seed: 7,
             ..SweepOptions::default()
         };

@@ -90,7 +90,12 @@ impl<S: Subject> Timeline<'_, S> {
         let mut state = step.before.clone();
         let mut done = 0;
         for entry in &step.entries {
-            self.operations(f, &mut state, &step.ops[..entry.at as usize], &mut done)?;
+            self.operations(
+                f,
+                &mut state,
+                &step.ops[..step.ops.len().min(entry.at as usize)],
+                &mut done,
+            )?;
             writeln!(f, "    {}", line(entry))?;
             if until_violated && matches!(entry.event, Event::Violated(_)) {
                 return Ok(());

@@ -9,6 +9,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use sim_flash::{Level, Profile};
 
 use crate::dump::Call;
+use crate::explore::ANY;
 use crate::partition_csv;
 use crate::sweep::{self, Budget, Shard};
 
@@ -201,9 +202,9 @@ pub(crate) struct SweepArgs {
     /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits
     #[arg(long, value_name = "LEVEL", default_value = "L2")]
     pub(crate) level: Level,
-    /// Cuts in a row, at most
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub(crate) cuts: u32,
+    /// Cuts in a row, at most; `any` for all there may be [default: any; 1 in the scenarios of calls, 2 with --dump]
+    #[arg(long, value_name = "N|any", value_parser = cuts)]
+    pub(crate) cuts: Option<u32>,
     /// Give a scenario up as inconclusive after so many boots (200000) or so much time (30s)
     #[arg(long, value_name = "BOOTS|SECONDSs", default_value = "2000000")]
     pub(crate) budget: Budget,
@@ -380,6 +381,15 @@ impl FromStr for Budget {
             }
             None => Ok(Self::Boots(text.parse().map_err(|_| wrong())?)),
         }
+    }
+}
+
+fn cuts(text: &str) -> Result<u32, String> {
+    match text {
+        "any" => Ok(ANY),
+        text => text
+            .parse()
+            .map_err(|_| format!("found \"{text}\", expected a number or any")),
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         .shard
         .map(|shard| sweep::lines(&options, shard, &units));
     let (mine, total) = (units.reports.len(), units.total);
-    let report = units.into_report(options.cuts);
+    let report = units.into_report();
     if total == 0 {
         let why: Vec<_> = report
             .skipped

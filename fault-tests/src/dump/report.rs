@@ -68,11 +68,13 @@ pub fn sweep(
         sweep: SweepReport {
             scenarios: vec![exhibit.report(options, &mut exploration, started)],
             skipped: Vec::new(),
-            cuts: options.cuts,
             unmet: Vec::new(),
         },
     }
 }
+
+/// Cuts in a row, unless asked otherwise: what a field engineer's question is about, and one more.
+const DEPTH: u32 = 2;
 
 impl DumpSetup {
     fn exhibit(&self, options: &SweepOptions) -> Exhibit<'_, super::DumpDevice> {
@@ -84,6 +86,7 @@ impl DumpSetup {
             profile: &self.profile,
             starts: std::slice::from_ref(&self.start),
             level: options.level,
+            cuts: options.cuts.unwrap_or(DEPTH),
         }
     }
 

@@ -16,7 +16,7 @@ use super::trie::{HashedMap, LeafId, Root, Trie};
 use super::view::{Base, Scratch, View, forget_carried};
 use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
-use super::{Counts, CutAt, Disagreement, Exploration, Limits, Start, Violation};
+use super::{ANY, Counts, CutAt, Disagreement, Exploration, Limits, Start, Violation};
 use crate::chip::{Knowledge, Knows, Look, nothing_done, span, widen};
 use crate::property::Finding;
 use crate::subject::{Mark, Rest, Subject};
@@ -693,7 +693,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         let mut view = View::new(base, torn, &mut self.scratch);
         let class = (leaf, view.hash_all(leaf, demand, &self.known));
         match self.pass.visited.get_mut(&class) {
-            Some(fewest) if *fewest <= cuts || self.limits.cuts == u32::MAX => return None,
+            Some(fewest) if *fewest <= cuts || self.limits.cuts == ANY => return None,
             Some(fewest) => *fewest = cuts,
             None => {
                 self.pass.visited.insert(class, cuts);

@@ -88,6 +88,9 @@ pub use tally::{HealthyOp, Judged, Reached};
 pub use window::Window;
 pub(crate) use window::{change, verb};
 
+/// As many cuts in a row as there may be: explored until no state is left.
+pub const ANY: u32 = u32::MAX;
+
 /// How far an exploration goes.
 #[derive(Clone, Debug)]
 pub struct Limits {

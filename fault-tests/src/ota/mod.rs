@@ -13,16 +13,16 @@ mod errand;
 mod firmware;
 mod flash_map;
 pub(crate) mod image_header;
-pub mod marks;
 mod life;
+pub mod marks;
 mod scenario;
 mod setup;
 mod twin;
 mod world;
 
+pub use course::{Course, Outcome, Plan};
 pub(crate) use device::learned_with_invalid;
 pub(crate) use device::unverified_pointer;
-pub use course::{Course, Outcome, Plan};
 pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
 pub use errand::{Aim, Errand, Step};
 pub use firmware::{Firmware, ImageId};

@@ -1,6 +1,7 @@
 //! The scenarios: devices at a point of their life, with an update on offer.
 
 use super::device::{SelfTest, Writing};
+use crate::explore::ANY;
 use crate::property::Property;
 
 /// A device at a point of its life, and what happens to it next.
@@ -18,8 +19,9 @@ pub struct Scenario {
     pub(super) damaged: Option<u8>,
     pub(super) self_test: SelfTest,
     pub(super) writing: Writing,
-    /// So many cuts fewer than asked for, but one at least: it has many starts.
-    pub(crate) fewer_cuts: u32,
+    /// How many cuts in a row it is explored to unless asked: [`ANY`], or few where a start for each of
+    /// many calls would take long.
+    pub(crate) depth: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +68,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
-        fewer_cuts: 0,
+        depth: ANY,
     },
     Scenario {
         name: "update-confirm",
@@ -78,7 +80,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
-        fewer_cuts: 0,
+        depth: ANY,
     },
     Scenario {
         name: "update-rollback",
@@ -90,7 +92,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Hangs,
         writing: Writing::Sequential,
-        fewer_cuts: 0,
+        depth: ANY,
     },
     Scenario {
         name: "update-damaged",
@@ -102,7 +104,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: Some(2),
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
-        fewer_cuts: 0,
+        depth: ANY,
     },
     Scenario {
         name: "three-updates",
@@ -114,7 +116,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
-        fewer_cuts: 0,
+        depth: ANY,
     },
     Scenario {
         name: "no-factory",
@@ -126,7 +128,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::UnknownSize,
-        fewer_cuts: 0,
+        depth: ANY,
     },
     Scenario {
         name: "three-slots",
@@ -138,7 +140,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
-        fewer_cuts: 0,
+        depth: ANY,
     },
     calls(
         "calls-2-factory",
@@ -201,7 +203,7 @@ const fn calls(
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
-        fewer_cuts: 1,
+        depth: 1,
     }
 }
 
@@ -220,8 +222,8 @@ impl Scenario {
             )
     }
 
-    /// How many cuts in a row it is explored to, when `asked` are asked for.
-    pub fn cuts(&self, asked: u32) -> u32 {
-        asked.saturating_sub(self.fewer_cuts).max(asked.min(1))
+    /// How many cuts in a row it is explored to: as asked, or else as deep as it ends in good time.
+    pub fn cuts(&self, asked: Option<u32>) -> u32 {
+        asked.unwrap_or(self.depth)
     }
 }

@@ -14,12 +14,12 @@ use ota_core::partition::{
 use ota_core::{Chip, Region};
 use sim_flash::{Profile, Row, State};
 
+use super::course::Plan;
 use super::device::{Device, SelfTest, learned, learned_with_invalid, stock_bootloader};
+use super::errand::{ERRANDS, Errand};
 use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
 use super::image_header;
-use super::course::Plan;
-use super::errand::{ERRANDS, Errand};
 use super::life::LIVES;
 use super::scenario::{Begin, Scenario, Table};
 use super::twin::Twin;
@@ -223,9 +223,9 @@ impl Scenario {
                 header: Some(image_header::HEADER),
             },
             labels: map.labels(),
-            records: map.records(match (self.self_test, self.begin) {
-                (SelfTest::Passes, Begin::Factory | Begin::BlankOtadata | Begin::Updated) => learned,
-                _ => learned_with_invalid,
+            records: map.records(match self.self_test {
+                SelfTest::Passes => learned,
+                SelfTest::Hangs => learned_with_invalid,
             }),
             published,
         };

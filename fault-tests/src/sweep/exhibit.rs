@@ -23,6 +23,8 @@ pub(crate) struct Exhibit<'a, S: Subject> {
     pub(crate) starts: &'a [Start<S::World>],
     /// How badly cuts behave.
     pub(crate) level: Level,
+    /// How many there may be in a row.
+    pub(crate) cuts: u32,
 }
 
 impl<S: Subject> Exhibit<'_, S> {
@@ -47,7 +49,7 @@ impl<S: Subject> Exhibit<'_, S> {
     fn limits(&self, options: &SweepOptions) -> Limits {
         Limits {
             level: self.level,
-            cuts: options.cuts,
+            cuts: self.cuts,
             audit_one_in: options.audit_one_in,
             seed: options.seed,
             ..Limits::default()
@@ -77,6 +79,7 @@ impl<S: Subject> Exhibit<'_, S> {
             verdict: verdict(exploration, &windows),
             counts: exploration.counts,
             closure: exploration.closure,
+            cuts: self.cuts,
             seconds: started.elapsed().as_secs_f64(),
             disagreement: exploration.disagreement.as_ref().map(|disagreement| {
                 let cuts: Vec<_> = disagreement.cuts.iter().map(ToString::to_string).collect();

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::coverage::Row;
 use super::report::{ScenarioReport, SweepReport};
+use crate::explore::ANY;
 
 impl SweepReport {
     /// One JSON object for each scenario, one on a line.
@@ -38,6 +39,8 @@ struct JsonLine<'a> {
     pruned: u64,
     audited: u64,
     closure: bool,
+    /// None: any number.
+    cuts: Option<u32>,
     seconds: f64,
     violations: Vec<JsonViolation>,
     marks: BTreeMap<&'a str, u64>,
@@ -84,6 +87,7 @@ impl<'a> From<&'a ScenarioReport> for JsonLine<'a> {
             pruned: report.counts.pruned(),
             audited: report.counts.audited,
             closure: report.closure,
+            cuts: Some(report.cuts).filter(|cuts| *cuts != ANY),
             seconds: (report.seconds * 1000.0).round() / 1000.0,
             violations: violations.collect(),
             marks: report.marks.iter().map(|m| (&*m.mark, m.states)).collect(),

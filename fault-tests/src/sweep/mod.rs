@@ -44,7 +44,7 @@ pub struct SweepOptions {
     /// How badly a cut may behave.
     pub level: Level,
     /// Cuts in a row, at most.
-    pub cuts: u32,
+    pub cuts: Option<u32>,
     /// When to give up.
     pub budget: Budget,
     /// Threads; scenarios run side by side.
@@ -71,7 +71,7 @@ impl Default for SweepOptions {
             inputs: None,
             profile: Profile::w25q64jv(),
             level: Level::L2,
-            cuts: 2,
+            cuts: None,
             budget: Budget::Boots(2_000_000),
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             seed: 0,
@@ -85,7 +85,7 @@ pub type Progress<'a> = &'a (dyn Fn(&'static str, &Counts) + Sync);
 
 /// Sweeps every scenario. The report does not depend on `jobs`, but for its times.
 pub fn run(options: &SweepOptions, progress: Progress<'_>) -> SweepReport {
-    run_units(options, None, progress).into_report(options.cuts)
+    run_units(options, None, progress).into_report()
 }
 
 /// What the units of a sweep, or of one shard of it, found.
@@ -146,12 +146,15 @@ pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progres
 fn is_full(options: &SweepOptions) -> bool {
     let all = crate::ota::SCENARIOS.iter().map(|scenario| scenario.name);
     let swept = options.scenarios.iter().map(|scenario| scenario.name);
-    options.inputs.is_none() && options.level >= Level::L2 && options.cuts > 0 && all.eq(swept)
+    options.inputs.is_none()
+        && options.level >= Level::L2
+        && options.cuts != Some(0)
+        && all.eq(swept)
 }
 
 impl Units {
-    /// The report of the sweep that they are all the units of, with up to `cuts` cuts in a row.
-    pub fn into_report(mut self, cuts: u32) -> SweepReport {
+    /// The report of the sweep that they are all the units of.
+    pub fn into_report(mut self) -> SweepReport {
         self.reports.sort_by_key(|(unit, _)| *unit);
         let whole = self.reports.len() == self.total;
         let scenarios = unit::together(self.reports.into_iter().map(|(_, report)| report));
@@ -165,7 +168,6 @@ impl Units {
             unmet: owed.filter(|mark| !met(mark)).collect(),
             scenarios,
             skipped: self.skipped,
-            cuts,
         }
     }
 }

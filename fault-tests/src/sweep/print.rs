@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::known;
 use super::report::{SweepReport, Verdict};
-use crate::explore::Counts;
+use crate::explore::{ANY, Counts};
 
 impl fmt::Display for SweepReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,6 +96,20 @@ impl SweepReport {
         Ok(())
     }
 
+    /// `any number of cuts`, or what else was tried.
+    fn depth(&self) -> String {
+        let words = |cuts: u32| match cuts {
+            ANY => "any number of cuts".into(),
+            1 => "1 cut".into(),
+            cuts => format!("up to {cuts} cuts in a row"),
+        };
+        let mut depths: Vec<u32> = self.scenarios.iter().map(|s| s.cuts).collect();
+        depths.sort_unstable();
+        depths.dedup();
+        let depths: Vec<String> = depths.into_iter().rev().map(words).collect();
+        depths.join(" or ")
+    }
+
     /// What was shown, and what was not.
     fn scope(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sum = |count: fn(&Counts) -> u64| {
@@ -105,15 +119,13 @@ impl SweepReport {
         let Some(first) = self.scenarios.first() else {
             return writeln!(f, "\n{verdict}: no scenario was swept");
         };
-        let cuts = if self.cuts == 1 {
-            "1 cut".into()
-        } else {
-            format!("up to {} cuts in a row", self.cuts)
-        };
         writeln!(
             f,
-            "\n{verdict} @ {} {}, {} policy, {cuts}",
-            first.profile, first.level, first.policy
+            "\n{verdict} @ {} {}, {} policy, {}",
+            first.profile,
+            first.level,
+            first.policy,
+            self.depth()
         )?;
         if matches!(verdict, Verdict::Pass | Verdict::Unmet) {
             writeln!(f, "  no property is violated outside the known windows")?;
@@ -136,17 +148,20 @@ impl SweepReport {
             sum(|c| c.boots + c.audited),
             sum(|c| c.audited),
         )?;
-        if self.scenarios.iter().all(|s| s.closure) {
+        let closed = self.scenarios.iter().filter(|s| s.closure).count();
+        if closed > 0 {
             writeln!(
                 f,
-                "  closure: no state is left, so this holds for any number of cuts"
+                "  closure in {closed} of {} scenarios: no state is left, so this holds for any number of cuts",
+                self.scenarios.len()
             )?;
-        } else {
-            writeln!(f, "  no closure: longer rows of cuts were not tried")?;
+        }
+        if closed < self.scenarios.len() {
+            writeln!(f, "  elsewhere longer rows of cuts were not tried")?;
         }
         writeln!(
             f,
-            "  tears are a choice: every byte position of a record, every 16th of a sector, drawn bit subsets"
+            "  tears are a choice: every byte position; bits one by one and in drawn subsets, fewer of them behind a first cut"
         )
     }
 }

@@ -129,6 +129,8 @@ pub struct ScenarioReport {
     pub counts: Counts,
     /// No state is left unexplored, for any number of cuts.
     pub closure: bool,
+    /// How many cuts in a row were tried; [`ANY`](crate::explore::ANY) for all.
+    pub cuts: u32,
     /// Host time, in seconds.
     pub seconds: f64,
     /// The contradiction behind a nondeterministic verdict: what, and after which cuts.
@@ -197,8 +199,6 @@ pub struct SweepReport {
     pub scenarios: Vec<ScenarioReport>,
     /// Scenarios left out.
     pub skipped: Vec<Skipped>,
-    /// The limit of cuts in a row.
-    pub cuts: u32,
     /// What a full sweep must meet sometimes, and this one never did; empty for any other sweep.
     pub unmet: Vec<&'static str>,
 }

@@ -65,7 +65,7 @@ struct Plan {
     profile: String,
     level: String,
     policy: String,
-    cuts: u32,
+    cuts: Option<u32>,
     budget: String,
     seed: u64,
     audit_one_in: u32,
@@ -204,7 +204,7 @@ pub fn merge(paths: &[PathBuf]) -> Result<SweepReport, Vec<Gap>> {
         full: plan.full,
         skipped: plan.skipped,
     };
-    Ok(units.into_report(plan.cuts))
+    Ok(units.into_report())
 }
 
 /// What keeps a file from being put together with those before it.

@@ -52,6 +52,7 @@ impl Unit<'_> {
             profile: &self.setup.profile,
             starts: &self.setup.starts[self.starts.clone()],
             level: options.level,
+            cuts: self.scenario.cuts(options.cuts),
         };
         let mut exploration = exhibit.explore(options, &|counts| progress(name, counts));
         exhibit.report(options, &mut exploration, started)

@@ -19,6 +19,7 @@ pub(super) struct UnitLine {
     verdict: Verdict,
     counts: Counts,
     closure: bool,
+    cuts: u32,
     seconds: f64,
     disagreement: Option<String>,
     windows: Vec<WindowLine>,
@@ -60,6 +61,7 @@ impl UnitLine {
             verdict: report.verdict,
             counts: report.counts,
             closure: report.closure,
+            cuts: report.cuts,
             seconds: report.seconds,
             disagreement: report.disagreement.clone(),
             windows: report.windows.iter().map(window).collect(),
@@ -81,6 +83,7 @@ impl UnitLine {
             verdict: self.verdict,
             counts: self.counts,
             closure: self.closure,
+            cuts: self.cuts,
             seconds: self.seconds,
             disagreement: self.disagreement,
             windows: self
