@@ -380,7 +380,7 @@ impl<'m> Chip<'m> {
             let decided = holes
                 .iter()
                 .chain(mixed.within(&own))
-                .all(|piece| template.matches_in(&piece, &mut state));
+                .all(|piece| template.same_in(&piece, state));
             for piece in mixed.iter() {
                 bytes_asked.insert(piece.clone());
                 holes.insert(piece);

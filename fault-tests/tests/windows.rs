@@ -216,6 +216,7 @@ fn a_shrunk_case_cannot_be_shrunk_further() {
                 setup.start(&window.case.start).expect("its start"),
                 cuts,
                 &window.finding,
+                window.window.as_ref(),
                 options.level,
             );
             let (again, _) = again.expect("the case shows its violation");
@@ -242,6 +243,7 @@ fn a_shrunk_case_cannot_be_shrunk_further() {
         &setup.starts[0],
         &cuts,
         &finding,
+        None,
         options.level,
     )
     .expect("the case shows its violation");

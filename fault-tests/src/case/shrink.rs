@@ -6,24 +6,27 @@
 use sim_flash::{Density, Level, Profile, tears};
 
 use super::replay::{Replay, replay};
-use crate::explore::{CutAt, Start};
+use super::timeline::windows;
+use crate::explore::{CutAt, Start, Window};
 use crate::property::Finding;
 use crate::subject::Subject;
 
 /// The simplest cuts found that still lead to `finding`, with their replay.
 ///
-/// `None` if `cuts` themselves do not lead to it.
+/// With a `window` the last cut stays in it. `None` if `cuts` themselves do not lead to it.
 pub fn shrink<S: Subject>(
     subject: &S,
     profile: &Profile,
     start: &Start<S::World>,
     cuts: &[CutAt],
     finding: &Finding,
+    window: Option<&Window>,
     level: Level,
 ) -> Option<(Vec<CutAt>, Replay)> {
     let attempt = |cuts: &[CutAt]| -> Option<Replay> {
         let replay = replay(subject, profile, start, cuts, true).ok()?;
-        replay.shows(finding).then_some(replay)
+        let there = || window.is_none() || windows(subject, &replay).last() == window;
+        (replay.shows(finding) && there()).then_some(replay)
     };
     let mut best = cuts.to_vec();
     let mut proof = attempt(&best)?;

@@ -1,6 +1,6 @@
 //! The worklist: every crash state within the limits, each judged, none twice.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
 use sim_flash::{Op, OpKind, Profile, State, Tear};
@@ -18,7 +18,7 @@ use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
 use super::{ANY, Counts, CutAt, Disagreement, Exploration, Limits, Start, Violation};
 use crate::chip::{Knowledge, Knows, Look, nothing_done, span, widen};
-use crate::property::Finding;
+use crate::property::{Finding, Property};
 use crate::subject::{Mark, Rest, Subject};
 
 /// A known power-on.
@@ -87,6 +87,8 @@ struct Pass {
     /// first and without one later; then it is explored again, with more cuts left.
     visited: HashedMap<Class, u32>,
     violations: Vec<(u32, Finding)>,
+    /// Windows and properties for which a violation right behind the cut is listed.
+    blamed: HashSet<(u32, Property)>,
     tally: Tally,
     grew: bool,
     truncated: bool,
@@ -99,6 +101,7 @@ impl Pass {
             work: Vec::new(),
             visited: HashedMap::default(),
             violations: Vec::new(),
+            blamed: HashSet::new(),
             tally: Tally::default(),
             grew: false,
             truncated: false,
@@ -549,6 +552,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                 let mut view = View::new(base, torn, &mut self.scratch);
                 let hash = view.hash_of(interest, &self.known.records);
                 if let Some(leaf) = cut.met.get(&hash).copied() {
+                    self.blame(walk, leaf, tear, cut.window);
                     // It differs from a state met before in nothing that anyone looks at.
                     self.pass.tally.met(leaf, 1);
                     if self.audit.due(1).is_some() {
@@ -564,6 +568,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         if boots == self.counts.boots && torn.is_some() && self.audit.due(1).is_some() {
             self.check(base.state, torn, at.world, leaf, walk.from)?;
         }
+        self.blame(walk, leaf, tear, cut.window);
         self.propagate(walk, leaf, torn);
         let cuts = self.pass.nodes[walk.from as usize].cuts + 1;
         if let Some(class) = self.unvisited(base, torn, leaf, cuts) {
@@ -578,6 +583,19 @@ impl<'a, S: Subject> Engine<'a, S> {
             cut.met.insert(key, leaf);
         }
         Ok(leaf)
+    }
+
+    /// Lists what `leaf` violates against the window that led to it, also if another led there before.
+    fn blame(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, window: u32) {
+        for index in 0..self.leaf(leaf).findings.len() {
+            let finding = self.leaf(leaf).findings[index].clone();
+            if self.pass.blamed.insert((window, finding.property)) {
+                let op = u32::try_from(walk.op).unwrap_or(u32::MAX);
+                let cuts = self.pass.nodes[walk.from as usize].cuts + 1;
+                let node = self.node(walk.from, Edge::Cut { op, tear }, cuts, Some(window));
+                self.pass.violations.push((node, finding));
+            }
+        }
     }
 
     /// The power-on that follows in this state: looked up, or executed and added.
@@ -818,17 +836,19 @@ impl<'a, S: Subject> Engine<'a, S> {
     ) -> Result<(), Stop> {
         let mut base = Base::new(state);
         let state = View::new(&mut base, torn, &mut self.scratch).state();
-        let run = power_on(
-            self.subject,
-            self.profile,
-            state,
-            world.clone(),
-            Conditions {
-                cut: None,
-                knows: Knows::Nothing,
-                verbose: false,
-            },
-        );
+        // Of a sample, digests of bytes met before are taken over; of all, nothing is.
+        let knows = if self.audit.all() {
+            Knows::Nothing
+        } else {
+            Knows::Results(&mut self.known)
+        };
+        let conditions = Conditions {
+            cut: None,
+            knows,
+            verbose: false,
+        };
+        let (subject, profile) = (self.subject, self.profile);
+        let run = power_on(subject, profile, state, world.clone(), conditions);
         let carried = self.scratch.carried.clone();
         let recording = Recording::of(&run, &carried, &mut self.segments);
         self.counts.audited += 1;

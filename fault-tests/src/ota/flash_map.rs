@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use ota_core::flash::{Region, SECTOR};
-use ota_core::otadata::Entry;
+use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, SubType, Type};
 
 use super::image_header;
@@ -78,7 +78,12 @@ impl FlashMap<'_> {
         let kind = if entry.seq == u32::MAX {
             "erased".into()
         } else if entry.crc_matches() {
-            entry.state.to_string()
+            let named = entry.state.0 <= OtaState::ABORTED.0 || entry.state == OtaState::UNDEFINED;
+            if named {
+                entry.state.to_string()
+            } else {
+                "state unknown".into()
+            }
         } else {
             "damaged".into()
         };

@@ -33,6 +33,12 @@ const SEQ_ZERO_LATER: &str = "an earlier cut left an entry with sequence number 
     the download into the slot it points at is whole, that image boots without having been switched to";
 const SEQ_ZERO_UNABORTED: &str = "an earlier cut left an entry with sequence number 0, which is valid, and \
     another a whole download in the slot it points at; a cut while that entry is aborted keeps it valid";
+const SEQ_ZERO_TORN: &str = "an earlier cut left an entry whose CRC was never programmed; a cut erase of it can zero the bytes \
+    before the CRC alone: sequence number 0 with an erased CRC field is valid, and points at slot 0xffffffff mod n";
+const SEQ_ZERO_AGAIN: &str = "earlier cuts left an entry with sequence number 0, which is valid, and a whole download in the slot \
+    it points at; a cut erase of the entry zeroes its state alone and makes it NEW again";
+const SEQ_ZERO_ON_TRIAL: &str = "an image that boots from an entry with sequence number 0 was never switched to, and yet is on \
+    trial: a cut before it confirms itself rolls it back";
 const ABORT_SWEEP: &str = "the bootloader aborts every entry whose state reads PENDING_VERIFY, also one \
     with a wrong CRC; a cut while it rewrites that one can leave a valid entry";
 
@@ -80,7 +86,7 @@ const fn known(
 }
 
 /// Every known window of the stock algorithm.
-pub const STOCK: [Known; 63] = [
+pub const STOCK: [Known; 79] = [
     known(P3, "boot", "erase otadata (NEW -> erased)", 1, IN_PLACE),
     known(
         P3,
@@ -106,6 +112,118 @@ pub const STOCK: [Known; 63] = [
         "program otadata (-> ABORTED)",
         3,
         SEQ_ZERO_UNABORTED,
+    ),
+    known(
+        P13,
+        "boot",
+        "erase otadata (damaged -> erased)",
+        2,
+        SEQ_ZERO_TORN,
+    ),
+    known(
+        P13,
+        "set_boot_partition",
+        "erase otadata (damaged -> erased)",
+        2,
+        SEQ_ZERO_TORN,
+    ),
+    known(
+        P2,
+        "set_boot_partition",
+        "erase otadata (damaged -> erased)",
+        4,
+        SEQ_ZERO_TORN,
+    ),
+    known(
+        P2,
+        "boot",
+        "erase otadata (PENDING_VERIFY -> erased)",
+        3,
+        SEQ_ZERO_AGAIN,
+    ),
+    known(
+        P2,
+        "boot",
+        "program otadata (-> ABORTED)",
+        3,
+        SEQ_ZERO_UNABORTED,
+    ),
+    known(
+        P3,
+        "mark_app_valid_cancel_rollback",
+        "erase otadata (PENDING_VERIFY -> erased)",
+        4,
+        SEQ_ZERO_ON_TRIAL,
+    ),
+    known(
+        P13,
+        "set_boot_partition",
+        "erase otadata (ABORTED -> erased)",
+        3,
+        SEQ_ZERO_AGAIN,
+    ),
+    known(
+        P2,
+        "set_boot_partition",
+        "erase otadata (ABORTED -> erased)",
+        3,
+        SEQ_ZERO_AGAIN,
+    ),
+    known(
+        P13,
+        "begin",
+        "erase otadata (VALID -> erased)",
+        1,
+        ERASED_FIRST,
+    ),
+    known(
+        P13,
+        "erase_last_boot_app_partition",
+        "erase otadata (VALID -> erased)",
+        1,
+        ERASED_FIRST,
+    ),
+    known(
+        P13,
+        "erase_last_boot_app_partition",
+        "erase otadata (NEW -> erased)",
+        1,
+        ERASED_FIRST,
+    ),
+    known(
+        P13,
+        "erase_last_boot_app_partition",
+        "erase otadata (UNDEFINED -> erased)",
+        1,
+        ERASED_FIRST,
+    ),
+    known(
+        P13,
+        "boot",
+        "erase otadata (PENDING_VERIFY -> erased)",
+        3,
+        SEQ_ZERO_AGAIN,
+    ),
+    known(
+        P13,
+        "boot",
+        "program otadata (-> ABORTED)",
+        3,
+        SEQ_ZERO_UNABORTED,
+    ),
+    known(
+        P2,
+        "boot",
+        "erase otadata (erased -> erased)",
+        5,
+        SEQ_ZERO_AGAIN,
+    ),
+    known(
+        P2,
+        "boot",
+        "erase otadata (damaged -> erased)",
+        5,
+        SEQ_ZERO_TORN,
     ),
     // the bootloader
     known(P3, "boot", "erase otadata (erased -> erased)", 1, SEQ_ZERO),

@@ -13,9 +13,9 @@ mod unit;
 mod unit_line;
 mod windows;
 
+use std::sync::Mutex;
 use std::time::Duration;
 
-use rayon::prelude::*;
 use sim_flash::{Level, Profile};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -129,7 +129,7 @@ pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progres
         .num_threads(options.jobs)
         .build()
     {
-        Ok(pool) => pool.install(|| units.par_iter().map(sweep).collect()),
+        Ok(pool) => pool.install(|| largest_first(&units, sweep)),
         // No threads to be had: the units run one after the other on this one.
         Err(_) => units.iter().map(sweep).collect(),
     };
@@ -139,6 +139,28 @@ pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progres
         full: is_full(options),
         skipped,
     }
+}
+
+/// Sweeps the units side by side, the largest first, so that none is left to run alone for long.
+fn largest_first<'u>(
+    units: &[(usize, unit::Unit<'u>)],
+    sweep: impl Fn(&(usize, unit::Unit<'u>)) -> (usize, ScenarioReport) + Sync,
+) -> Vec<(usize, ScenarioReport)> {
+    let mut queue: Vec<_> = units.iter().collect();
+    queue.sort_by_key(|(_, unit)| std::cmp::Reverse(unit.size()));
+    let done = Mutex::new(Vec::new());
+    rayon::scope_fifo(|scope| {
+        for unit in queue {
+            scope.spawn_fifo(|_| {
+                let report = sweep(unit);
+                if let Ok(mut done) = done.lock() {
+                    done.push(report);
+                }
+            });
+        }
+    });
+    // Put in order by whoever makes a report of them.
+    done.into_inner().unwrap_or_default()
 }
 
 /// Whether it takes every scenario on its bundled files, and cuts as the default does or worse. Any

@@ -11,11 +11,14 @@ use super::coverage;
 use super::exhibit::Exhibit;
 use super::report::{ScenarioReport, WindowReport};
 use super::{Progress, SweepOptions, inputs_hash};
-use crate::explore::Counts;
+use crate::explore::{ANY, Counts};
 use crate::ota::{Scenario, Setup};
 
 /// Units of one scenario, at most.
 pub(super) const MOST: usize = 4;
+
+/// What one more update counts for in bytes of image: a chain of updates leaves more states than a long one.
+const PER_UPDATE: usize = 1 << 20;
 
 /// A scenario and a group of its starts.
 pub(super) struct Unit<'s> {
@@ -41,6 +44,17 @@ fn groups(starts: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 impl Unit<'_> {
+    /// How long it may take, compared with others, if it is explored until no state is left.
+    pub(super) fn size(&self) -> usize {
+        if self.scenario.cuts(None) != ANY {
+            return 0;
+        }
+        let published = self.setup.device.published.iter();
+        published
+            .map(|firmware| firmware.bytes.len() + PER_UPDATE)
+            .sum()
+    }
+
     pub(super) fn sweep(&self, options: &SweepOptions, progress: Progress<'_>) -> ScenarioReport {
         let started = Instant::now();
         let name = self.scenario.name;

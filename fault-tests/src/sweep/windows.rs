@@ -7,8 +7,8 @@
 use super::exhibit::Exhibit;
 use super::known;
 use super::report::WindowReport;
-use crate::case::{Timeline, shrink, windows};
-use crate::explore::{Disagreement, Exploration, Violation, Window};
+use crate::case::{Replay, Timeline, shrink, windows};
+use crate::explore::{CutAt, Disagreement, Exploration, Violation, Window};
 use crate::property::Property;
 use crate::subject::Subject;
 
@@ -67,14 +67,25 @@ pub(super) fn of<S: Subject>(
 }
 
 fn report<S: Subject>(exhibit: &Exhibit<'_, S>, violation: &Violation) -> Option<WindowReport> {
-    let (cuts, proof) = shrink(
-        exhibit.subject,
-        exhibit.profile,
-        &exhibit.starts[violation.start],
-        &violation.cuts,
-        &violation.finding,
-        exhibit.level,
-    )?;
+    let shrunk = |window: Option<&Window>| {
+        shrink(
+            exhibit.subject,
+            exhibit.profile,
+            &exhibit.starts[violation.start],
+            &violation.cuts,
+            &violation.finding,
+            window,
+            exhibit.level,
+        )
+    };
+    // The window does harm if the cut there is needed; if not, the harm was done before.
+    let needed = |(cuts, _): &(Vec<CutAt>, Replay)| {
+        let before = cuts.split_last().map_or(&[][..], |(_, before)| before);
+        let replay = exhibit.replay(violation.start, before);
+        !replay.is_some_and(|replay| replay.shows(&violation.finding))
+    };
+    let here = shrunk(violation.window.as_ref()).filter(needed);
+    let (cuts, proof) = here.or_else(|| shrunk(None))?;
     let window = windows(exhibit.subject, &proof).pop();
     Some(WindowReport {
         known: known::find(violation.finding.property, window.as_ref()),

@@ -99,7 +99,7 @@ impl<S: Subject> Habitat for Home<S> {
         level: Level,
     ) -> Option<(Vec<CutAt>, String)> {
         let (subject, profile) = (&self.subject, &self.profile);
-        let (cuts, proof) = shrink(subject, profile, &self.start, cuts, finding, level)?;
+        let (cuts, proof) = shrink(subject, profile, &self.start, cuts, finding, None, level)?;
         Some((cuts, Timeline::new(subject, &proof).to_string()))
     }
 }
