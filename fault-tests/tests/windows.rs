@@ -45,7 +45,8 @@ fn the_coverage_of_the_stock_algorithm() {
     insta::assert_snapshot!("coverage", full().coverage());
 }
 
-/// The table is complete: its tears, and a cut right before each operation, are the crash states.
+/// The table is complete: its tears, and a cut right before each operation, are the crash states. Where
+/// several starts lead to one history, the exploration counts that once and the table each time.
 #[test]
 fn the_coverage_accounts_for_every_crash_state_of_a_first_cut() {
     let options = SweepOptions {
@@ -58,8 +59,14 @@ fn the_coverage_accounts_for_every_crash_state_of_a_first_cut() {
         let cells = rows.iter().flat_map(|row| row.families.values());
         let tears: u64 = cells.map(|cell| cell.explored + cell.pruned).sum();
         let name = scenario.scenario;
-        assert_eq!(operations, scenario.counts.operations, "{name}");
-        assert_eq!(operations + tears, scenario.counts.crash_states, "{name}");
+        let counts = &scenario.counts;
+        if name.starts_with("calls-") {
+            assert!(operations >= counts.operations, "{name}");
+            assert!(operations + tears >= counts.crash_states, "{name}");
+        } else {
+            assert_eq!(operations, counts.operations, "{name}");
+            assert_eq!(operations + tears, counts.crash_states, "{name}");
+        }
     }
 }
 

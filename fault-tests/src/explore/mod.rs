@@ -33,20 +33,41 @@
 //! made one grow, everything met in that pass is forgotten but the trie, and a
 //! new pass begins. The pass in which none grows is the proof.
 //!
-//! An operation that touches no demanded byte of the power-on that would follow
-//! right before it can be torn in any way, or complete, without any future
-//! noticing: its tears are judged by that one test, as a **family**.
+//! An operation that touches nothing demanded by the power-on that would follow right before it can
+//! be torn in any way, or complete, without any future noticing: its tears are judged by that one
+//! test, as a **family**; so are the rungs of a ladder of byte positions that differ in no byte that
+//! anyone looks at.
+//!
+//! # Demanding less than bytes
+//!
+//! A subject may say more of what it reads, so that fewer states differ.
+//!
+//! * **Checks** ([`Chip::checked`](crate::chip::Chip::checked)): of a slot it learns which known image
+//!   lies there, if any. Demanded is then the answer. What a child's answer asks of the parent's
+//!   state is worked out bit by bit: bytes that an operation in between decides either contradict
+//!   the image, and the answer is no whatever was there, or agree, and are a *hole* in the check; only
+//!   bits that a tear passes through stay asked. An operation beside a byte that differs cannot turn
+//!   a no into a yes; if it differs by what was there from the start, that is demanded too.
+//! * **Records** ([`Subject::records`]): of an otadata entry it learns fields, not bytes. Demanded is
+//!   the record's *future*: what is learned of it now and with any bytes at either end zeroed, which
+//!   is all that a cut erase can make of it that depends on what was there. A program over a record
+//!   that was not erased demands its bytes.
+//! * **Carried bytes** ([`Subject::carried`]): copied back to their place and never looked at. States
+//!   are met with these bytes erased.
+//!
+//! What a power-on does is kept by segments of the flash that it works on, equal ones once, so a
+//! download is carried out by sharing the sectors that it leaves.
 //!
 //! # What is not exact
 //!
-//! Which tears of an operation are tried is a choice ([`Density`]). And where a first cut has left
-//! otadata pointing at the slot under write, so that the next boot reads every page of a download, a
-//! further cut is tried in some of these pages only. What is left out is counted apart
-//! ([`Counts::represented`]), and such an exploration is no closure.
+//! Which bits of an operation a cut leaves undone is a choice ([`Density`]); byte positions are all
+//! tried. That a check refuses everything but known images assumes that nobody finds a second content
+//! for a digest.
 //!
 //! # What guards it
 //!
-//! Each new power-on is executed twice and must repeat itself; a seeded sample
+//! Each new power-on is executed twice and must repeat itself, the second time with checks run in full,
+//! with noise for carried bytes and with other records of which the same is learned; a seeded sample
 //! of the pruned states is executed without trie and memo and must agree
 //! ([`Counts::audited`]). Any difference ends the sweep as nondeterminism, which
 //! is what it then is: the subject depends on something other than its flash

@@ -159,8 +159,9 @@ fn largest_first<'u>(
             });
         }
     });
-    // Put in order by whoever makes a report of them.
-    done.into_inner().unwrap_or_default()
+    let mut reports = done.into_inner().unwrap_or_default();
+    reports.sort_by_key(|(number, _)| *number);
+    reports
 }
 
 /// Whether it takes every scenario on its bundled files, and cuts as the default does or worse. Any

@@ -76,7 +76,7 @@ impl<S: Subject> Habitat for Home<S> {
             cuts,
             first: Density::Field,
             later: Density::Coarse,
-            every_byte: true,
+            every_byte: false,
             boots: BOOTS,
             deadline: None,
             audit_one_in: 100,
