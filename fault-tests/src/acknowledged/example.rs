@@ -5,7 +5,7 @@ use fault_tests::explore::{explore, Exploration, Limits, Start};
 use fault_tests::property::Property;
 use sim_flash::{Level, Profile};
 
-/// Two settings of one byte each. Each copy of them is a sector: `[version, a, b, sum]`.
+/// Two settings of one byte each. Each copy of them is a sector that begins with a record.
 struct Settings {
     /// Always writes the first sector: one copy.
     careless: bool,
@@ -14,10 +14,10 @@ struct Settings {
 /// Version, a, b and the sector they are in.
 type Copy = ([u8; 3], u32);
 
-fn sum([version, a, b]: [u8; 3]) -> u8 {
-    // Counts zeros: a program that was cut has left too few, whatever it has left.
-    let zeros = version.count_zeros() + a.count_zeros() + b.count_zeros();
-    0x80 | zeros as u8
+/// A record is a copy and its complement: a program that was cut has left too few zeros in one of
+/// the two, whatever it has left, and a cut erase hardly makes one up.
+fn record([version, a, b]: [u8; 3]) -> [u8; 6] {
+    [version, a, b, !version, !a, !b]
 }
 
 impl Store for Settings {
@@ -30,11 +30,11 @@ impl Store for Settings {
     fn mount(&self, flash: &mut Chip<'_>) -> Result<Option<Copy>, ChipError> {
         let mut newest: Option<Copy> = None;
         for sector in [0, 4096] {
-            let mut copy = [0; 4];
-            flash.read(sector, &mut copy)?;
-            let [version, a, b, check] = copy;
+            let mut found = [0; 6];
+            flash.read(sector, &mut found)?;
+            let [version, a, b, ..] = found;
             let newer = newest.is_none_or(|([other, ..], _)| version > other);
-            if check == sum([version, a, b]) && newer {
+            if found == record([version, a, b]) && newer {
                 newest = Some(([version, a, b], sector));
             }
         }
@@ -56,7 +56,7 @@ impl Store for Settings {
         copy[1 + *which] = *value;
         let sector = if self.careless { 0 } else { 4096 - last };
         flash.erase(sector, sector + 4096)?;
-        flash.write(sector, &[copy[0], copy[1], copy[2], sum(copy)])?;
+        flash.write(sector, &record(copy))?;
         *mounted = Some((copy, sector));
         Ok(())
     }

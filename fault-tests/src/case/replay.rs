@@ -113,10 +113,15 @@ pub fn replay<S: Subject>(
                 )));
             }
             None => {
-                return Err(unreached(format!(
-                    "power-on {} has only {ops} operations",
-                    cut.boot
-                )));
+                let why = if ops == cut.op as usize {
+                    format!(
+                        "power-on {} has no operation {}, or {} is no tear of it",
+                        cut.boot, cut.op, cut.tear
+                    )
+                } else {
+                    format!("power-on {} has only {ops} operations", cut.boot)
+                };
+                return Err(unreached(why));
             }
         }
         first = 1;
