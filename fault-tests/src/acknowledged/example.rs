@@ -34,7 +34,8 @@ impl Store for Settings {
             flash.read(sector, &mut found)?;
             let [version, a, b, ..] = found;
             let newer = newest.is_none_or(|([other, ..], _)| version > other);
-            if found == record([version, a, b]) && newer {
+            // Version FF is a blank sector whose end a cut erase has zeroed.
+            if found == record([version, a, b]) && version != 0xFF && newer {
                 newest = Some(([version, a, b], sector));
             }
         }
