@@ -71,7 +71,7 @@ fn explored(careless: bool) -> Exploration {
     let device = Scripted::new(Settings { careless }, script);
     let profile = Profile::w25q64jv().with_size(2 * 4096);
     let start = Start::only(profile.erased(), Default::default());
-    let limits = Limits { level: Level::L2, cuts: 2, ..Limits::default() };
+    let limits = Limits { level: Level::L2, cuts: 1, ..Limits::default() };
     explore(&device, &profile, &[start], &limits, &|_| {})
 }
 
@@ -81,7 +81,8 @@ let lost = found.iter().find(|v| v.finding.property == Property::Durability).unw
 assert_eq!(lost.finding.got, "[0, 0]");
 assert_eq!(lost.cuts.len(), 1);
 
-// Two copies: nothing is lost, wherever the power is cut, bit by bit, and cut again.
+// Two copies: nothing is lost, wherever the power is cut, bit by bit. (Two cuts in a row can still zero a
+// blank sector at both ends and so make up a record: that takes a CRC.)
 let explored = explored(false);
 assert!(explored.violations.is_empty() && !explored.exhausted);
 assert!(explored.counts.crash_states > 10_000);
