@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::check::CheckId;
-use super::ranges::Ranges;
+use super::ranges::{Ranges, overlap};
 use crate::chip::Knowledge;
 
 /// The bytes at power-on, and the checks of them, that decide what a power-on does, or what any
@@ -84,10 +84,7 @@ impl Interests {
         if checks.any(|check| known.checks.looks_at(*check, range)) {
             return None;
         }
-        let overlaps = |record: &&usize| {
-            let record = known.records.range(**record);
-            record.start < range.end && range.start < record.end
-        };
+        let overlaps = |record: &&usize| overlap(&known.records.range(**record), range);
         Some(Interest {
             bytes: self.0.bytes.within(range).collect(),
             records: self.0.records.iter().filter(overlaps).copied().collect(),

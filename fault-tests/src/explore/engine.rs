@@ -1,14 +1,15 @@
 //! The worklist: every crash state within the limits, each judged, none twice.
 
 use std::collections::{HashSet, VecDeque};
+use std::ops::Range;
 use std::rc::Rc;
 
 use sim_flash::{Op, OpKind, Profile, State, Tear};
 
 use super::audit::Audit;
 use super::demand::{Demand, Interest, Interests};
-use super::ranges::Ranges;
-use super::recording::{Recording, Segment, Segments, blank};
+use super::ranges::overlap;
+use super::recording::{Recording, Segment, Segments};
 use super::run::{Conditions, PowerOn, power_on};
 use super::tally::{Judged, Tally};
 use super::tears::{Ladder, LadderKind, TearSet, Tears};
@@ -285,33 +286,16 @@ impl<'a, S: Subject> Engine<'a, S> {
                 walk.op = first + index;
                 if let Some(leaf) = here {
                     if self.is_dead_weight(walk, leaf, &segment.touched, true) {
-                        // No future looks at what the rest of the segment does: however it is torn,
-                        // and also when it completes, what follows is what follows a cut before.
-                        let states = segment.states_from(index, &mut self.tears, cuts);
-                        self.counts.crash_states += states;
-                        self.counts.by_family += states;
-                        self.pass.tally.met(leaf, states);
-                        if cuts == 0 {
-                            let ops = walk.op..first + segment.ops.len();
-                            self.pass.tally.judged(walk.from, ops, Judged::ByFamily);
-                        }
-                        self.audit_family(walk, recording, segment, index, leaf, cuts)?;
+                        let rest = index..segment.ops.len();
+                        self.judge_family(walk, recording, segment, rest, leaf, cuts)?;
                         walk.pass_over(segment, index);
-                        index = segment.ops.len();
-                        continue;
+                        break;
                     }
                     walk.catch_up();
                     let touched = widen(&span(op), walk.state.size());
                     if self.is_dead_weight(walk, leaf, &touched, false) {
-                        let states = 1 + segment.tears(index, &mut self.tears, cuts).count();
-                        self.counts.crash_states += states;
-                        self.counts.by_family += states;
-                        self.pass.tally.met(leaf, states);
-                        if cuts == 0 {
-                            let ops = walk.op..walk.op + 1;
-                            self.pass.tally.judged(walk.from, ops, Judged::ByFamily);
-                        }
-                        self.audit_one(walk, recording, segment, index, leaf, cuts)?;
+                        let one = index..index + 1;
+                        self.judge_family(walk, recording, segment, one, leaf, cuts)?;
                         walk.carry_out(op);
                         index += 1;
                         continue;
@@ -376,14 +360,8 @@ impl<'a, S: Subject> Engine<'a, S> {
         if here.is_none() && self.is_dead_weight(walk, before, &touched, false) {
             self.counts.by_family += tears.count();
             self.pass.tally.met(before, tears.count());
-            if self.audit.all() {
-                for tear in tears.all() {
-                    self.check(&state, Some((op, tear)), at.world, before, walk.from)?;
-                }
-            } else if let Some(pick) = self.audit.due(tears.count()) {
-                let torn = tears.get(pick).map(|tear| (op, tear));
-                self.check(&state, torn, at.world, before, walk.from)?;
-            }
+            let tear = |number| tears.get(number);
+            self.audit_of(tears.count(), tear, &state, op, at.world, before, walk.from)?;
             return Ok(Some(before));
         }
         for &tear in &tears.singles {
@@ -424,16 +402,8 @@ impl<'a, S: Subject> Engine<'a, S> {
             if skipped > 0 {
                 self.counts.by_family += skipped;
                 self.pass.tally.skipped(leaf, ladder, skipped);
-                if self.audit.all() {
-                    for rung in rung + 1..next {
-                        let torn = Some((op, ladder.tear(rung)));
-                        self.check(base.state, torn, at.world, leaf, walk.from)?;
-                    }
-                } else if let Some(pick) = self.audit.due(skipped) {
-                    let rung = rung + 1 + u32::try_from(pick).unwrap_or(0);
-                    let torn = Some((op, ladder.tear(rung)));
-                    self.check(base.state, torn, at.world, leaf, walk.from)?;
-                }
+                let above = |number| Some(ladder.tear(rung + 1 + u32::try_from(number).ok()?));
+                self.audit_of(skipped, above, base.state, op, at.world, leaf, walk.from)?;
             }
             rung = next;
         }
@@ -616,14 +586,14 @@ impl<'a, S: Subject> Engine<'a, S> {
             return Err(Stop::Budget);
         }
         let run = self.run(state.clone(), world.clone(), true);
-        let carried = self.scratch.carried.clone();
-        let recording = Recording::of(&run, &carried, &mut self.segments);
+        let carried = self.subject.carried();
+        let recording = Recording::of(&run, carried, &mut self.segments);
         let again = self.run(
             self.with_other_bytes(state, &run.looks),
             world.clone(),
             false,
         );
-        let again = Recording::of(&again, &carried, &mut self.segments);
+        let again = Recording::of(&again, carried, &mut self.segments);
         if again.signature != recording.signature {
             return Err(self.disagrees(0, "two power-ons from equal states differ"));
         }
@@ -663,7 +633,22 @@ impl<'a, S: Subject> Engine<'a, S> {
     /// The state with other bytes where they are carried only, and with other records of which the
     /// same is learned.
     fn with_other_bytes(&self, mut state: State, looks: &[Look]) -> State {
-        for range in &self.scratch.carried {
+        let known = &self.known;
+        for record in 0..known.records.count() {
+            let range = known.records.range(record);
+            // A record may lie where something else is asked as well.
+            let elsewhere = looks.iter().any(|look| match look {
+                Look::Bytes(read) => overlap(read, &range),
+                Look::Record(_) => false,
+                Look::Checks(asked) => asked.iter().any(|c| known.checks.looks_at(*c, &range)),
+            });
+            let mut bytes = vec![0; range.len()];
+            state.read(range.start, &mut bytes);
+            if !elsewhere && let Some(other) = known.records.other(record, &bytes) {
+                state.load(range.start, &other);
+            }
+        }
+        for range in self.subject.carried() {
             let mut noise = vec![0; range.len()];
             let mut word = 0x2545_F491_4F6C_DD1D_u64.wrapping_mul(self.leaves.len() as u64 | 1);
             for byte in &mut noise {
@@ -671,30 +656,6 @@ impl<'a, S: Subject> Engine<'a, S> {
                 *byte = word.to_le_bytes()[7];
             }
             state.load(range.start, &noise);
-        }
-        for record in 0..self.subject.records().len() {
-            let range = self.known.records.range(record);
-            // A record may lie where something else is asked as well.
-            let elsewhere = looks.iter().any(|look| match look {
-                Look::Bytes(read) => read.start < range.end && range.start < read.end,
-                Look::Record(_) => false,
-                Look::Checks(asked) => asked
-                    .iter()
-                    .any(|check| self.known.checks.looks_at(*check, &range)),
-            });
-            if elsewhere {
-                continue;
-            }
-            let mut bytes = vec![0; range.len()];
-            state.read(range.start, &mut bytes);
-            blank(range.start, &mut bytes, &self.scratch.carried);
-            if let Some(other) = self.known.records.other(record, &bytes) {
-                for (at, byte) in (range.start..).zip(&other) {
-                    if !self.scratch.carried.iter().any(|c| c.contains(&at)) {
-                        state.load(at, &[*byte]);
-                    }
-                }
-            }
         }
         state
     }
@@ -730,74 +691,51 @@ impl<'a, S: Subject> Engine<'a, S> {
         self.pass.work[cuts].push_back(Work { node, class, state });
     }
 
-    /// Notes in the walk's power-on what the child's future demands of it.
-    pub(super) fn demands(&mut self, parent: LeafId, bytes: &Ranges, except: &Ranges) {
-        let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
-        if demand.insert_bytes(bytes, except) {
+    /// Lets the demand of a power-on grow by what `add` adds to it.
+    pub(super) fn grow(&mut self, leaf: LeafId, add: impl FnOnce(&mut Demand) -> bool) {
+        let demand = Rc::make_mut(&mut self.leaves[leaf.0 as usize].demand);
+        if add(demand) {
             self.pass.grew = true;
             self.interest.grow(demand);
         }
     }
 
-    pub(super) fn demands_record(&mut self, parent: LeafId, record: usize) {
-        let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
-        if demand.insert_record(record) {
-            self.pass.grew = true;
-            self.interest.grow(demand);
-        }
-    }
-
-    pub(super) fn demands_check(&mut self, parent: LeafId, check: super::CheckId) {
-        let demand = Rc::make_mut(&mut self.leaves[parent.0 as usize].demand);
-        if demand.insert_check(check) {
-            self.pass.grew = true;
-            self.interest.grow(demand);
-        }
-    }
-
-    /// Audits one state of the operations of `segment` from `from` on, or all of them.
-    fn audit_family(
+    /// Judges all crash states of these operations by one test: no future looks at what they do, so
+    /// however they are torn, and also when they complete, what follows is `leaf`. The walk stands
+    /// before them.
+    fn judge_family(
         &mut self,
-        walk: &mut Walk,
+        walk: &Walk,
         recording: &Recording<S::World>,
         segment: &Rc<Segment>,
-        from: usize,
+        ops: Range<usize>,
         leaf: LeafId,
         cuts: u32,
     ) -> Result<(), Stop> {
-        let ops = (segment.ops.len() - from) as u64;
+        let states = segment.states_of(ops.clone(), &mut self.tears, cuts);
+        self.counts.crash_states += states;
+        self.counts.by_family += states;
+        self.pass.tally.met(leaf, states);
+        if cuts == 0 {
+            let numbers = walk.op..walk.op + ops.len();
+            self.pass.tally.judged(walk.from, numbers, Judged::ByFamily);
+        }
         let picked = if self.audit.all() {
-            from..segment.ops.len()
-        } else if let Some(pick) = self.audit.due(ops) {
-            let op = from + usize::try_from(pick).unwrap_or(0);
+            ops.clone()
+        } else if let Some(pick) = self.audit.due(ops.len() as u64) {
+            let op = ops.start + usize::try_from(pick).unwrap_or(0);
             op..op + 1
         } else {
             return Ok(());
         };
         let mut other = walk.clone();
         other.catch_up();
-        for index in from..picked.end {
+        for index in ops.start..picked.end {
             if picked.contains(&index) {
-                other.op = walk.op + index - from;
+                other.op = walk.op + index - ops.start;
                 self.audit_tears(&other, recording, segment, index, leaf, cuts)?;
             }
             other.carry_out(&segment.ops[index]);
-        }
-        Ok(())
-    }
-
-    /// Audits one state of one operation, or all of them; the walk stands before it.
-    fn audit_one(
-        &mut self,
-        walk: &Walk,
-        recording: &Recording<S::World>,
-        segment: &Rc<Segment>,
-        index: usize,
-        leaf: LeafId,
-        cuts: u32,
-    ) -> Result<(), Stop> {
-        if self.audit.all() || self.audit.due(1).is_some() {
-            self.audit_tears(walk, recording, segment, index, leaf, cuts)?;
         }
         Ok(())
     }
@@ -825,6 +763,29 @@ impl<'a, S: Subject> Engine<'a, S> {
         self.check(&walk.state, torn, world, leaf, walk.from)
     }
 
+    /// Audits one of so many tears of `op` that were judged together, or all of them.
+    #[allow(clippy::too_many_arguments)] // what a crash state is, and what is expected of it
+    fn audit_of(
+        &mut self,
+        count: u64,
+        tear: impl Fn(u64) -> Option<Tear>,
+        state: &State,
+        op: &Op,
+        world: &S::World,
+        leaf: LeafId,
+        from: u32,
+    ) -> Result<(), Stop> {
+        let picked = if self.audit.all() {
+            0..count
+        } else {
+            self.audit.due(count).map_or(0..0, |pick| pick..pick + 1)
+        };
+        for torn in picked.filter_map(tear) {
+            self.check(state, Some((op, torn)), world, leaf, from)?;
+        }
+        Ok(())
+    }
+
     /// Executes a pruned state in full and compares.
     fn check(
         &mut self,
@@ -849,8 +810,8 @@ impl<'a, S: Subject> Engine<'a, S> {
         };
         let (subject, profile) = (self.subject, self.profile);
         let run = power_on(subject, profile, state, world.clone(), conditions);
-        let carried = self.scratch.carried.clone();
-        let recording = Recording::of(&run, &carried, &mut self.segments);
+        let carried = self.subject.carried();
+        let recording = Recording::of(&run, carried, &mut self.segments);
         self.counts.audited += 1;
         if recording.signature == self.leaf(leaf).recording.signature {
             Ok(())

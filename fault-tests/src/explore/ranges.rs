@@ -5,6 +5,11 @@
 
 use std::ops::Range;
 
+/// Whether two ranges have an address in common; neither is empty.
+pub(crate) fn overlap(a: &Range<u32>, b: &Range<u32>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
 /// A set of byte addresses: sorted, disjoint, no two ranges touching.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ranges(Vec<Range<u32>>);

@@ -73,10 +73,10 @@ impl Segment {
         Rc::clone(&self.tears_of(tears, cuts).of[op])
     }
 
-    /// How many crash states the operations from `op` on have.
-    pub(super) fn states_from(&self, op: usize, tears: &mut Tears, cuts: u32) -> u64 {
+    /// How many crash states these operations have.
+    pub(super) fn states_of(&self, ops: Range<usize>, tears: &mut Tears, cuts: u32) -> u64 {
         let states = &self.tears_of(tears, cuts).states;
-        states[states.len() - 1] - states[op]
+        states[ops.end] - states[ops.start]
     }
 
     /// Carries out the operations from `op` on; those before have been.

@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::check::{Cells, CheckId, Checks};
 use super::demand::{Demand, Interest};
+use super::ranges::overlap;
 use super::record::{Reading, Records};
 use super::recording::blank;
 use super::trie::{HashedMap, LeafId};
@@ -89,17 +90,16 @@ impl<'s> Base<'s> {
             records: Vec::new(),
             checks: Vec::new(),
         };
-        let hit = |range: &Range<u32>| range.start < touched.end && touched.start < range.end;
         let mut sum = 0u128;
         for range in demand.bytes.iter() {
-            if hit(&range) {
+            if overlap(&range, touched) {
                 part.bytes.push(range);
             } else {
                 sum = sum.wrapping_add(self.hash(&range));
             }
         }
         for &record in &demand.records {
-            if hit(&known.records.range(record)) {
+            if overlap(&known.records.range(record), touched) {
                 part.records.push(record);
             } else {
                 sum = sum.wrapping_add(self.reading(record, &known.records).future);

@@ -11,7 +11,7 @@ use sim_flash::{Op, OpKind, Rows, State, Tear};
 
 use super::check::{Check, CheckId};
 use super::engine::Engine;
-use super::ranges::Ranges;
+use super::ranges::{Ranges, overlap};
 use super::recording::Segment;
 use super::trie::{LeafId, Root};
 use crate::chip::{span, widen};
@@ -144,7 +144,9 @@ impl<S: Subject> Engine<'_, S> {
             return;
         }
         let demand = Rc::clone(demand);
-        self.demands(walk.parent, &demand.bytes, &walk.determined);
+        self.grow(walk.parent, |of| {
+            of.insert_bytes(&demand.bytes, &walk.determined)
+        });
         for &record in &demand.records {
             self.propagate_record(walk, record, torn);
         }
@@ -160,9 +162,9 @@ impl<S: Subject> Engine<'_, S> {
             match self.earlier(walk, check, torn) {
                 Earlier::Decided => {}
                 Earlier::Asks(check, bytes) => {
-                    self.demands(walk.parent, &bytes, &walk.determined);
+                    self.grow(walk.parent, |of| of.insert_bytes(&bytes, &walk.determined));
                     if let Some(check) = check {
-                        self.demands_check(walk.parent, check);
+                        self.grow(walk.parent, |of| of.insert_check(check));
                     }
                 }
             }
@@ -183,11 +185,11 @@ impl<S: Subject> Engine<'_, S> {
         }
         let whole = !walk.determined.intersects(&range);
         if whole && !programmed_now && !walk.programmed.intersects(&range) {
-            self.demands_record(walk.parent, record);
+            self.grow(walk.parent, |of| of.insert_record(record));
         } else {
             let mut bytes = Ranges::new();
             bytes.insert(widen(&range, walk.state.size()));
-            self.demands(walk.parent, &bytes, &walk.determined);
+            self.grow(walk.parent, |of| of.insert_bytes(&bytes, &walk.determined));
         }
     }
 
@@ -322,9 +324,9 @@ impl<S: Subject> Engine<'_, S> {
         }
         let check = self.known.checks.intern(Check { template, holes });
         if let Earlier::Asks(check, bytes) = self.earlier(walk, check, None) {
-            self.demands(walk.parent, &bytes, &walk.determined);
+            self.grow(walk.parent, |of| of.insert_bytes(&bytes, &walk.determined));
             if let Some(check) = check {
-                self.demands_check(walk.parent, check);
+                self.grow(walk.parent, |of| of.insert_check(check));
             }
         }
         true
@@ -348,10 +350,6 @@ fn pieces(part: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
     { start..end }
         .step_by(PIECE as usize)
         .map(move |at| at..(at + PIECE).min(end))
-}
-
-fn overlap(a: &Range<u32>, b: &Range<u32>) -> bool {
-    a.start < b.end && b.start < a.end
 }
 
 /// What a tear leaves of each byte in `part` of its operation: the bits that are 1 for certain, and
