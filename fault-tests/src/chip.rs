@@ -9,177 +9,25 @@
 //! * [`Chip::checked`]: a result (of verifying an image) is a refusal for everything but some known
 //!   contents.
 
-use std::any::{Any, TypeId};
+mod error;
+mod knowledge;
+
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use embedded_storage::nor_flash::{
-    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
-};
-use sim_flash::{Cut, Flash, FlashError, Op, Profile, State, Tear, Trace};
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use sim_flash::{Cut, Flash, Op, Profile, State, Tear, Trace};
 
-use crate::explore::{Check, CheckId, Checks, Ranges, Record, Records};
+use self::knowledge::{ByExtent, MemoKey};
+use crate::explore::{Check, CheckId, Ranges};
 use crate::subject::OperationClock;
 
-/// Flash accesses after which one power-on counts as a hang.
-///
-/// The longest honest power-on in the scenarios, a download of 1 MiB, makes
-/// some 10,000; a device that loops makes any number.
-pub const ACCESS_LIMIT: u64 = 4_000_000;
-
-/// Why a flash access failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChipError {
-    /// The power is gone: nothing was done and nothing will be.
-    PowerLost,
-    /// The power-on has made [`ACCESS_LIMIT`] accesses: it counts as a hang.
-    Hang,
-    /// The chip refused the operation.
-    Refused(FlashError),
-}
-
-impl ChipError {
-    /// Whether the device must let go at once (no power, or stopped as a hang).
-    pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Refused(_))
-    }
-}
-
-impl fmt::Display for ChipError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PowerLost => f.write_str("the power is gone"),
-            Self::Hang => write!(
-                f,
-                "stopped after {ACCESS_LIMIT} flash accesses in one power-on"
-            ),
-            Self::Refused(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ChipError {}
-
-impl NorFlashError for ChipError {
-    fn kind(&self) -> NorFlashErrorKind {
-        match self {
-            Self::PowerLost | Self::Hang => NorFlashErrorKind::Other,
-            Self::Refused(error) => error.kind(),
-        }
-    }
-}
-
-impl From<FlashError> for ChipError {
-    fn from(error: FlashError) -> Self {
-        match error {
-            FlashError::PowerLost => Self::PowerLost,
-            other => Self::Refused(other),
-        }
-    }
-}
-
-/// Results that depend on the content of one region alone, by that content's hash.
-///
-/// An entry says: with the first `len` bytes of `region` hashing to `hash`, the
-/// answer is this, because no other byte was read. Kept from run to run.
-#[derive(Default)]
-pub struct Memo(HashMap<MemoKey, Vec<ByExtent>>);
-
-type MemoKey = (TypeId, u32, u32);
-
-struct ByExtent {
-    read: Range<u32>,
-    results: HashMap<u128, Box<dyn Any>>,
-}
-
-impl fmt::Debug for Memo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Memo({} regions)", self.0.len())
-    }
-}
-
-/// What a check accepts, and with it what it refuses: everything else.
-#[derive(Clone, Debug)]
-pub struct Accepted {
-    /// The contents it accepts, each from the start of the region on.
-    pub contents: Vec<Arc<[u8]>>,
-    /// How the region begins, where that alone may decide.
-    pub header: Option<Header>,
-}
-
-/// The first bytes of a region, as a check reads them.
-#[derive(Clone, Copy, Debug)]
-pub struct Header {
-    /// How many. Best a [record](crate::subject::Subject::records) of the subject.
-    pub len: u32,
-    /// What they say of the rest.
-    pub says: fn(&[u8]) -> Says,
-}
-
-/// What a header says of what follows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Says {
-    /// A digest protects it: only the accepted contents pass.
-    Digest,
-    /// It is refused, whatever it is.
-    Refused,
-    /// Nothing protects it (in an ESP-IDF image: `hash_appended` is 0), so that others may pass.
-    Unprotected,
-}
-
-/// What is kept from one power-on to the next: results, and the checks made.
-#[derive(Default)]
-pub(crate) struct Knowledge {
-    pub(crate) memo: Memo,
-    pub(crate) checks: Checks,
-    pub(crate) records: Records,
-    /// Results of [`Chip::checked`], by type, region and the content found.
-    accepted: HashMap<AcceptedKey, Box<dyn Any>>,
-}
-
-type AcceptedKey = (TypeId, u32, u32, Option<usize>);
-
-impl Knowledge {
-    /// Nothing yet, of a subject with these records.
-    pub(crate) fn of(records: &[Record]) -> Self {
-        Self {
-            records: Records::new(records),
-            ..Self::default()
-        }
-    }
-}
-
-/// How a power-on may use what is known from others.
-pub(crate) enum Knows<'m> {
-    /// Not at all: everything is executed.
-    Nothing,
-    /// Results for equal bytes are taken over.
-    Results(&'m mut Knowledge),
-    /// Besides, known contents are recognised instead of being verified.
-    Contents(&'m mut Knowledge),
-}
-
-impl Knows<'_> {
-    fn memo(&mut self) -> Option<&mut Memo> {
-        match self {
-            Knows::Nothing => None,
-            Knows::Results(known) | Knows::Contents(known) => Some(&mut known.memo),
-        }
-    }
-}
-
-/// What a power-on learned of the flash that it was not itself the cause of.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Look {
-    /// These bytes.
-    Bytes(Range<u32>),
-    /// What is learned of this record, and no more.
-    Record(usize),
-    /// The answers to these checks, and no more.
-    Checks(Vec<CheckId>),
-}
+pub use error::{ACCESS_LIMIT, ChipError};
+pub use knowledge::{Accepted, Header, Memo, Says};
+pub(crate) use knowledge::{Knowledge, Knows, Look};
 
 /// The flash of one power-on.
 pub struct Chip<'m> {
@@ -360,31 +208,21 @@ impl<'m> Chip<'m> {
         };
         let mut found = None;
         let mut asked = Vec::new();
-        let mut bytes_asked = Ranges::new();
         for (index, bytes) in contents.iter().enumerate() {
             let mut state = self.flash.state();
             let id = known.checks.template(state, at, bytes);
             let template = known.checks.template_of(id);
             let own = template.range();
-            // What this power-on itself decided is no question to the state it began in.
+            // What this power-on itself decided is no question to the state it began in; what it
+            // programmed over, it has read.
             let mut holes = Ranges::new();
             for piece in self.determined.within(&own) {
                 holes.insert(piece);
             }
-            let mut mixed = Ranges::new();
             for piece in self.programmed.within(&own) {
-                for piece in holes.missing_from(widen(&piece, state.size())) {
-                    mixed.insert(piece);
-                }
+                holes.insert(widen(&piece, state.size()));
             }
-            let decided = holes
-                .iter()
-                .chain(mixed.within(&own))
-                .all(|piece| template.same_in(&piece, state));
-            for piece in mixed.iter() {
-                bytes_asked.insert(piece.clone());
-                holes.insert(piece);
-            }
+            let decided = { holes.within(&own) }.all(|piece| template.same_in(&piece, state));
             if !decided {
                 continue; // whatever it began in
             }
@@ -397,9 +235,6 @@ impl<'m> Chip<'m> {
                 found = Some(index);
                 break;
             }
-        }
-        for range in bytes_asked.iter().collect::<Vec<_>>() {
-            self.note_read(range);
         }
         self.note_checks(asked);
         found

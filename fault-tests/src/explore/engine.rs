@@ -1,24 +1,25 @@
 //! The worklist: every crash state within the limits, each judged, none twice.
 
+mod climb;
+mod judge_together;
+mod power_ons;
+
 use std::collections::{HashSet, VecDeque};
-use std::ops::Range;
 use std::rc::Rc;
 
-use sim_flash::{Op, OpKind, Profile, State, Tear};
+use sim_flash::{Op, Profile, State, Tear};
 
 use super::audit::Audit;
 use super::demand::{Demand, Interest, Interests};
-use super::ranges::overlap;
-use super::recording::{Recording, Segment, Segments};
-use super::run::{Conditions, PowerOn, power_on};
-use super::tally::{Judged, Tally};
-use super::tears::{Ladder, LadderKind, TearSet, Tears};
-use super::trie::{HashedMap, LeafId, Root, Trie};
+use super::recording::{Recording, Segments};
+use super::tally::Tally;
+use super::tears::{TearSet, Tears};
+use super::trie::{HashedMap, LeafId, Trie};
 use super::view::{Base, Scratch, View, forget_carried};
 use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
 use super::{ANY, Counts, CutAt, Disagreement, Exploration, Limits, Start, Violation};
-use crate::chip::{Knowledge, Knows, Look, nothing_done, span, widen};
+use crate::chip::{Knowledge, nothing_done, span, widen};
 use crate::property::{Finding, Property};
 use crate::subject::{Mark, Rest, Subject};
 
@@ -373,131 +374,6 @@ impl<'a, S: Subject> Engine<'a, S> {
         Ok(None)
     }
 
-    /// Meets the rungs of a ladder. Rungs that differ in bytes alone that nothing looks at are met
-    /// as a family.
-    fn climb(
-        &mut self,
-        walk: &mut Walk,
-        base: &mut Base<'_>,
-        op: &Op,
-        ladder: Ladder,
-        at: &Here<'_, S::World>,
-        cut: &mut Cut,
-    ) -> Result<(), Stop> {
-        let mut rung = 1;
-        // Ends: each round climbs at least one rung.
-        while rung < ladder.len {
-            let tear = ladder.tear(rung);
-            let leaf = self.meet(walk, base, Some((op, tear)), tear, at, cut)?;
-            // A sector is looked at granule by granule at least.
-            let farthest = if op.len() <= SECTOR {
-                (rung + 1).next_multiple_of(State::GRANULE)
-            } else {
-                ladder.len
-            };
-            let next = { self.next_rung(op, ladder, rung, leaf) }
-                .min(farthest)
-                .min(ladder.len);
-            let skipped = u64::from(next - rung - 1);
-            if skipped > 0 {
-                self.counts.by_family += skipped;
-                self.pass.tally.skipped(leaf, ladder, skipped);
-                let above = |number| Some(ladder.tear(rung + 1 + u32::try_from(number).ok()?));
-                self.audit_of(skipped, above, base.state, op, at.world, leaf, walk.from)?;
-            }
-            rung = next;
-        }
-        Ok(())
-    }
-
-    /// The next rung that differs from `rung` in a byte that `leaf`'s future looks at.
-    fn next_rung(&self, op: &Op, ladder: Ladder, rung: u32, leaf: LeafId) -> u32 {
-        let demand = &self.leaf(leaf).demand;
-        let own = span(op);
-        // Rung n + 1 touches one byte more than rung n: the one at `edge(n)`.
-        let mut next = if ladder.ascends() {
-            demand.bytes.next(own.start + rung).unwrap_or(own.end)
-        } else {
-            demand
-                .bytes
-                .last_before(own.end - rung)
-                .map_or(own.start, |last| last.max(own.start))
-        };
-        for record in &demand.records {
-            let range = self.known.records.range(*record);
-            next = if ladder.ascends() {
-                let from = range.start.max(own.start + rung);
-                if from < range.end {
-                    next.min(from)
-                } else {
-                    next
-                }
-            } else {
-                let end = range.end.min(own.end - rung);
-                if range.start < end {
-                    next.max(end - 1)
-                } else {
-                    next
-                }
-            };
-        }
-        for check in &demand.checks {
-            let rest = if ladder.ascends() {
-                own.start + rung..own.end
-            } else {
-                own.start..own.end - rung
-            };
-            let Some((first, last)) = self.known.checks.ends_in(*check, &rest) else {
-                continue;
-            };
-            if !self.ladder_decides(op, ladder, rung, *check) {
-                next = if ladder.ascends() {
-                    next.min(first)
-                } else {
-                    next.max(last)
-                };
-            }
-        }
-        if ladder.ascends() {
-            next.min(own.end) - own.start + 1
-        } else {
-            own.end - next
-        }
-    }
-
-    /// Whether a rung leaves bits that differ from what the check looks for, whatever was there;
-    /// then so do all rungs above it, and the answer stays no.
-    fn ladder_decides(&self, op: &Op, ladder: Ladder, rung: u32, check: super::CheckId) -> bool {
-        let super::Check { template, holes } = self.known.checks.get(check);
-        let template = self.known.checks.template_of(*template);
-        let own = span(op);
-        let touched = if ladder.ascends() {
-            own.start..own.start + rung
-        } else {
-            own.end - rung..own.end
-        };
-        let (image, zeroed) = (template.range(), op.kind() == OpKind::Erase);
-        let part = touched.start.max(image.start)..touched.end.min(image.end);
-        if part.is_empty() {
-            return false;
-        }
-        holes.missing_from(part).any(|part| {
-            let wanted = template.bytes(&part);
-            let left = (part.start - own.start) as usize;
-            debug_assert!(
-                zeroed
-                    == matches!(
-                        ladder.kind,
-                        LadderKind::ZeroedPrefix | LadderKind::ZeroedSuffix
-                    )
-            );
-            wanted
-                .iter()
-                .enumerate()
-                .any(|(at, wanted)| wanted & !if zeroed { 0 } else { op.data()[left + at] } != 0)
-        })
-    }
-
     /// Looks at the state that a cut leaves: finds its power-on, and enters it if it is new.
     fn meet(
         &mut self,
@@ -568,98 +444,6 @@ impl<'a, S: Subject> Engine<'a, S> {
         }
     }
 
-    /// The power-on that follows in this state: looked up, or executed and added.
-    fn leaf_of(
-        &mut self,
-        base: &mut Base<'_>,
-        torn: Option<(&Op, Tear)>,
-        root: Root,
-        world: &S::World,
-    ) -> Result<LeafId, Stop> {
-        let mut view = View::new(base, torn, &mut self.scratch);
-        if let Some(leaf) = self.trie.find(root, &self.known, &mut view) {
-            return Ok(leaf);
-        }
-        let mut state = view.state();
-        state.seal();
-        if self.counts.boots >= self.limits.boots || self.limits.out_of_time() {
-            return Err(Stop::Budget);
-        }
-        let run = self.run(state.clone(), world.clone(), true);
-        let carried = self.subject.carried();
-        let recording = Recording::of(&run, carried, &mut self.segments);
-        let again = self.run(
-            self.with_other_bytes(state, &run.looks),
-            world.clone(),
-            false,
-        );
-        let again = Recording::of(&again, carried, &mut self.segments);
-        if again.signature != recording.signature {
-            return Err(self.disagrees(0, "two power-ons from equal states differ"));
-        }
-        let leaf = LeafId(u32::try_from(self.leaves.len()).unwrap_or(u32::MAX));
-        let mut demand = Demand::default();
-        for look in &run.looks {
-            match look {
-                Look::Bytes(range) => {
-                    demand.bytes.insert(range.clone());
-                }
-                Look::Record(record) => {
-                    demand.insert_record(*record);
-                }
-                Look::Checks(checks) => checks.iter().for_each(|check| {
-                    demand.insert_check(*check);
-                }),
-            }
-        }
-        let mut view = View::new(base, torn, &mut self.scratch);
-        if self
-            .trie
-            .insert(root, &run.looks, &self.known, &mut view, leaf)
-            .is_err()
-        {
-            return Err(self.disagrees(0, "two power-ons learned the same and then differ"));
-        }
-        self.interest.grow(&demand);
-        self.leaves.push(Leaf {
-            demand: Rc::new(demand),
-            findings: run.findings,
-            marks: run.marks,
-            recording: Rc::new(recording),
-        });
-        Ok(leaf)
-    }
-
-    /// The state with other bytes where they are carried only, and with other records of which the
-    /// same is learned.
-    fn with_other_bytes(&self, mut state: State, looks: &[Look]) -> State {
-        let known = &self.known;
-        for record in 0..known.records.count() {
-            let range = known.records.range(record);
-            // A record may lie where something else is asked as well.
-            let elsewhere = looks.iter().any(|look| match look {
-                Look::Bytes(read) => overlap(read, &range),
-                Look::Record(_) => false,
-                Look::Checks(asked) => asked.iter().any(|c| known.checks.looks_at(*c, &range)),
-            });
-            let mut bytes = vec![0; range.len()];
-            state.read(range.start, &mut bytes);
-            if !elsewhere && let Some(other) = known.records.other(record, &bytes) {
-                state.load(range.start, &other);
-            }
-        }
-        for range in self.subject.carried() {
-            let mut noise = vec![0; range.len()];
-            let mut word = 0x2545_F491_4F6C_DD1D_u64.wrapping_mul(self.leaves.len() as u64 | 1);
-            for byte in &mut noise {
-                word = word.rotate_left(7).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                *byte = word.to_le_bytes()[7];
-            }
-            state.load(range.start, &noise);
-        }
-        state
-    }
-
     /// The class of the state, if it was not met in this pass after so few cuts; notes that it was now.
     fn unvisited(
         &mut self,
@@ -698,140 +482,6 @@ impl<'a, S: Subject> Engine<'a, S> {
             self.pass.grew = true;
             self.interest.grow(demand);
         }
-    }
-
-    /// Judges all crash states of these operations by one test: no future looks at what they do, so
-    /// however they are torn, and also when they complete, what follows is `leaf`. The walk stands
-    /// before them.
-    fn judge_family(
-        &mut self,
-        walk: &Walk,
-        recording: &Recording<S::World>,
-        segment: &Rc<Segment>,
-        ops: Range<usize>,
-        leaf: LeafId,
-        cuts: u32,
-    ) -> Result<(), Stop> {
-        let states = segment.states_of(ops.clone(), &mut self.tears, cuts);
-        self.counts.crash_states += states;
-        self.counts.by_family += states;
-        self.pass.tally.met(leaf, states);
-        if cuts == 0 {
-            let numbers = walk.op..walk.op + ops.len();
-            self.pass.tally.judged(walk.from, numbers, Judged::ByFamily);
-        }
-        let picked = if self.audit.all() {
-            ops.clone()
-        } else if let Some(pick) = self.audit.due(ops.len() as u64) {
-            let op = ops.start + usize::try_from(pick).unwrap_or(0);
-            op..op + 1
-        } else {
-            return Ok(());
-        };
-        let mut other = walk.clone();
-        other.catch_up();
-        for index in ops.start..picked.end {
-            if picked.contains(&index) {
-                other.op = walk.op + index - ops.start;
-                self.audit_tears(&other, recording, segment, index, leaf, cuts)?;
-            }
-            other.carry_out(&segment.ops[index]);
-        }
-        Ok(())
-    }
-
-    fn audit_tears(
-        &mut self,
-        walk: &Walk,
-        recording: &Recording<S::World>,
-        segment: &Rc<Segment>,
-        index: usize,
-        leaf: LeafId,
-        cuts: u32,
-    ) -> Result<(), Stop> {
-        let tears = segment.tears(index, &mut self.tears, cuts);
-        let (op, world) = (&segment.ops[index], recording.world_at(walk.op));
-        if self.audit.all() {
-            self.check(&walk.state, None, world, leaf, walk.from)?;
-            for tear in tears.all() {
-                self.check(&walk.state, Some((op, tear)), world, leaf, walk.from)?;
-            }
-            return Ok(());
-        }
-        let pick = self.audit.pick(tears.count());
-        let torn = tears.get(pick).map(|tear| (op, tear));
-        self.check(&walk.state, torn, world, leaf, walk.from)
-    }
-
-    /// Audits one of so many tears of `op` that were judged together, or all of them.
-    #[allow(clippy::too_many_arguments)] // what a crash state is, and what is expected of it
-    fn audit_of(
-        &mut self,
-        count: u64,
-        tear: impl Fn(u64) -> Option<Tear>,
-        state: &State,
-        op: &Op,
-        world: &S::World,
-        leaf: LeafId,
-        from: u32,
-    ) -> Result<(), Stop> {
-        let picked = if self.audit.all() {
-            0..count
-        } else {
-            self.audit.due(count).map_or(0..0, |pick| pick..pick + 1)
-        };
-        for torn in picked.filter_map(tear) {
-            self.check(state, Some((op, torn)), world, leaf, from)?;
-        }
-        Ok(())
-    }
-
-    /// Executes a pruned state in full and compares.
-    fn check(
-        &mut self,
-        state: &State,
-        torn: Option<(&Op, Tear)>,
-        world: &S::World,
-        leaf: LeafId,
-        from: u32,
-    ) -> Result<(), Stop> {
-        let mut base = Base::new(state);
-        let state = View::new(&mut base, torn, &mut self.scratch).state();
-        // Of a sample, digests of bytes met before are taken over; of all, nothing is.
-        let knows = if self.audit.all() {
-            Knows::Nothing
-        } else {
-            Knows::Results(&mut self.known)
-        };
-        let conditions = Conditions {
-            cut: None,
-            knows,
-            verbose: false,
-        };
-        let (subject, profile) = (self.subject, self.profile);
-        let run = power_on(subject, profile, state, world.clone(), conditions);
-        let carried = self.subject.carried();
-        let recording = Recording::of(&run, carried, &mut self.segments);
-        self.counts.audited += 1;
-        if recording.signature == self.leaf(leaf).recording.signature {
-            Ok(())
-        } else {
-            Err(self.disagrees(from, "a pruned state behaves otherwise than predicted"))
-        }
-    }
-
-    fn run(&mut self, state: State, world: S::World, contents: bool) -> PowerOn<S::World> {
-        self.counts.boots += 1;
-        let conditions = Conditions {
-            cut: None,
-            knows: if contents {
-                Knows::Contents(&mut self.known)
-            } else {
-                Knows::Results(&mut self.known)
-            },
-            verbose: false,
-        };
-        power_on(self.subject, self.profile, state, world, conditions)
     }
 
     pub(super) fn leaf(&self, leaf: LeafId) -> &Leaf<S::World> {
@@ -906,9 +556,6 @@ impl<'a, S: Subject> Engine<'a, S> {
         (start, cuts)
     }
 }
-
-/// Erases of more bytes are of bulk data.
-const SECTOR: u32 = 4096;
 
 /// What is the same for all tears of one operation, and what was found out about them.
 struct Cut {

@@ -1,0 +1,148 @@
+//! Ladders: every byte position of an operation, met rung by rung where somebody looks.
+
+use sim_flash::{Op, OpKind, State};
+
+use super::super::tears::{Ladder, LadderKind};
+use super::super::trie::LeafId;
+use super::super::view::Base;
+use super::super::walk::{Here, Walk};
+use super::super::{Check, CheckId};
+use super::{Cut, Engine, Stop};
+use crate::chip::span;
+use crate::subject::Subject;
+
+/// Erases of more bytes are of bulk data.
+const SECTOR: u32 = 4096;
+
+impl<S: Subject> Engine<'_, S> {
+    /// Meets the rungs of a ladder. Rungs that differ in bytes alone that nothing looks at are met
+    /// as a family.
+    pub(super) fn climb(
+        &mut self,
+        walk: &mut Walk,
+        base: &mut Base<'_>,
+        op: &Op,
+        ladder: Ladder,
+        at: &Here<'_, S::World>,
+        cut: &mut Cut,
+    ) -> Result<(), Stop> {
+        let mut rung = 1;
+        // Ends: each round climbs at least one rung.
+        while rung < ladder.len {
+            let tear = ladder.tear(rung);
+            let leaf = self.meet(walk, base, Some((op, tear)), tear, at, cut)?;
+            // A sector is looked at granule by granule at least.
+            let farthest = if op.len() <= SECTOR {
+                (rung + 1).next_multiple_of(State::GRANULE)
+            } else {
+                ladder.len
+            };
+            let next = { self.next_rung(op, ladder, rung, leaf) }
+                .min(farthest)
+                .min(ladder.len);
+            let skipped = u64::from(next - rung - 1);
+            if skipped > 0 {
+                self.counts.by_family += skipped;
+                self.pass.tally.skipped(leaf, ladder, skipped);
+                let above = |number| Some(ladder.tear(rung + 1 + u32::try_from(number).ok()?));
+                self.audit_of(skipped, above, base.state, op, at.world, leaf, walk.from)?;
+            }
+            rung = next;
+        }
+        Ok(())
+    }
+
+    /// The next rung that differs from `rung` in a byte that `leaf`'s future looks at.
+    pub(super) fn next_rung(&self, op: &Op, ladder: Ladder, rung: u32, leaf: LeafId) -> u32 {
+        let demand = &self.leaf(leaf).demand;
+        let own = span(op);
+        // Rung n + 1 touches one byte more than rung n: the one at `edge(n)`.
+        let mut next = if ladder.ascends() {
+            demand.bytes.next(own.start + rung).unwrap_or(own.end)
+        } else {
+            demand
+                .bytes
+                .last_before(own.end - rung)
+                .map_or(own.start, |last| last.max(own.start))
+        };
+        for record in &demand.records {
+            let range = self.known.records.range(*record);
+            next = if ladder.ascends() {
+                let from = range.start.max(own.start + rung);
+                if from < range.end {
+                    next.min(from)
+                } else {
+                    next
+                }
+            } else {
+                let end = range.end.min(own.end - rung);
+                if range.start < end {
+                    next.max(end - 1)
+                } else {
+                    next
+                }
+            };
+        }
+        for check in &demand.checks {
+            let rest = if ladder.ascends() {
+                own.start + rung..own.end
+            } else {
+                own.start..own.end - rung
+            };
+            let Some((first, last)) = self.known.checks.ends_in(*check, &rest) else {
+                continue;
+            };
+            if !self.ladder_decides(op, ladder, rung, *check) {
+                next = if ladder.ascends() {
+                    next.min(first)
+                } else {
+                    next.max(last)
+                };
+            }
+        }
+        if ladder.ascends() {
+            next.min(own.end) - own.start + 1
+        } else {
+            own.end - next
+        }
+    }
+
+    /// Whether a rung leaves bits that differ from what the check looks for, whatever was there;
+    /// then so do all rungs above it, and the answer stays no.
+    pub(super) fn ladder_decides(
+        &self,
+        op: &Op,
+        ladder: Ladder,
+        rung: u32,
+        check: CheckId,
+    ) -> bool {
+        let Check { template, holes } = self.known.checks.get(check);
+        let template = self.known.checks.template_of(*template);
+        let own = span(op);
+        let touched = if ladder.ascends() {
+            own.start..own.start + rung
+        } else {
+            own.end - rung..own.end
+        };
+        let (image, zeroed) = (template.range(), op.kind() == OpKind::Erase);
+        let part = touched.start.max(image.start)..touched.end.min(image.end);
+        if part.is_empty() {
+            return false;
+        }
+        holes.missing_from(part).any(|part| {
+            let wanted = template.bytes(&part);
+            let left = (part.start - own.start) as usize;
+            debug_assert!(
+                zeroed
+                    == matches!(
+                        ladder.kind,
+                        LadderKind::ZeroedPrefix | LadderKind::ZeroedSuffix
+                    )
+            );
+            wanted
+                .iter()
+                .enumerate()
+                .any(|(at, wanted)| wanted & !if zeroed { 0 } else { op.data()[left + at] } != 0)
+        })
+    }
+}
