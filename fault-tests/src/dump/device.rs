@@ -14,7 +14,7 @@ use super::call::Call;
 use super::promise::{Twin, World, judge};
 use crate::chip::{Accepted, Chip, ChipError};
 use crate::explore::Record;
-use crate::ota::{Firmware, FlashMap, ImageId, Verifier, unverified_pointer};
+use crate::ota::{Firmware, FlashMap, ImageId, Verifier, name_of, unverified_pointer};
 use crate::property::Property;
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
@@ -241,12 +241,6 @@ impl DumpDevice {
         journal.change(|world| *world = World::Underway);
         core.set_boot_partition(&slot)
     }
-}
-
-fn name_of(partition: &Partition) -> String {
-    partition
-        .slot()
-        .map_or_else(|| partition.label.to_string(), |slot| slot.to_string())
 }
 
 impl Subject for DumpDevice {

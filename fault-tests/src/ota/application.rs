@@ -175,7 +175,8 @@ impl Application<'_, '_> {
     }
 }
 
-fn name_of(partition: &Partition) -> String {
+/// `ota_1`, or the label of a partition that is no slot.
+pub(crate) fn name_of(partition: &Partition) -> String {
     partition
         .slot()
         .map_or_else(|| partition.label.to_string(), |slot| slot.to_string())

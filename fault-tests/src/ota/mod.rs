@@ -20,6 +20,7 @@ mod setup;
 mod twin;
 mod world;
 
+pub(crate) use application::name_of;
 pub use course::{Course, Outcome, Plan};
 pub(crate) use device::learned_with_invalid;
 pub(crate) use device::unverified_pointer;

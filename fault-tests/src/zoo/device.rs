@@ -68,8 +68,12 @@ impl<'c, 'm> VerifyImage<CrcBlind<'c, 'm>> for Through<'_, '_> {
     }
 }
 
+/// ESP-IDF's boot selection, without the check of the entries' CRC.
+///
+/// # Errors
+/// As [`boot`].
 #[expect(clippy::result_large_err, reason = "the signature of a bootloader")]
-fn crc_blind_bootloader(
+pub fn crc_blind_bootloader(
     chip: &mut Chip<'_>,
     verifier: &mut Verifier<'_>,
     config: &BootConfig,

@@ -11,6 +11,7 @@
 
 mod blank;
 mod device;
+pub use device::crc_blind_bootloader;
 mod fallback;
 mod habitat;
 mod hunt;
