@@ -11,6 +11,7 @@
 
 mod error;
 mod knowledge;
+mod weak;
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -22,12 +23,14 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use sim_flash::{Cut, Flash, Op, Profile, State, Tear, Trace};
 
 use self::knowledge::{ByExtent, MemoKey};
-use crate::explore::{Check, CheckId, Ranges};
+use self::weak::{Decisions, undecided};
+use crate::explore::{Answer, Check, CheckId, Ranges};
 use crate::subject::OperationClock;
 
 pub use error::{ACCESS_LIMIT, ChipError};
 pub use knowledge::{Accepted, Header, Memo, Says};
 pub(crate) use knowledge::{Knowledge, Knows, Look};
+pub(crate) use weak::{Settled, resolve};
 
 /// The flash of one power-on.
 pub struct Chip<'m> {
@@ -47,6 +50,36 @@ pub struct Chip<'m> {
     extent: Option<Range<u32>>,
     /// While set, nothing is noted: what is learned is noted otherwise.
     silent: bool,
+    decisions: Decisions,
+    /// Whether weak bits may read otherwise than before.
+    flips: bool,
+    /// Each read of weak bits, for timelines: operations done before it, its place, what was read,
+    /// and how many readings there were.
+    met: Vec<WeakRead>,
+}
+
+/// A read that met weak bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WeakRead {
+    /// Operations done before it.
+    pub(crate) at: u32,
+    pub(crate) range: Range<u32>,
+    /// What was read; nothing if the question was whether an image lies there.
+    pub(crate) read: Vec<u8>,
+    /// The answer to that question.
+    pub(crate) holds: bool,
+    pub(crate) taken: u16,
+    pub(crate) of: u16,
+}
+
+/// What is left when a power-on has ended.
+pub(crate) struct Parts {
+    pub(crate) state: State,
+    pub(crate) trace: Trace,
+    pub(crate) looks: Vec<Look>,
+    /// What weak bits were read as, if each place was read as one thing only.
+    pub(crate) decided: Option<Vec<Settled>>,
+    pub(crate) weak_reads: Vec<WeakRead>,
 }
 
 impl fmt::Debug for Chip<'_> {
@@ -69,6 +102,9 @@ impl<'m> Chip<'m> {
         knows: Knows<'m>,
     ) -> Self {
         Self {
+            decisions: Decisions::new(&state),
+            flips: true,
+            met: Vec::new(),
             flash: Flash::with_state(profile.clone(), state),
             clock,
             determined: Ranges::new(),
@@ -82,14 +118,25 @@ impl<'m> Chip<'m> {
         }
     }
 
+    /// Lets weak bits read as on `tape`: the number of the reading, read by read; then the first.
+    pub(crate) fn decide_by(&mut self, tape: Vec<u16>) {
+        self.decisions.follow(tape);
+    }
+
     pub(crate) fn arm(&mut self, cut: Cut) {
         self.flash.arm(cut);
     }
 
     /// The contents, what was done, and what was read.
-    pub(crate) fn into_parts(self) -> (State, Trace, Vec<Look>) {
+    pub(crate) fn into_parts(self) -> Parts {
         let (state, (), trace) = self.flash.into_parts();
-        (state, trace, self.looks)
+        Parts {
+            state,
+            trace,
+            looks: self.looks,
+            decided: self.decisions.into_first(),
+            weak_reads: self.met,
+        }
     }
 
     /// Whether the power is gone.
@@ -118,6 +165,14 @@ impl<'m> Chip<'m> {
         f: impl FnOnce(&mut Self) -> T,
     ) -> T {
         if self.silent {
+            return f(self);
+        }
+        if self.meets_weak(&region) {
+            // Nothing is remembered of it, and it is one thing throughout.
+            self.note_read(region.clone());
+            let mut bytes = vec![0; region.len()];
+            self.flash.state().read(region.start, &mut bytes);
+            self.decide(&region, &mut bytes, false);
             return f(self);
         }
         let key = (TypeId::of::<T>(), region.start, region.end);
@@ -206,8 +261,7 @@ impl<'m> Chip<'m> {
         let Knows::Contents(known) = &mut self.knows else {
             return None;
         };
-        let mut found = None;
-        let mut asked = Vec::new();
+        let (mut candidates, mut asked) = (Vec::new(), Vec::new());
         for (index, bytes) in contents.iter().enumerate() {
             let mut state = self.flash.state();
             let id = known.checks.template(state, at, bytes);
@@ -222,22 +276,31 @@ impl<'m> Chip<'m> {
             for piece in self.programmed.within(&own) {
                 holes.insert(widen(&piece, state.size()));
             }
-            let decided = { holes.within(&own) }.all(|piece| template.same_in(&piece, state));
-            if !decided {
+            let decided = holes
+                .within(&own)
+                .map(|piece| template.same_in(&piece, state));
+            let decided = decided.min().unwrap_or(Answer::Yes);
+            if decided == Answer::No {
                 continue; // whatever it began in
             }
-            let here = template.matches(&holes, &mut state);
+            let answer = decided.min(template.matches(&holes, &mut state));
             if holes.missing_from(own).next().is_some() {
                 let template = id;
                 asked.push(known.checks.intern(Check { template, holes }));
             }
-            if here {
-                found = Some(index);
+            if answer != Answer::No {
+                candidates.push((index, answer));
+            }
+            if answer == Answer::Yes {
                 break;
             }
         }
         self.note_checks(asked);
-        found
+        let mut candidates = candidates.into_iter();
+        let found = candidates.find(|(index, answer)| {
+            *answer == Answer::Yes || self.decide_held(at, &contents[*index])
+        });
+        found.map(|(index, _)| index)
     }
 
     /// The result of `f`, which must read `region` alone, and must be the same refusal for every
@@ -290,7 +353,10 @@ impl<'m> Chip<'m> {
         let mut bytes = vec![0; range.len()];
         self.flash.state().read(range.start, &mut bytes);
         if !self.note_record(&range) {
-            self.note_read(range);
+            self.note_read(range.clone());
+        }
+        if self.meets_weak(&range) {
+            self.decide(&range, &mut bytes, false);
         }
         (header.says)(&bytes)
     }
@@ -362,6 +428,115 @@ impl<'m> Chip<'m> {
         }
     }
 
+    /// A read by a judge: weak bits read as they did before.
+    pub(crate) fn read_again(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ChipError> {
+        let flips = std::mem::replace(&mut self.flips, false);
+        let read = self.read(offset, bytes);
+        self.flips = flips;
+        read
+    }
+
+    fn meets_weak(&self, range: &Range<u32>) -> bool {
+        self.decisions.weak && !self.dead() && self.flash.state().has_weak(range.clone())
+    }
+
+    /// Lets the adversary decide what weak bits in `range` read as; `bytes` holds the cells.
+    ///
+    /// `flips`: it may decide otherwise the next time.
+    fn decide(&mut self, range: &Range<u32>, bytes: &mut [u8], flips: bool) {
+        let mut weak = vec![0; bytes.len()];
+        self.flash.state().weak(range.start, &mut weak);
+        let before = self.decisions.before(range.start, bytes, &weak);
+        if self.silent {
+            return bytes.copy_from_slice(&before.bytes);
+        }
+        let first = before.open.iter().any(|open| *open != 0);
+        let open = if first { &before.open } else { &weak };
+        let mut readings = if first {
+            Vec::new()
+        } else {
+            vec![before.bytes.clone()]
+        };
+        if first || before.may_flip && flips && self.flips {
+            let more = self.readings(range, &before.bytes, open);
+            if first {
+                readings = more;
+            } else {
+                let others: Vec<_> = more.into_iter().filter(|r| *r != before.bytes).collect();
+                readings.extend(others.first().cloned());
+                readings.extend(others.last().cloned().filter(|_| others.len() > 1));
+            }
+        }
+        let taken = self.choose(readings.len());
+        let read = readings.swap_remove(taken.min(readings.len() - 1));
+        bytes.copy_from_slice(&read);
+        self.met(range, read.clone(), true, taken, readings.len() + 1);
+        let at = range.start;
+        if first {
+            let bytes = read;
+            self.decisions.settle(Settled::Bytes { at, bytes, flips });
+        } else if taken > 0 {
+            self.decisions.flip(at, read);
+        }
+    }
+
+    /// What a place may be read as whose `open` bits are undecided; at least one.
+    fn readings(&self, range: &Range<u32>, bytes: &[u8], open: &[u8]) -> Vec<Vec<u8>> {
+        let known = match &self.knows {
+            Knows::Contents(known) | Knows::Results(known) => known,
+            Knows::Nothing => return undecided(bytes, open),
+        };
+        match known.records.find(range) {
+            Some(record) => known.records.contents(record, bytes, open).to_vec(),
+            None => undecided(bytes, open),
+        }
+    }
+
+    /// Lets the adversary decide whether a place with weak bits holds `content`.
+    fn decide_held(&mut self, at: u32, content: &Arc<[u8]>) -> bool {
+        if let Some(held) = self.decisions.held(at, content) {
+            return held;
+        }
+        let taken = self.choose(2);
+        let (holds, content) = (taken == 0, Arc::clone(content));
+        let end = at.saturating_add(u32::try_from(content.len()).unwrap_or(u32::MAX));
+        self.met(&(at..end), Vec::new(), holds, taken, 2);
+        self.decisions.settle(if holds {
+            Settled::Holds { at, content }
+        } else {
+            Settled::Differs { at, content }
+        });
+        holds
+    }
+
+    fn choose(&mut self, of: usize) -> usize {
+        if of < 2 {
+            return 0;
+        }
+        let taken = self.decisions.take(of);
+        let number = |n| u16::try_from(n).unwrap_or(u16::MAX);
+        self.looks.push(Look::Choice {
+            taken: number(taken),
+            of: number(of),
+        });
+        taken
+    }
+
+    fn met(&mut self, range: &Range<u32>, read: Vec<u8>, holds: bool, taken: usize, of: usize) {
+        if of < 2 {
+            return;
+        }
+        let number = |n| u16::try_from(n).unwrap_or(u16::MAX);
+        self.met.push(WeakRead {
+            at: self.clock.now(),
+            range: range.clone(),
+            read,
+            holds,
+            taken: number(taken),
+            of: number(of),
+        });
+    }
+
     fn tick(&self) {
         // One power-on does far fewer than 2^32 operations: see ACCESS_LIMIT.
         self.clock
@@ -411,7 +586,10 @@ impl ReadNorFlash for Chip<'_> {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let range = offset..offset.saturating_add(len);
         if !self.note_record(&range) {
-            self.note_read(range);
+            self.note_read(range.clone());
+        }
+        if self.meets_weak(&range) {
+            self.decide(&range, bytes, true);
         }
         Ok(())
     }
@@ -432,6 +610,7 @@ impl NorFlash for Chip<'_> {
         done?;
         self.determined.insert(from..to);
         self.programmed.remove(&(from..to));
+        self.decisions.erased(&(from..to));
         Ok(())
     }
 
@@ -446,6 +625,7 @@ impl NorFlash for Chip<'_> {
             self.note_read(range.clone());
             self.programmed.insert(range);
         }
+        self.decisions.programmed(&(offset..end));
         Ok(done?)
     }
 }

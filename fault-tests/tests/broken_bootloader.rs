@@ -30,7 +30,7 @@ fn a_bootloader_that_ignores_the_crc_is_caught() {
         &setup.device,
         &setup.profile,
         &setup.starts[0],
-        &window.case.cuts,
+        &window.case.path,
         true,
     )
     .expect("the case replays");

@@ -16,7 +16,7 @@ fn every_case_shows_what_it_says() {
             &setup.device,
             &setup.profile,
             setup.start(&file.id.start).expect(case.name),
-            &file.id.cuts,
+            &file.id.path,
             false,
         )
         .unwrap_or_else(|unreached| panic!("{}: stale: {unreached}", case.name));

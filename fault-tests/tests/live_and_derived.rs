@@ -2,7 +2,7 @@
 
 use fault_tests::case::{Step, replay};
 use fault_tests::chip::Chip;
-use fault_tests::explore::{CutAt, Start};
+use fault_tests::explore::{CutAt, Path, Start};
 use fault_tests::ota::{SCENARIOS, Verifier};
 use fault_tests::subject::{Dead, Journal, Rest, Subject};
 use ota_core::chip::ESP32C3;
@@ -188,7 +188,7 @@ proptest! {
         picks in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 8),
     ) {
         let (subject, profile, start) = (Script(calls), Profile::w25q64jv(), Start::only(start(&entries), 0));
-        let healthy = replay(&subject, &profile, &start, &[], false).expect("no cut to reach");
+        let healthy = replay(&subject, &profile, &start, &Path::default(), false).expect("no cut to reach");
         let first = &healthy.steps[0];
         if first.ops.is_empty() {
             return Ok(());
@@ -197,7 +197,7 @@ proptest! {
             let op = op.index(first.ops.len());
             let tears = tears(&first.ops[op], Density::Field, Level::L2);
             let cut = CutAt { boot: 0, op: u32::try_from(op).expect("few operations"), tear: tears[tear.index(tears.len())] };
-            let live = replay(&subject, &profile, &start, &[cut], false).expect("the operation is reached");
+            let live = replay(&subject, &profile, &start, &vec![cut].into(), false).expect("the operation is reached");
             prop_assert!(live.steps[0].after == derived(first, cut), "{cut}");
             prop_assert_eq!(&live.steps[0].ops, &first.ops[..op], "nothing is done after the cut");
         }
@@ -211,7 +211,14 @@ fn every_scenario_arrives_at_the_derived_bytes() {
     for scenario in SCENARIOS {
         let setup = scenario.bundled(&profile);
         let run = |cuts: &[CutAt]| {
-            replay(&setup.device, &profile, &setup.starts[0], cuts, false).expect("reached")
+            replay(
+                &setup.device,
+                &profile,
+                &setup.starts[0],
+                &cuts.to_vec().into(),
+                false,
+            )
+            .expect("reached")
         };
         let healthy = run(&[]);
         for step in healthy.steps.iter().filter(|step| !step.ops.is_empty()) {

@@ -151,7 +151,7 @@ fn units_of_one_scenario_are_put_together() {
     assert_eq!(together.counts.crash_states, 4 * single.counts.crash_states);
     let windows = |report: &fault_tests::sweep::ScenarioReport| {
         let windows = report.windows.iter();
-        let window = windows.map(|w| (w.finding.property, w.window.clone(), w.case.cuts.clone()));
+        let window = windows.map(|w| (w.finding.property, w.window.clone(), w.case.path.clone()));
         window.collect::<Vec<_>>()
     };
     assert_eq!(windows(&together), windows(&single));

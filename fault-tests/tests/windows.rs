@@ -107,7 +107,7 @@ fn every_case_of_the_sweep_replays_to_its_violation() {
             let case: fault_tests::case::CaseId = id.parse().expect("a printed id can be parsed");
             assert_eq!(case, window.case);
             let start = setup.start(&case.start).expect("its start");
-            let replay = replay(&setup.device, &setup.profile, start, &case.cuts, true)
+            let replay = replay(&setup.device, &setup.profile, start, &case.path, true)
                 .unwrap_or_else(|unreached| panic!("{id}: {unreached}"));
             assert!(replay.shows(&window.finding), "{id}: {}", window.finding);
             assert_eq!(replay.trace, case.trace, "{id}");
@@ -123,10 +123,10 @@ fn known_window(case: &corpus::Case) -> &'static Known {
     let scenario = ota::find(&id.scenario).expect("a scenario");
     let setup = scenario.bundled(&SweepOptions::default().profile);
     let start = setup.start(&id.start).expect("its start");
-    let replay = replay(&setup.device, &setup.profile, start, &id.cuts, true).expect(case.name);
+    let replay = replay(&setup.device, &setup.profile, start, &id.path, true).expect(case.name);
     assert!(replay.shows(&finding), "{}", case.name);
     let window = windows(&setup.device, &replay).pop();
-    known::find(finding.property, window.as_ref()).expect(case.name)
+    known::find(finding.property, window.as_ref(), id.level).expect(case.name)
 }
 
 /// Each known window, once, has its case in the corpus, and the corpus has no other.
@@ -216,7 +216,7 @@ fn a_shrunk_case_cannot_be_shrunk_further() {
             .expect("a scenario")
             .bundled(&options.profile);
         for window in &scenario.windows {
-            let (device, cuts) = (&setup.device, &window.case.cuts);
+            let (device, cuts) = (&setup.device, &window.case.path);
             let again = shrink(
                 device,
                 &setup.profile,
@@ -234,7 +234,7 @@ fn a_shrunk_case_cannot_be_shrunk_further() {
         .expect("a scenario")
         .bundled(&options.profile);
     let id = "bo1:no-factory@w25q64jv:L2:stock/o0.E1.n28/b1.o1.P1.n7~3a1919fd";
-    let cuts = id.parse::<CaseId>().expect("a case id").cuts;
+    let cuts = id.parse::<CaseId>().expect("a case id").path;
     let seen = replay(
         &setup.device,
         &setup.profile,
@@ -254,5 +254,5 @@ fn a_shrunk_case_cannot_be_shrunk_further() {
         options.level,
     )
     .expect("the case shows its violation");
-    assert_eq!(shrunk.len(), 1, "{shrunk:?}");
+    assert_eq!(shrunk.cuts.len(), 1, "{shrunk:?}");
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use sim_flash::{Level, Tear};
 
-use crate::explore::CutAt;
+use crate::explore::{CutAt, Decided, Path};
 
 /// The id of a case. See [the module](super) for its form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct CaseId {
     pub level: Level,
     /// The commit policy's name.
     pub policy: String,
-    /// The cuts, first to last.
-    pub cuts: Vec<CutAt>,
+    /// The cuts, and what weak bits were read as.
+    pub path: Path,
     /// A hash of every operation up to the last cut.
     pub trace: u32,
 }
@@ -37,10 +37,8 @@ impl fmt::Display for CaseId {
         if let Some(inputs) = self.inputs {
             write!(f, "+{inputs:08x}")?;
         }
-        write!(f, "@{}:{}:{}", self.profile, self.level, self.policy)?;
-        for cut in &self.cuts {
-            write!(f, "/{cut}")?;
-        }
+        let (profile, level) = (&self.profile, self.level);
+        write!(f, "@{profile}:{level}:{}{}", self.policy, self.path)?;
         write!(f, "~{:08x}", self.trace)
     }
 }
@@ -103,7 +101,16 @@ impl FromStr for CaseId {
         let Ok(level) = level.parse() else {
             return expected(level, "a contract level, L0 to L5");
         };
-        let cuts = parts.map(cut).collect::<Result<Vec<_>, _>>()?;
+        let mut path = Path::default();
+        for part in parts {
+            match part.strip_prefix('w') {
+                Some(readings) => {
+                    let cuts = u32::try_from(path.cuts.len()).unwrap_or(u32::MAX);
+                    path.weak.push(decided(part, readings, cuts)?);
+                }
+                None => path.cuts.push(cut(part)?),
+            }
+        }
         Ok(Self {
             scenario: scenario.to_owned(),
             start: start.to_owned(),
@@ -111,7 +118,7 @@ impl FromStr for CaseId {
             profile: profile.to_owned(),
             level,
             policy: policy.to_owned(),
-            cuts,
+            path,
             trace,
         })
     }
@@ -122,6 +129,17 @@ fn hex(text: &str, what: &'static str) -> Result<u32, CaseIdError> {
     match u32::from_str_radix(text, 16) {
         Ok(value) if digits => Ok(value),
         _ => expected(text, what),
+    }
+}
+
+/// Readings of weak bits: `w1.0.3`, of which `w` is taken off in `readings`.
+fn decided(text: &str, readings: &str, cuts: u32) -> Result<Decided, CaseIdError> {
+    let mut numbers = readings.split('.');
+    let boot = numbers.next().and_then(|boot| boot.parse().ok());
+    let taken: Result<Vec<u16>, _> = numbers.map(str::parse).collect();
+    match (boot, taken) {
+        (Some(boot), Ok(taken)) if !taken.is_empty() => Ok(Decided { cuts, boot, taken }),
+        _ => expected(text, "readings of weak bits such as w1.0.3"),
     }
 }
 

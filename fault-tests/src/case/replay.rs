@@ -5,8 +5,8 @@ use std::fmt;
 use sim_flash::{Cut, Op, Profile, State};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::chip::{Knowledge, Knows};
-use crate::explore::{Conditions, CutAt, PowerOn, Start, power_on};
+use crate::chip::{Knowledge, Knows, WeakRead};
+use crate::explore::{Conditions, CutAt, Decided, Path, PowerOn, Start, lean_to_ones, power_on};
 use crate::property::Finding;
 use crate::subject::{Entry, Rest, Subject};
 
@@ -28,6 +28,8 @@ pub struct Step {
     pub cut: Option<(CutAt, Op)>,
     /// How it ended otherwise.
     pub rest: Option<Rest>,
+    /// Reads that met weak bits.
+    pub(crate) weak_reads: Vec<WeakRead>,
     /// What the device told.
     pub entries: Vec<Entry>,
     /// What the judge saw.
@@ -77,7 +79,7 @@ pub fn replay<S: Subject>(
     subject: &S,
     profile: &Profile,
     start: &Start<S::World>,
-    cuts: &[CutAt],
+    path: &Path,
     verbose: bool,
 ) -> Result<Replay, Unreached> {
     let mut device = Live {
@@ -85,13 +87,14 @@ pub fn replay<S: Subject>(
         profile,
         state: start.state.clone(),
         world: start.world.clone(),
-        known: Knowledge::default(),
+        path,
+        known: Knowledge::of(subject.records(), true),
         steps: Vec::new(),
         trace: Xxh3::new(),
         verbose,
     };
     let mut first = 0;
-    for (index, cut) in cuts.iter().enumerate() {
+    for (index, cut) in path.cuts.iter().enumerate() {
         let unreached = |why| Unreached {
             cut: index + 1,
             why,
@@ -127,10 +130,14 @@ pub fn replay<S: Subject>(
         first = 1;
     }
     let trace = device.trace.digest();
-    for boot in first..first + SETTLE {
+    let behind = |decided: &&Decided| decided.cuts as usize == path.cuts.len();
+    let decided = path.weak.iter().filter(behind).map(|decided| decided.boot);
+    let decided = decided.max().unwrap_or(0);
+    for boot in first..first + SETTLE.max(decided) {
         let last = device.steps.last();
-        let resting =
-            last.is_some_and(|step| step.rest == Some(Rest::Idle) && step.before == step.after);
+        // Weak bits may read otherwise even when nothing changed.
+        let resting = boot > decided
+            && last.is_some_and(|step| step.rest == Some(Rest::Idle) && step.before == step.after);
         if resting || last.is_some_and(|step| step.rest == Some(Rest::Stuck)) {
             break;
         }
@@ -148,6 +155,7 @@ struct Live<'s, S: Subject> {
     profile: &'s Profile,
     state: State,
     world: S::World,
+    path: &'s Path,
     known: Knowledge,
     steps: Vec<Step>,
     trace: Xxh3,
@@ -156,14 +164,26 @@ struct Live<'s, S: Subject> {
 
 impl<S: Subject> Live<'_, S> {
     fn power_on(&mut self, boot: u32, cut: Option<CutAt>) -> Step {
+        // As when exploring: what weak bits lean to does not matter.
+        let size = self.state.size();
+        lean_to_ones(&mut self.state, &(0..size));
         let before = self.state.clone();
+        let cuts = self.steps.iter().filter(|step| step.cut.is_some()).count();
+        let cuts = u32::try_from(cuts).unwrap_or(u32::MAX);
+        // With weak bits an image is one decision, as it is when exploring.
+        let knows = if before.has_weak(0..before.size()) {
+            Knows::Contents(&mut self.known)
+        } else {
+            Knows::Results(&mut self.known)
+        };
         let conditions = Conditions {
             cut: cut.map(|cut| Cut {
                 op: u64::from(cut.op),
                 tear: cut.tear,
             }),
-            knows: Knows::Results(&mut self.known),
+            knows,
             verbose: self.verbose,
+            tape: self.path.taken(cuts, boot),
         };
         let run = power_on(
             self.subject,
@@ -183,6 +203,7 @@ impl<S: Subject> Live<'_, S> {
             after: run.state,
             cut: cut.and_then(|cut| Some((cut, torn?))),
             rest: run.end.ok(),
+            weak_reads: run.weak_reads,
             entries: run.entries,
             findings: run.findings,
         };

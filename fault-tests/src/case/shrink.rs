@@ -1,55 +1,52 @@
 //! Shrinking: the simplest case that still shows the same violation.
 //!
 //! In this order: drop cuts, then put the simplest tear that will do in place
-//! of each. Every attempt is a live replay, so a shrunk case is a proven case.
+//! of each, then let weak bits read the first way. Every attempt is a live replay, so a shrunk case is a proven case.
 
 use sim_flash::{Density, Level, Profile, tears};
 
 use super::replay::{Replay, replay};
 use super::timeline::windows;
-use crate::explore::{CutAt, Start, Window};
+use crate::explore::{Path, Start, Window};
 use crate::property::Finding;
 use crate::subject::Subject;
 
-/// The simplest cuts found that still lead to `finding`, with their replay.
+/// The simplest way found that still leads to `finding`, with its replay.
 ///
-/// With a `window` the last cut stays in it. `None` if `cuts` themselves do not lead to it.
+/// With a `window` the last cut stays in it. `None` if `path` itself does not lead to it.
 pub fn shrink<S: Subject>(
     subject: &S,
     profile: &Profile,
     start: &Start<S::World>,
-    cuts: &[CutAt],
+    path: &Path,
     finding: &Finding,
     window: Option<&Window>,
     level: Level,
-) -> Option<(Vec<CutAt>, Replay)> {
-    let attempt = |cuts: &[CutAt]| -> Option<Replay> {
-        let replay = replay(subject, profile, start, cuts, true).ok()?;
+) -> Option<(Path, Replay)> {
+    let attempt = |path: &Path| -> Option<Replay> {
+        let replay = replay(subject, profile, start, path, true).ok()?;
         let there = || window.is_none() || windows(subject, &replay).last() == window;
         (replay.shows(finding) && there()).then_some(replay)
     };
-    let mut best = cuts.to_vec();
+    let mut best = path.clone();
     let mut proof = attempt(&best)?;
     // A simpler tear can make another cut superfluous, so both steps alternate until neither helps.
-    // Ends: each round but the last drops a cut or puts an earlier tear of a finite list in place.
+    // Ends: each round but the last drops a cut, or puts an earlier tear or reading of finitely many in place.
     loop {
         let before = best.clone();
         drop_cuts(&attempt, &mut best, &mut proof);
         simplify_tears(&attempt, level, &mut best, &mut proof);
+        simplify_readings(&attempt, &mut best, &mut proof);
         if best == before {
             return Some((best, proof));
         }
     }
 }
 
-fn drop_cuts(
-    attempt: &impl Fn(&[CutAt]) -> Option<Replay>,
-    best: &mut Vec<CutAt>,
-    proof: &mut Replay,
-) {
+fn drop_cuts(attempt: &impl Fn(&Path) -> Option<Replay>, best: &mut Path, proof: &mut Replay) {
     let mut index = 0;
     // Ends: each round either drops a cut or moves on.
-    while index < best.len() {
+    while index < best.cuts.len() {
         let mut ways = without(best, index).into_iter();
         match ways.find_map(|fewer| Some((attempt(&fewer)?, fewer))) {
             Some((replay, fewer)) => (*proof, *best) = (replay, fewer),
@@ -59,38 +56,66 @@ fn drop_cuts(
 }
 
 fn simplify_tears(
-    attempt: &impl Fn(&[CutAt]) -> Option<Replay>,
+    attempt: &impl Fn(&Path) -> Option<Replay>,
     level: Level,
-    best: &mut [CutAt],
+    best: &mut Path,
     proof: &mut Replay,
 ) {
-    for index in 0..best.len() {
+    for index in 0..best.cuts.len() {
         let Some(op) = cut_operation(proof, index) else {
             continue;
         };
         let simpler = tears(&op, Density::Coarse, level)
             .into_iter()
-            .take_while(|tear| *tear != best[index].tear)
+            .take_while(|tear| *tear != best.cuts[index].tear)
             .filter(|tear| !tear.is_nothing());
         for tear in simpler {
-            let mut cuts = best.to_vec();
-            cuts[index].tear = tear;
-            if let Some(replay) = attempt(&cuts) {
-                *proof = replay;
-                best[index].tear = tear;
+            let mut simpler = best.clone();
+            simpler.cuts[index].tear = tear;
+            if let Some(replay) = attempt(&simpler) {
+                (*proof, *best) = (replay, simpler);
                 break;
             }
         }
     }
 }
 
-/// `cuts` without the one at `index`: the next one counts its power-ons from
+fn simplify_readings(
+    attempt: &impl Fn(&Path) -> Option<Replay>,
+    best: &mut Path,
+    proof: &mut Replay,
+) {
+    for decided in 0..best.weak.len() {
+        for read in 0..best.weak[decided].taken.len() {
+            let taken = best.weak[decided].taken[read];
+            for earlier in 0..taken {
+                let mut simpler = best.clone();
+                simpler.weak[decided].taken[read] = earlier;
+                if let Some(replay) = attempt(&simpler) {
+                    (*proof, *best) = (replay, simpler);
+                    break;
+                }
+            }
+        }
+    }
+    for decided in &mut best.weak {
+        let used = decided.taken.iter().rposition(|n| *n != 0);
+        decided.taken.truncate(used.map_or(0, |last| last + 1));
+    }
+    best.weak.retain(|decided| !decided.taken.is_empty());
+}
+
+/// `path` without the cut at `index`: the next one counts its power-ons from
 /// that cut, so without it they may be counted from the one before.
-fn without(cuts: &[CutAt], index: usize) -> Vec<Vec<CutAt>> {
-    let mut fewer = cuts.to_vec();
-    let dropped = fewer.remove(index);
+fn without(path: &Path, index: usize) -> Vec<Path> {
+    let mut fewer = path.clone();
+    let dropped = fewer.cuts.remove(index);
+    fewer.weak.retain(|decided| decided.cuts as usize != index);
+    for decided in &mut fewer.weak {
+        decided.cuts -= u32::from(decided.cuts as usize > index);
+    }
     let mut ways = vec![fewer.clone()];
-    if let Some(next) = fewer.get_mut(index) {
+    if let Some(next) = fewer.cuts.get_mut(index) {
         next.boot += dropped.boot;
         ways.push(fewer);
     }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use sim_flash::{Op, State};
 
 use super::replay::{Replay, Step};
-use crate::chip::span;
+use crate::chip::{WeakRead, span};
 use crate::explore::{Window, change, verb};
 use crate::subject::{Entry, Event, Rest, Subject};
 
@@ -89,7 +89,15 @@ impl<S: Subject> Timeline<'_, S> {
     fn step(&self, f: &mut fmt::Formatter<'_>, step: &Step, until_violated: bool) -> fmt::Result {
         let mut state = step.before.clone();
         let mut done = 0;
+        let mut reads = step.weak_reads.as_slice();
         for entry in &step.entries {
+            let before = reads.iter().take_while(|read| read.at <= entry.at);
+            let (now, later) = reads.split_at(before.count());
+            reads = later;
+            for read in now {
+                self.operations(f, &mut state, &step.ops[..read.at as usize], &mut done)?;
+                self.weak_read(f, read)?;
+            }
             self.operations(
                 f,
                 &mut state,
@@ -120,6 +128,22 @@ impl<S: Subject> Timeline<'_, S> {
             self.bytes(f, &state, &step.after, op)?;
         }
         Ok(())
+    }
+
+    fn weak_read(&self, f: &mut fmt::Formatter<'_>, read: &WeakRead) -> fmt::Result {
+        let place = self.subject.place(read.range.start).name;
+        write!(
+            f,
+            "    weak bits in {place} at {:#x}: read as ",
+            read.range.start
+        )?;
+        match self.subject.meaning(read.range.start, &read.read) {
+            Some(meaning) => write!(f, "{}", meaning.text)?,
+            None if read.read.is_empty() && read.holds => write!(f, "a known image")?,
+            None if read.read.is_empty() => write!(f, "no known image")?,
+            None => write!(f, "{}", hex(&read.read[..read.read.len().min(32)]))?,
+        }
+        writeln!(f, " (reading {} of {})", read.taken + 1, read.of)
     }
 
     /// The operations from `done` on, those alike on one line.
@@ -274,6 +298,11 @@ fn tear_words(tear: sim_flash::Tear) -> String {
         ),
         Tear::E3 => "pre-programming was done: every bit is 0".into(),
         Tear::E4(_) => "some bits were back at 1, the rest still 0".into(),
+        Tear::P4(_) => "of the bits to clear some were left weak".into(),
+        Tear::P5(_) => "it reads as wanted, but some of the bits cleared are weak".into(),
+        Tear::E5(_) => "it reads as erased, but some bits are weak".into(),
+        Tear::E6(Bits::All) => "every bit is weak".into(),
+        Tear::E6(_) => "anything, some of it weak".into(),
         _ => "see the fault table of sim-flash".into(),
     }
 }

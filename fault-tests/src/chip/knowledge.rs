@@ -70,10 +70,11 @@ pub(crate) struct Knowledge {
 type AcceptedKey = (TypeId, u32, u32, Option<usize>);
 
 impl Knowledge {
-    /// Nothing yet, of a subject with these records.
-    pub(crate) fn of(records: &[Record]) -> Self {
+    /// Nothing yet, of a subject with these records; whether cells may be `weak`.
+    pub(crate) fn of(records: &[Record], weak: bool) -> Self {
         Self {
             records: Records::new(records),
+            checks: Checks::new(weak),
             ..Self::default()
         }
     }
@@ -107,4 +108,6 @@ pub(crate) enum Look {
     Record(usize),
     /// The answers to these checks, and no more.
     Checks(Vec<CheckId>),
+    /// A read met weak bits: of so many readings the adversary took this one.
+    Choice { taken: u16, of: u16 },
 }

@@ -233,7 +233,7 @@ fn play<S: Subject>(
     profile: &Profile,
     start: &Start<S::World>,
 ) -> Result<Replay, String> {
-    let replay = replay(subject, profile, start, &id.cuts, true)
+    let replay = replay(subject, profile, start, &id.path, true)
         .map_err(|unreached| unreached.to_string())?;
     if replay.trace != id.trace {
         return Err(format!(

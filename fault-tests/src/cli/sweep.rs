@@ -130,9 +130,9 @@ pub(super) fn keep(report: &SweepReport, folder: &Path) -> Result<(), Usage> {
 }
 
 fn level(level: Level) -> Result<Level, Usage> {
-    if level > Level::L2 {
+    if level > Level::L3 {
         return Err(Usage::new(format_args!(
-            "--level {level}: weak bits are not explored yet, expected L0, L1 or L2"
+            "--level {level}: collateral damage is not explored yet, expected L0, L1, L2 or L3"
         )));
     }
     Ok(level)

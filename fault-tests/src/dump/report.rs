@@ -95,14 +95,14 @@ impl DumpSetup {
         exhibit: &Exhibit<'_, super::DumpDevice>,
         reached: &Reached,
     ) -> Option<Outcome> {
-        let replay = exhibit.replay(reached.start, &reached.cuts)?;
+        let replay = exhibit.replay(reached.start, &reached.path)?;
         let first = |life: &[String]| life.first().is_some_and(|first| *first == reached.mark);
         Some(Outcome {
             what: reached.mark.to_string(),
             states: reached.states,
             before: first(&self.lives[0]),
             after: first(&self.lives[1]),
-            case: exhibit.case(reached.start, reached.cuts.clone(), replay.trace),
+            case: exhibit.case(reached.start, reached.path.clone(), replay.trace),
             timeline: Timeline::new(&self.device, &replay).to_string(),
         })
     }

@@ -200,7 +200,7 @@ impl DumpSetup {
                 if self.device.call.by_application() {
                     let changes = decision.changed.iter().map(ToString::to_string);
                     self.first_boot = changes.collect();
-                    self.start.state = chip.into_parts().0;
+                    self.start.state = chip.into_parts().state;
                 }
                 Ok(())
             }
@@ -263,9 +263,8 @@ impl DumpSetup {
         let mut twin = Twin::default();
         if self.device.call != Call::Boot {
             let conditions = Conditions {
-                cut: None,
-                knows: Knows::Nothing,
                 verbose: true,
+                ..Conditions::undisturbed(Knows::Nothing)
             };
             let run = power_on(
                 &self.device,
@@ -308,7 +307,7 @@ impl DumpSetup {
                 images.extend(*image);
                 twin.unverified.extend(unverified_pointer(decision));
             }
-            let after = chip.into_parts().0;
+            let after = chip.into_parts().state;
             if after == state {
                 break;
             }

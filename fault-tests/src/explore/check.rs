@@ -4,7 +4,8 @@
 //! slot is which of the known images lies there, if any, and not a byte more; and to tell that, no
 //! digest is needed, only a comparison. A check is such a comparison, of a state with a *template*,
 //! and it has holes: bytes whose content does not follow from the state that is asked about,
-//! because an operation in between decides them, and which have been found to agree already.
+//! because an operation in between decides them, and which have been found to agree already. Where
+//! bits are weak the answer may be *maybe*: the adversary decides.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use sim_flash::State;
 
-use super::ranges::Ranges;
+use super::ranges::{Ranges, pieces};
 
 const GRANULE: u32 = State::GRANULE;
 
@@ -31,10 +32,23 @@ pub(crate) struct Check {
     pub(crate) holes: Ranges,
 }
 
+/// The answer to a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Answer {
+    /// A solid bit differs.
+    No,
+    /// All solid bits agree, but some are weak.
+    Maybe,
+    /// All bits agree.
+    Yes,
+}
+
 /// A content at a place.
 pub(crate) struct Template {
     at: u32,
     bytes: Arc<[u8]>,
+    /// Whether cells may be weak at all.
+    weak: bool,
     /// A flash that holds it, for its range hashes.
     state: State,
 }
@@ -51,59 +65,72 @@ impl Template {
     }
 
     /// Whether `cells` hold it, but for the holes.
-    pub(crate) fn matches(&self, holes: &Ranges, cells: &mut impl Cells) -> bool {
-        holes
-            .missing_from(self.range())
-            .all(|piece| self.matches_in(&piece, cells))
+    pub(crate) fn matches(&self, holes: &Ranges, cells: &mut impl Cells) -> Answer {
+        let mut answer = Answer::Yes;
+        for piece in holes.missing_from(self.range()) {
+            answer = answer.min(self.matches_in(&piece, cells));
+            if answer == Answer::No {
+                break;
+            }
+        }
+        answer
     }
 
     /// Whether `cells` hold it in `piece`.
-    pub(crate) fn matches_in(&self, piece: &Range<u32>, cells: &mut impl Cells) -> bool {
+    pub(crate) fn matches_in(&self, piece: &Range<u32>, cells: &mut impl Cells) -> Answer {
         let whole = piece.start.next_multiple_of(GRANULE)..piece.end / GRANULE * GRANULE;
         if whole.is_empty() {
-            return self.same_bytes(piece, cells);
+            return self.compare(piece, cells);
         }
-        self.same_bytes(&(piece.start..whole.start), cells)
-            && self.same_bytes(&(whole.end..piece.end), cells)
-            && cells.hash(&whole) == self.state.hash_range(whole.clone())
+        let ends = [piece.start..whole.start, whole.end..piece.end];
+        let [head, tail] = ends.map(|end| self.compare(&end, cells));
+        let answer = head.min(tail);
+        if answer == Answer::No || cells.hash(&whole) == self.state.hash_range(whole.clone()) {
+            return answer;
+        }
+        if !self.weak || !cells.has_weak(&whole) {
+            return Answer::No;
+        }
+        answer.min(self.compare(&whole, cells))
     }
 
-    /// For a few bytes: they are compared one by one.
-    fn same_bytes(&self, piece: &Range<u32>, cells: &mut impl Cells) -> bool {
-        let mut found = [0; 2 * GRANULE as usize];
-        let found = &mut found[..piece.len()];
-        cells.read(piece.start, found);
-        found == self.bytes(piece)
-    }
-
-    /// Whether `state` holds it in `piece`, byte by byte: for content whose hashes nobody will ask for.
-    pub(crate) fn same_in(&self, piece: &Range<u32>, state: &State) -> bool {
-        let mut found = [0; 4096];
-        let mut at = piece.start;
-        while at < piece.end {
-            let part = at..(at + 4096).min(piece.end);
-            let found = &mut found[..part.len()];
-            state.read(part.start, found);
-            if found != self.bytes(&part) {
-                return false;
+    /// Bit by bit.
+    fn compare(&self, piece: &Range<u32>, cells: &mut impl Cells) -> Answer {
+        let (mut found, mut weak) = ([0; COMPARED as usize], [0; COMPARED as usize]);
+        let mut answer = Answer::Yes;
+        for part in pieces(piece, COMPARED) {
+            let (found, weak) = (&mut found[..part.len()], &mut weak[..part.len()]);
+            cells.read(part.start, found);
+            let wanted = self.bytes(&part);
+            if self.weak && cells.has_weak(&part) {
+                cells.weak(part.start, weak);
+                let differs = |((f, w), weak): ((&u8, &u8), &u8)| (f ^ w) & !weak != 0;
+                if found.iter().zip(wanted).zip(&*weak).any(differs) {
+                    return Answer::No;
+                }
+                answer = Answer::Maybe;
+            } else if found != wanted {
+                return Answer::No;
             }
-            at = part.end;
         }
-        true
+        answer
     }
 
-    /// The last granule in `within` where `state` does not hold it; for telling why it is not held.
-    pub(crate) fn last_difference(&self, within: &Ranges, state: &State) -> Option<Range<u32>> {
-        let mut found = [0; GRANULE as usize];
+    /// Whether `state` holds it in `piece`, bit by bit: for content whose hashes nobody will ask for.
+    pub(crate) fn same_in(&self, piece: &Range<u32>, mut state: &State) -> Answer {
+        self.compare(piece, &mut state)
+    }
+
+    /// The last granule in `within` where `state` does not hold it, however weak bits are read; for
+    /// telling why it is not held.
+    pub(crate) fn last_difference(&self, within: &Ranges, mut state: &State) -> Option<Range<u32>> {
         let own = self.range();
         let pieces: Vec<_> = within.iter().collect();
         for piece in pieces.into_iter().rev() {
             let (start, mut end) = (piece.start.max(own.start), piece.end.min(own.end));
             while start < end {
                 let from = ((end - 1) / GRANULE * GRANULE).max(start);
-                let found = &mut found[..(end - from) as usize];
-                state.read(from, found);
-                if found != self.bytes(&(from..end)) {
+                if self.compare(&(from..end), &mut state) == Answer::No {
                     return Some(from..end);
                 }
                 end = from;
@@ -113,12 +140,19 @@ impl Template {
     }
 }
 
+/// So many bytes are compared at once.
+const COMPARED: u16 = 256;
+
 /// Something that has the content of a flash.
 pub(crate) trait Cells {
     /// The hash of a range of whole granules.
     fn hash(&mut self, range: &Range<u32>) -> u128;
     /// Copies bytes out.
     fn read(&mut self, addr: u32, out: &mut [u8]);
+    /// Whether any bit of a range is weak.
+    fn has_weak(&mut self, range: &Range<u32>) -> bool;
+    /// Copies out which bits are weak.
+    fn weak(&mut self, addr: u32, out: &mut [u8]);
 }
 
 impl Cells for &State {
@@ -129,11 +163,21 @@ impl Cells for &State {
     fn read(&mut self, addr: u32, out: &mut [u8]) {
         State::read(self, addr, out);
     }
+
+    fn has_weak(&mut self, range: &Range<u32>) -> bool {
+        State::has_weak(self, range.clone())
+    }
+
+    fn weak(&mut self, addr: u32, out: &mut [u8]) {
+        State::weak(self, addr, out);
+    }
 }
 
 /// Every template and every check of an exploration.
 #[derive(Default)]
 pub(crate) struct Checks {
+    /// Whether cells may be weak at all.
+    weak: bool,
     templates: Vec<Template>,
     /// Templates by the address of their content in memory, which they keep alive, and their place.
     places: HashMap<(usize, u32), TemplateId>,
@@ -142,6 +186,14 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
+    /// No check yet; whether cells may be `weak` at all.
+    pub(crate) fn new(weak: bool) -> Self {
+        Self {
+            weak,
+            ..Self::default()
+        }
+    }
+
     /// The template of `bytes` at `at`, which must be the start of a granule, on a flash like `state`.
     pub(crate) fn template(&mut self, state: &State, at: u32, bytes: &Arc<[u8]>) -> TemplateId {
         let key = (bytes.as_ptr() as usize, at);
@@ -152,6 +204,7 @@ impl Checks {
             self.templates.push(Template {
                 at,
                 bytes: Arc::clone(bytes),
+                weak: self.weak,
                 state: flash,
             });
             TemplateId(index(self.templates.len() - 1))
@@ -177,7 +230,7 @@ impl Checks {
     }
 
     /// The answer for `cells`.
-    pub(crate) fn answer(&self, id: CheckId, cells: &mut impl Cells) -> bool {
+    pub(crate) fn answer(&self, id: CheckId, cells: &mut impl Cells) -> Answer {
         let Check { template, holes } = self.get(id);
         self.template_of(*template).matches(holes, cells)
     }
@@ -217,7 +270,7 @@ mod tests {
         let bytes: Arc<[u8]> = (0..1000u32).map(|n| (n % 251) as u8).collect();
         let mut state = State::erased(64 * 1024, 4096);
         state.load(0x2000, &bytes);
-        let mut checks = Checks::default();
+        let mut checks = Checks::new(true);
         let template = checks.template(&state, 0x2000, &bytes);
         (checks, template, state, bytes)
     }
@@ -232,11 +285,14 @@ mod tests {
         let mut holes = Ranges::new();
         holes.insert(0x2041..0x2082);
         let but_for_a_hole = checks.intern(Check { template, holes });
-        assert!(checks.answer(whole, &mut &state) && checks.answer(but_for_a_hole, &mut &state));
+        let both = |state: &State| {
+            [whole, but_for_a_hole].map(|check| checks.answer(check, &mut { state }))
+        };
+        assert_eq!(both(&state), [Answer::Yes, Answer::Yes]);
         state.load(0x2041, &[0xEE]);
-        assert!(!checks.answer(whole, &mut &state) && checks.answer(but_for_a_hole, &mut &state));
+        assert_eq!(both(&state), [Answer::No, Answer::Yes]);
         state.load(0x2040, &[0xEE]);
-        assert!(!checks.answer(but_for_a_hole, &mut &state));
+        assert_eq!(both(&state), [Answer::No, Answer::No]);
         assert!(checks.looks_at(but_for_a_hole, &(0x2000..0x2042)));
         assert!(!checks.looks_at(but_for_a_hole, &(0x2041..0x2082)));
     }
@@ -252,7 +308,7 @@ mod tests {
             let mut changed = state.clone();
             let addr = 0x2000 + u32::try_from(at).unwrap();
             changed.load(addr, &[bytes[at] ^ 1]);
-            assert!(!checks.answer(whole, &mut &changed), "{addr:#x}");
+            assert_eq!(checks.answer(whole, &mut &changed), Answer::No, "{addr:#x}");
             let mut all = Ranges::new();
             all.insert(0..0x1_0000);
             let difference = checks.template_of(template).last_difference(&all, &changed);
@@ -260,9 +316,28 @@ mod tests {
         }
         let mut behind = state.clone();
         behind.load(0x2000 + 1000, &[0]);
-        assert!(
+        assert_eq!(
             checks.answer(whole, &mut &behind),
+            Answer::Yes,
             "the byte behind it is none of its business"
         );
+    }
+
+    #[test]
+    fn weak_bits_agree_with_everything_and_solid_ones_still_differ() {
+        let (mut checks, template, mut state, bytes) = setup();
+        let whole = checks.intern(Check {
+            template,
+            holes: Ranges::new(),
+        });
+        state.weaken(0x2100, &[0xF0; 40]);
+        assert_eq!(checks.answer(whole, &mut &state), Answer::Maybe);
+        state.load(0x2110, &[!bytes[0x110]]);
+        state.weaken(0x2110, &[0xF0]);
+        assert_eq!(checks.answer(whole, &mut &state), Answer::No);
+        let mut all = Ranges::new();
+        all.insert(0..0x1_0000);
+        let difference = checks.template_of(template).last_difference(&all, &state);
+        assert!(difference.is_some_and(|found| found.contains(&0x2110)));
     }
 }

@@ -52,6 +52,19 @@ impl Demand {
     }
 }
 
+impl Demand {
+    /// Adds all of `other`.
+    pub(super) fn insert_all(&mut self, other: &Self) {
+        self.insert_bytes(&other.bytes, &Ranges::new());
+        for record in &other.records {
+            self.insert_record(*record);
+        }
+        for check in &other.checks {
+            self.insert_check(*check);
+        }
+    }
+}
+
 /// All that the future of any known power-on looks at.
 #[derive(Default)]
 pub(super) struct Interests(Demand);
@@ -69,13 +82,7 @@ impl Interests {
     }
 
     pub(super) fn grow(&mut self, demand: &Demand) {
-        self.0.insert_bytes(&demand.bytes, &Ranges::new());
-        for record in &demand.records {
-            self.0.insert_record(*record);
-        }
-        for check in &demand.checks {
-            self.0.insert_check(*check);
-        }
+        self.0.insert_all(demand);
     }
 
     /// What is of interest in `range`; none if a check is, whose answer is more than a hash away.

@@ -2,34 +2,42 @@
 
 mod climb;
 mod judge_together;
+mod path;
 mod power_ons;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
-use sim_flash::{Op, Profile, State, Tear};
+use sim_flash::{Level, Op, Profile, State, Tear};
 
 use super::audit::Audit;
 use super::demand::{Demand, Interest, Interests};
 use super::recording::{Recording, Segments};
-use super::tally::Tally;
+use super::tally::{Shown, Tally};
 use super::tears::{TearSet, Tears};
 use super::trie::{HashedMap, LeafId, Trie};
 use super::view::{Base, Scratch, View, forget_carried};
 use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
-use super::{ANY, Counts, CutAt, Disagreement, Exploration, Limits, Start, Violation};
+use super::{ANY, Counts, Disagreement, Exploration, Limits, Start, Violation};
 use crate::chip::{Knowledge, nothing_done, span, widen};
 use crate::property::{Finding, Property};
 use crate::subject::{Mark, Rest, Subject};
 
-/// A known power-on.
+/// What follows in a state: a known power-on, or several, if it has weak bits that are read.
 pub(super) struct Leaf<W> {
     /// Grows; see [`super`].
     pub(super) demand: Rc<Demand>,
+    pub(super) branches: Vec<Rc<Branch<W>>>,
+}
+
+/// One power-on, as the adversary reads the weak bits that it meets.
+pub(super) struct Branch<W> {
+    /// What it takes, read by read.
+    tape: Vec<u16>,
     findings: Vec<Finding>,
     marks: Vec<Mark>,
-    recording: Rc<Recording<W>>,
+    recording: Recording<W>,
 }
 
 /// How a state was reached from its parent.
@@ -46,7 +54,11 @@ enum Edge {
 #[derive(Clone, Copy)]
 struct Node {
     parent: u32,
+    /// Which power-on of the parent's.
+    branch: u32,
     edge: Edge,
+    /// What follows here.
+    leaf: LeafId,
     cuts: u32,
     /// Where the last cut fell.
     window: Option<u32>,
@@ -65,12 +77,14 @@ struct Work {
 pub(super) struct Engine<'a, S: Subject> {
     subject: &'a S,
     profile: &'a Profile,
-    limits: &'a Limits,
+    pub(super) limits: &'a Limits,
     tears: Tears,
     pub(super) known: Knowledge,
     trie: Trie<S::World>,
     segments: Segments,
     pub(super) leaves: Vec<Leaf<S::World>>,
+    /// Leaves of several power-ons, by the leaves of each.
+    forks: HashMap<Vec<LeafId>, LeafId>,
     audit: Audit,
     counts: Counts,
     pass: Pass,
@@ -88,7 +102,7 @@ struct Pass {
     /// Every class met, with the fewest cuts it was met after. A class can be met behind a cut
     /// first and without one later; then it is explored again, with more cuts left.
     visited: HashedMap<Class, u32>,
-    violations: Vec<(u32, Finding)>,
+    violations: Vec<(Shown, Finding)>,
     /// Windows and properties for which a violation right behind the cut is listed.
     blamed: HashSet<(u32, Property)>,
     tally: Tally,
@@ -111,6 +125,26 @@ impl Pass {
     }
 }
 
+impl Pass {
+    fn node(&mut self, node: Node) -> u32 {
+        self.nodes.push(node);
+        u32::try_from(self.nodes.len() - 1).expect("fewer than 2^32 states fit in memory")
+    }
+
+    /// The state that a cut left in the operation that the walk stands before.
+    fn cut(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, window: u32) -> u32 {
+        let op = u32::try_from(walk.op).unwrap_or(u32::MAX);
+        self.node(Node {
+            parent: walk.from.node,
+            branch: walk.from.branch,
+            edge: Edge::Cut { op, tear },
+            leaf,
+            cuts: self.nodes[walk.from.node as usize].cuts + 1,
+            window: Some(window),
+        })
+    }
+}
+
 /// Why an exploration stopped early.
 pub(super) enum Stop {
     Budget,
@@ -129,10 +163,11 @@ impl<'a, S: Subject> Engine<'a, S> {
             profile,
             limits,
             tears: Tears::new(limits),
-            known: Knowledge::of(subject.records()),
+            known: Knowledge::of(subject.records(), limits.level >= Level::L3),
             trie: Trie::new(),
             segments: Segments::default(),
             leaves: Vec::new(),
+            forks: HashMap::new(),
             audit: Audit::new(limits.seed, limits.audit_one_in),
             counts: Counts::default(),
             pass: Pass::new(),
@@ -160,18 +195,19 @@ impl<'a, S: Subject> Engine<'a, S> {
             .pass
             .violations
             .iter()
-            .map(|(node, finding)| {
-                let (start, cuts) = self.path(*node);
+            .map(|(at, finding)| {
+                let (start, path) = self.path(*at);
                 Violation {
                     finding: finding.clone(),
                     start,
-                    cuts,
-                    window: self.window_of(*node),
+                    path,
+                    window: self.window_of(at.node),
                 }
             })
             .collect();
-        let marks = (0..).zip(&self.leaves).map(|(leaf, l)| (leaf, &*l.marks));
-        let reached = self.pass.tally.reached(marks, |node| self.path(node));
+        let leaves = (0..).zip(&self.leaves);
+        let marks = leaves.flat_map(|(leaf, l)| l.branches.iter().map(move |b| (leaf, &*b.marks)));
+        let reached = self.pass.tally.reached(marks, |at| self.path(at));
         let healthy = self.pass.tally.healthy(|node| self.power_on_of(node));
         let (exhausted, disagreement) = match stop {
             None => (false, None),
@@ -192,13 +228,20 @@ impl<'a, S: Subject> Engine<'a, S> {
     fn one_pass(&mut self, starts: &[Start<S::World>]) -> Result<(), Stop> {
         for (index, start) in starts.iter().enumerate() {
             let edge = Edge::Start(u32::try_from(index).unwrap_or(u32::MAX));
-            let node = self.node(0, edge, 0, None);
             let mut state = start.state.clone();
             forget_carried(&mut state, &(0..u32::MAX), &self.scratch.carried);
             state.seal();
             let mut base = Base::new(&state);
             let root = self.trie.root(&start.world);
             let leaf = self.leaf_of(&mut base, None, root, &start.world)?;
+            let node = self.pass.node(Node {
+                parent: 0,
+                branch: 0,
+                edge,
+                leaf,
+                cuts: 0,
+                window: None,
+            });
             if let Some(class) = self.unvisited(&mut base, None, leaf, 0) {
                 self.enter(&mut base, None, class, node);
             }
@@ -215,12 +258,21 @@ impl<'a, S: Subject> Engine<'a, S> {
             {
                 continue;
             }
-            for finding in &self.leaves[work.class.0.0 as usize].findings {
-                self.pass.violations.push((work.node, finding.clone()));
+            let branches = &self.leaves[work.class.0.0 as usize].branches;
+            let count = branches.len();
+            for (number, branch) in (0..).zip(branches) {
+                let at = Shown {
+                    node: work.node,
+                    branch: number,
+                };
+                for finding in &branch.findings {
+                    self.pass.violations.push((at, finding.clone()));
+                }
+                self.pass.tally.entered(&branch.marks, at, cuts);
             }
-            let marks = &self.leaves[work.class.0.0 as usize].marks;
-            self.pass.tally.entered(marks, work.node, cuts);
-            self.expand(work)?;
+            for branch in 0..count {
+                self.expand(&work, branch)?;
+            }
             (self.progress)(&self.counts);
         }
         Ok(())
@@ -230,14 +282,20 @@ impl<'a, S: Subject> Engine<'a, S> {
         self.pass.work.iter_mut().find_map(VecDeque::pop_front)
     }
 
-    /// Meets every state that follows from the work's power-on.
-    fn expand(&mut self, work: Work) -> Result<(), Stop> {
+    /// Meets every state that follows from one of the work's power-ons.
+    fn expand(&mut self, work: &Work, branch: usize) -> Result<(), Stop> {
         let parent = work.class.0;
-        let recording = Rc::clone(&self.leaf(parent).recording);
+        let taken = Rc::clone(&self.leaf(parent).branches[branch]);
+        let recording = &taken.recording;
+        let branch = u32::try_from(branch).unwrap_or(u32::MAX);
         let cuts = self.pass.nodes[work.node as usize].cuts;
-        let mut walk = Walk::new(work.node, parent, work.state);
+        let from = Shown {
+            node: work.node,
+            branch,
+        };
+        let mut walk = Walk::new(from, parent, work.state.clone());
         if cuts < self.limits.cuts {
-            self.cut_each(&mut walk, &recording, cuts)?;
+            self.cut_each(&mut walk, recording, cuts)?;
         } else {
             self.pass.truncated |= recording.ops > 0;
             for segment in &recording.segments {
@@ -260,7 +318,14 @@ impl<'a, S: Subject> Engine<'a, S> {
         self.propagate(&mut walk, child, None);
         if let Some(class) = self.unvisited(&mut base, None, child, cuts) {
             let window = self.pass.nodes[work.node as usize].window;
-            let node = self.node(work.node, Edge::Cycle, cuts, window);
+            let node = self.pass.node(Node {
+                parent: from.node,
+                branch: from.branch,
+                edge: Edge::Cycle,
+                leaf: child,
+                cuts,
+                window,
+            });
             self.enter(&mut base, None, class, node);
         }
         Ok(())
@@ -315,7 +380,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                 if cuts == 0 {
                     let judged = self.pass.tally.by_itself(here.is_some());
                     let ops = walk.op..walk.op + 1;
-                    self.pass.tally.judged(walk.from, ops, judged);
+                    self.pass.tally.judged(walk.from.node, ops, judged);
                 }
                 walk.carry_out(op);
                 if !self.scratch.carried.is_empty() {
@@ -384,6 +449,61 @@ impl<'a, S: Subject> Engine<'a, S> {
         at: &Here<'_, S::World>,
         cut: &mut Cut,
     ) -> Result<LeafId, Stop> {
+        let Some(op) = torn
+            .map(|(op, _)| op)
+            .filter(|op| self.leaves_weak(base.state, op, tear))
+        else {
+            return self.meet_solid(walk, base, torn, tear, at, cut);
+        };
+        // Weak bits are more than a view can show, so this one is carried out.
+        self.counts.by_lookup += 1;
+        let boots = self.counts.boots;
+        let mut state = View::new(base, torn, &mut self.scratch).state();
+        state.seal();
+        let mut derived = Base::new(&state);
+        let leaf = self.leaf_of(&mut derived, None, at.root, at.world)?;
+        self.pass.tally.met(leaf, 1);
+        if boots == self.counts.boots && self.audit.due(1).is_some() {
+            self.check(&state, None, at.world, leaf, walk.from)?;
+        }
+        self.blame(walk, leaf, tear, cut.window);
+        self.propagate(walk, leaf, Some((op, tear)));
+        self.note_cut(walk, &mut derived, None, leaf, tear, cut);
+        Ok(leaf)
+    }
+
+    /// Whether `tear` leaves weak bits in a state, or meets some.
+    fn leaves_weak(&self, state: &State, op: &Op, tear: Tear) -> bool {
+        self.limits.level >= Level::L3 && (!tear.is_stable() || state.has_weak(span(op)))
+    }
+
+    /// Enters the state that a cut left, if it is new.
+    fn note_cut(
+        &mut self,
+        walk: &Walk,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        leaf: LeafId,
+        tear: Tear,
+        cut: &Cut,
+    ) {
+        let cuts = self.pass.nodes[walk.from.node as usize].cuts + 1;
+        if let Some(class) = self.unvisited(base, torn, leaf, cuts) {
+            let node = self.pass.cut(walk, leaf, tear, cut.window);
+            self.enter(base, torn, class, node);
+        }
+    }
+
+    /// The same for a state without weak bits where the operation touches.
+    fn meet_solid(
+        &mut self,
+        walk: &mut Walk,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        tear: Tear,
+        at: &Here<'_, S::World>,
+        cut: &mut Cut,
+    ) -> Result<LeafId, Stop> {
         let boots = self.counts.boots;
         self.counts.by_lookup += 1;
         let mut key = None;
@@ -416,13 +536,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         }
         self.blame(walk, leaf, tear, cut.window);
         self.propagate(walk, leaf, torn);
-        let cuts = self.pass.nodes[walk.from as usize].cuts + 1;
-        if let Some(class) = self.unvisited(base, torn, leaf, cuts) {
-            let op = u32::try_from(walk.op).unwrap_or(u32::MAX);
-            let edge = Edge::Cut { op, tear };
-            let node = self.node(walk.from, edge, cuts, Some(cut.window));
-            self.enter(base, torn, class, node);
-        }
+        self.note_cut(walk, base, torn, leaf, tear, cut);
         if let Some(key) = key
             && cut.version == self.interest.version()
         {
@@ -433,13 +547,16 @@ impl<'a, S: Subject> Engine<'a, S> {
 
     /// Lists what `leaf` violates against the window that led to it, also if another led there before.
     fn blame(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, window: u32) {
-        for index in 0..self.leaf(leaf).findings.len() {
-            let finding = self.leaf(leaf).findings[index].clone();
-            if self.pass.blamed.insert((window, finding.property)) {
-                let op = u32::try_from(walk.op).unwrap_or(u32::MAX);
-                let cuts = self.pass.nodes[walk.from as usize].cuts + 1;
-                let node = self.node(walk.from, Edge::Cut { op, tear }, cuts, Some(window));
-                self.pass.violations.push((node, finding));
+        for number in 0..self.leaf(leaf).branches.len() {
+            let branch = Rc::clone(&self.leaf(leaf).branches[number]);
+            for finding in &branch.findings {
+                if self.pass.blamed.insert((window, finding.property)) {
+                    let at = Shown {
+                        node: self.pass.cut(walk, leaf, tear, window),
+                        branch: u32::try_from(number).unwrap_or(u32::MAX),
+                    };
+                    self.pass.violations.push((at, finding.clone()));
+                }
             }
         }
     }
@@ -488,72 +605,9 @@ impl<'a, S: Subject> Engine<'a, S> {
         &self.leaves[leaf.0 as usize]
     }
 
-    fn node(&mut self, parent: u32, edge: Edge, cuts: u32, window: Option<u32>) -> u32 {
-        self.pass.nodes.push(Node {
-            parent,
-            edge,
-            cuts,
-            window,
-        });
-        u32::try_from(self.pass.nodes.len() - 1).expect("fewer than 2^32 states fit in memory")
-    }
-
     /// Names the window of a cut in `op`, `state` being the one before it.
     fn window(&mut self, state: &State, op: &Op, call: Option<&'static str>) -> u32 {
         self.windows.of(Window::of(self.subject, state, op, call))
-    }
-
-    fn window_of(&self, node: u32) -> Option<Window> {
-        let window = self.pass.nodes.get(node as usize)?.window?;
-        self.windows.get(window).cloned()
-    }
-
-    fn disagrees(&self, node: u32, what: &'static str) -> Stop {
-        let (start, cuts) = self.path(node);
-        Stop::Disagreement(Disagreement { what, start, cuts })
-    }
-
-    /// The start of a node that no cut leads to, and how many power-ons came before it.
-    fn power_on_of(&self, mut node: u32) -> (usize, u32) {
-        let mut boot = 0;
-        // Ends: a parent is always older than its child, and the start has edge Start.
-        while let Some(Node { parent, edge, .. }) = self.pass.nodes.get(node as usize) {
-            if let Edge::Start(index) = edge {
-                return (*index as usize, boot);
-            }
-            boot += 1;
-            node = *parent;
-        }
-        (0, boot)
-    }
-
-    /// The start and the cuts, first to last, that lead to `node`.
-    fn path(&self, mut node: u32) -> (usize, Vec<CutAt>) {
-        let mut start = 0;
-        let mut edges = Vec::new();
-        // Ends: a parent is always older than its child, and the start has edge Start.
-        while let Some(Node { parent, edge, .. }) = self.pass.nodes.get(node as usize) {
-            match edge {
-                Edge::Start(index) => {
-                    start = *index as usize;
-                    break;
-                }
-                edge => edges.push(*edge),
-            }
-            node = *parent;
-        }
-        let mut cuts = Vec::new();
-        let mut boot = 0;
-        for edge in edges.into_iter().rev() {
-            match edge {
-                Edge::Cut { op, tear } => {
-                    cuts.push(CutAt { boot, op, tear });
-                    boot = 1;
-                }
-                Edge::Cycle | Edge::Start(_) => boot += 1,
-            }
-        }
-        (start, cuts)
     }
 }
 

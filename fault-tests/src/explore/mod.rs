@@ -55,19 +55,31 @@
 //! * **Carried bytes** ([`Subject::carried`]): copied back to their place and never looked at. States
 //!   are met with these bytes erased.
 //!
+//! # Weak bits
+//!
+//! From L3 on, cells may be left weak: they read as the adversary likes, each time. A read that meets
+//! some is a *choice* between a few readings, and a state has one power-on for each row of choices; the
+//! trie branches there. What follows in such a state is all of these together, a *fork*, and demanded is
+//! what any of them demands. The readings follow from which bits are weak and what the solid ones are,
+//! never from what weak ones lean to, which the explorer forgets. They are chosen by outcome: of a record
+//! one content for each thing to be learned ([`Record::readings`]), of an image whether it is a known one
+//! or not, of other bytes the extremes. A record read again in one power-on reads the same, but once; an
+//! image reads the same throughout. A check is answered *maybe* where only weak bits differ.
+//!
 //! What a power-on does is kept by segments of the flash that it works on, equal ones once, so a
 //! download is carried out by sharing the sectors that it leaves.
 //!
 //! # What is not exact
 //!
 //! Which bits of an operation a cut leaves undone is a choice ([`Density`]); byte positions are all
-//! tried. That a check refuses everything but known images assumes that nobody finds a second content
+//! tried. The readings of weak bits are representatives of what can be learned. That a check refuses everything but known images assumes that nobody finds a second content
 //! for a digest.
 //!
 //! # What guards it
 //!
 //! Each new power-on is executed twice and must repeat itself, the second time with checks run in full,
-//! with noise for carried bytes and with other records of which the same is learned; a seeded sample
+//! with noise for carried bytes and with other records of which the same is learned, and with weak bits
+//! made solid as they were read; a seeded sample
 //! of the pruned states is executed without trie and memo and must agree
 //! ([`Counts::audited`]). Any difference ends the sweep as nondeterminism, which
 //! is what it then is: the subject depends on something other than its flash
@@ -88,6 +100,7 @@ mod tests;
 mod trie;
 mod view;
 mod walk;
+mod weak;
 mod window;
 
 use std::fmt;
@@ -99,13 +112,16 @@ use sim_flash::{Density, Level, Profile, State, Tear};
 use crate::property::Finding;
 use crate::subject::Subject;
 
-pub(crate) use check::{Check, CheckId, Checks};
+pub(crate) use check::{Answer, Check, CheckId, Checks};
 pub use ranges::Ranges;
-pub use record::Record;
+pub(crate) use ranges::pieces;
 pub(crate) use record::Records;
+pub use record::{Readings, Record};
 pub(crate) use run::{Conditions, PowerOn, power_on};
 pub(crate) use tally::Families;
 pub use tally::{HealthyOp, Judged, Reached};
+pub use weak::Decided;
+pub(crate) use weak::{lean_to_ones, readings};
 pub use window::Window;
 pub(crate) use window::{change, verb};
 
@@ -219,6 +235,57 @@ impl fmt::Display for CutAt {
     }
 }
 
+/// How to get somewhere from a start: the cuts, and what weak bits were read as on the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// The cuts, first to last.
+    pub cuts: Vec<CutAt>,
+    /// The power-ons in which weak bits were not all read the first way, in order.
+    pub weak: Vec<Decided>,
+}
+
+impl Path {
+    /// As far as the cut of this index, without it.
+    #[must_use]
+    pub fn up_to(&self, cut: usize) -> Self {
+        let before = |decided: &&Decided| (decided.cuts as usize) < cut;
+        Self {
+            cuts: self.cuts[..cut.min(self.cuts.len())].to_vec(),
+            weak: self.weak.iter().filter(before).cloned().collect(),
+        }
+    }
+
+    /// What weak bits read as in power-on `boot` behind so many cuts.
+    pub fn taken(&self, cuts: u32, boot: u32) -> Vec<u16> {
+        let mut weak = self.weak.iter();
+        let here = weak.find(|decided| (decided.cuts, decided.boot) == (cuts, boot));
+        here.map_or_else(Vec::new, |decided| decided.taken.clone())
+    }
+}
+
+impl From<Vec<CutAt>> for Path {
+    fn from(cuts: Vec<CutAt>) -> Self {
+        let weak = Vec::new();
+        Self { cuts, weak }
+    }
+}
+
+impl fmt::Display for Path {
+    /// As in a case id: `/o3.P4.none/w1.2/b1.o0.E7`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for behind in 0..=self.cuts.len() {
+            let here = |decided: &&Decided| decided.cuts as usize == behind;
+            for decided in self.weak.iter().filter(here) {
+                write!(f, "/{decided}")?;
+            }
+            if let Some(cut) = self.cuts.get(behind) {
+                write!(f, "/{cut}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A violated property, and the cuts that lead to the power-on that shows it.
 #[derive(Clone, Debug)]
 pub struct Violation {
@@ -226,8 +293,8 @@ pub struct Violation {
     pub finding: Finding,
     /// Index of the start it began from.
     pub start: usize,
-    /// The cuts, first to last; no cut if the healthy history violates it.
-    pub cuts: Vec<CutAt>,
+    /// The way there; no cut if the healthy history violates it.
+    pub path: Path,
     /// Where the last of them fell.
     pub window: Option<Window>,
 }
@@ -239,8 +306,8 @@ pub struct Disagreement {
     pub what: &'static str,
     /// Index of the start it began from.
     pub start: usize,
-    /// The cuts that lead there.
-    pub cuts: Vec<CutAt>,
+    /// The way there.
+    pub path: Path,
 }
 
 /// The result of an exploration.

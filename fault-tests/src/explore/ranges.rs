@@ -5,6 +5,14 @@
 
 use std::ops::Range;
 
+/// `range` in pieces of `len` bytes, the last one perhaps shorter.
+pub(crate) fn pieces(range: &Range<u32>, len: u16) -> impl Iterator<Item = Range<u32>> + use<> {
+    let (start, end) = (range.start, range.end.max(range.start));
+    { start..end }
+        .step_by(usize::from(len))
+        .map(move |at| at..at.saturating_add(u32::from(len)).min(end))
+}
+
 /// Whether two ranges have an address in common; neither is empty.
 pub(crate) fn overlap(a: &Range<u32>, b: &Range<u32>) -> bool {
     a.start < b.end && b.start < a.end

@@ -8,14 +8,19 @@
 //! with any number of bytes zeroed at either end; records with equal futures stay equal under all of
 //! that. Everything else that a cut erase leaves does not depend on what was there. A cut program
 //! does, if no erase came before it; then the bytes are demanded.
+//!
+//! Of a record with weak bits is learned one of several things, as the adversary likes: see
+//! [`Record::readings`]. Its reading is all of them.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::rc::Rc;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::trie::HashedMap;
+use super::weak;
 
 /// A small place of which a subject learns less than the bytes.
 #[derive(Clone, Debug)]
@@ -25,6 +30,31 @@ pub struct Record {
     /// What the subject learns of these bytes: a number that is the same for two contents only if the
     /// subject treats them alike, up to the bytes it [carries](crate::subject::Subject::carried).
     pub learned: fn(&[u8]) -> u128,
+    /// What to try for a record with weak bits: contents that agree with the bits that are solid,
+    /// given the bytes with weak bits at 0, and which bits are weak. Best one for each thing that
+    /// can be learned; others are left out. `None` tries a few that know nothing of the format.
+    pub readings: Option<Readings>,
+}
+
+/// Contents that a record with weak bits may be read as: see [`Record::readings`].
+pub type Readings = fn(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>>;
+
+impl Record {
+    /// A record of which so much is learned.
+    pub const fn new(range: Range<u32>, learned: fn(&[u8]) -> u128) -> Self {
+        Self {
+            range,
+            learned,
+            readings: None,
+        }
+    }
+
+    /// The same, which with weak bits reads as one of these.
+    #[must_use]
+    pub const fn with_readings(mut self, readings: Readings) -> Self {
+        self.readings = Some(readings);
+        self
+    }
 }
 
 /// What is learned of a record's content now, and what may be later.
@@ -37,6 +67,7 @@ pub(crate) struct Reading {
 }
 
 type FirstAndLast = [Vec<u8>; 2];
+type Contents = Rc<[Vec<u8>]>;
 
 /// The records of a subject, with what is known of contents that were met.
 #[derive(Default)]
@@ -44,6 +75,8 @@ pub(crate) struct Records {
     all: Vec<Record>,
     /// By record, and hash of its content.
     readings: RefCell<HashedMap<(usize, u128), Reading>>,
+    /// By record, and hash of its solid and its weak bits: one content for each thing to be learned.
+    weak: RefCell<HashedMap<(usize, u128), Contents>>,
     /// By record and what is learned of it: the contents met first and last of which it is.
     alike: RefCell<HashMap<(usize, u128), FirstAndLast>>,
 }
@@ -77,21 +110,11 @@ impl Records {
         }
         let learned = self.all[record].learned;
         let now = learned(bytes);
-        let mut hasher = Xxh3::new();
-        // Keyed by the record: equal futures of two records are two things.
-        hasher.update(&record.to_le_bytes());
-        for front in 0..=bytes.len() {
-            let mut zeroed = bytes.to_vec();
-            zeroed[..front].fill(0);
-            hasher.update(&learned(&zeroed).to_le_bytes());
-            for end in (front..bytes.len()).rev() {
-                zeroed[end] = 0;
-                hasher.update(&learned(&zeroed).to_le_bytes());
-            }
-        }
         let reading = Reading {
             now: xxh3_128(&now.to_le_bytes()),
-            future: hasher.digest128(),
+            future: future(record, bytes, |bytes, hasher| {
+                hasher.update(&learned(bytes).to_le_bytes());
+            }),
         };
         self.readings.borrow_mut().insert(key, reading);
         let mut alike = self.alike.borrow_mut();
@@ -102,6 +125,62 @@ impl Records {
         reading
     }
 
+    /// What a record says some of whose bits are `weak`: all that it may be read as.
+    pub(crate) fn weak_reading(&self, record: usize, bytes: &[u8], weak: &[u8]) -> Reading {
+        let key = (record, weak::hash(bytes, weak));
+        if let Some(known) = self.readings.borrow().get(&key) {
+            return *known;
+        }
+        let learned = self.all[record].learned;
+        let hash = |bytes: &[u8], hasher: &mut Xxh3| {
+            // Bytes that were zeroed are solid.
+            let weak: Vec<u8> = { weak.iter().zip(bytes) }
+                .map(|(weak, byte)| if *byte == 0 { 0 } else { *weak })
+                .collect();
+            for content in self.contents(record, bytes, &weak).iter() {
+                hasher.update(&learned(content).to_le_bytes());
+            }
+        };
+        // Weak bits lean to 1 here, so that a byte is 0 only if it is solid, or was zeroed.
+        let ones: Vec<u8> = bytes.iter().zip(weak).map(|(b, w)| b | w).collect();
+        let mut now = Xxh3::new();
+        hash(&ones, &mut now);
+        let reading = Reading {
+            now: now.digest128(),
+            future: future(record, &ones, hash),
+        };
+        self.readings.borrow_mut().insert(key, reading);
+        reading
+    }
+
+    /// The contents that a record with weak bits may be read as, one for each thing to be learned.
+    pub(crate) fn contents(&self, record: usize, bytes: &[u8], weak: &[u8]) -> Contents {
+        let key = (record, weak::hash(bytes, weak));
+        if let Some(known) = self.weak.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let Record {
+            learned, readings, ..
+        } = self.all[record];
+        let solid: Vec<u8> = bytes.iter().zip(weak).map(|(b, w)| b & !w).collect();
+        let mut contents = readings.map_or_else(Vec::new, |readings| readings(&solid, weak));
+        contents.extend(weak::readings(&solid, weak));
+        contents.retain(|content| {
+            content.len() == solid.len() && { content.iter().zip(weak).zip(&solid) }
+                .all(|((c, w), s)| c & !w == *s)
+        });
+        let mut known = Vec::new();
+        contents.retain(|content| {
+            let says = learned(content);
+            let new = !known.contains(&says);
+            known.push(says);
+            new
+        });
+        let contents: Contents = contents.into();
+        self.weak.borrow_mut().insert(key, Rc::clone(&contents));
+        contents
+    }
+
     /// Another content, met before, of which the same is learned.
     pub(crate) fn other(&self, record: usize, bytes: &[u8]) -> Option<Vec<u8>> {
         let learned = (self.all[record].learned)(bytes);
@@ -109,6 +188,23 @@ impl Records {
         let known = alike.get(&(record, learned))?;
         known.iter().find(|other| *other != bytes).cloned()
     }
+}
+
+/// A hash of what is and may later be learned of a record, `learned` being added for each.
+fn future(record: usize, bytes: &[u8], learned: impl Fn(&[u8], &mut Xxh3)) -> u128 {
+    let mut hasher = Xxh3::new();
+    // Keyed by the record: equal futures of two records are two things.
+    hasher.update(&record.to_le_bytes());
+    for front in 0..=bytes.len() {
+        let mut zeroed = bytes.to_vec();
+        zeroed[..front].fill(0);
+        learned(&zeroed, &mut hasher);
+        for end in (front..bytes.len()).rev() {
+            zeroed[end] = 0;
+            learned(&zeroed, &mut hasher);
+        }
+    }
+    hasher.digest128()
 }
 
 #[cfg(test)]
@@ -126,10 +222,7 @@ mod tests {
 
     #[test]
     fn a_future_tells_apart_what_a_cut_erase_may_bring_to_light() {
-        let record = Record {
-            range: 0..2,
-            learned: pair,
-        };
+        let record = Record::new(0..2, pair);
         let records = Records::new(&[record]);
         // Both are invalid now. With its first byte zeroed, the first becomes valid, the others do not.
         let becomes = records.reading(0, &[0x12, 0xFF]).future;

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sim_flash::{Cut, Op, Outcome, Profile, Row, State, Trace};
 
-use crate::chip::{Chip, Knows, Look};
+use crate::chip::{Chip, Knows, Look, Settled, WeakRead};
 use crate::property::{Finding, Property};
 use crate::subject::{Dead, Entry, Journal, Mark, OperationClock, Rest, Subject};
 
@@ -20,6 +20,10 @@ pub(crate) struct PowerOn<W> {
     trace: Trace,
     /// What it learned of the flash that it did not itself determine, in order.
     pub(crate) looks: Vec<Look>,
+    /// What weak bits were read as, if each place was read as one thing only.
+    pub(crate) decided: Option<Vec<Settled>>,
+    /// Every read that met weak bits.
+    pub(crate) weak_reads: Vec<WeakRead>,
     /// The calls that the application made, each with the operations done before it.
     pub(crate) calls: Vec<(u32, &'static str)>,
     /// Violations that the subject's judge saw.
@@ -52,6 +56,20 @@ pub(crate) struct Conditions<'m> {
     pub(crate) cut: Option<Cut>,
     pub(crate) knows: Knows<'m>,
     pub(crate) verbose: bool,
+    /// What weak bits read as: the number of the reading, read by read; then the first.
+    pub(crate) tape: Vec<u16>,
+}
+
+impl<'m> Conditions<'m> {
+    /// The power stays on, weak bits read the first way, and no journal is kept.
+    pub(crate) const fn undisturbed(knows: Knows<'m>) -> Self {
+        Self {
+            cut: None,
+            knows,
+            verbose: false,
+            tape: Vec::new(),
+        }
+    }
 }
 
 /// Runs the subject once, from power-on.
@@ -64,6 +82,7 @@ pub(crate) fn power_on<S: Subject>(
 ) -> PowerOn<S::World> {
     let clock = OperationClock::default();
     let mut chip = Chip::new(profile, state, clock.clone(), conditions.knows);
+    chip.decide_by(conditions.tape);
     if let Some(cut) = conditions.cut {
         chip.arm(cut);
     }
@@ -100,13 +119,15 @@ pub(crate) fn power_on<S: Subject>(
         Ok(Err(Dead)) => Ok(Rest::Stuck),
     };
     let closed = journal.close();
-    let (state, trace, looks) = chip.into_parts();
+    let parts = chip.into_parts();
     PowerOn {
         end,
-        state,
+        state: parts.state,
         world: closed.world,
-        trace,
-        looks,
+        trace: parts.trace,
+        looks: parts.looks,
+        decided: parts.decided,
+        weak_reads: parts.weak_reads,
         calls: closed.calls,
         findings: closed.findings,
         marks: closed.marks,

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::tears::{Ladder, LadderKind, Tears};
 use super::trie::LeafId;
-use super::{CutAt, Limits};
+use super::{Limits, Path};
 use crate::subject::Mark;
 
 /// A mark that some power-on made.
@@ -20,8 +20,8 @@ pub struct Reached {
     pub states: u64,
     /// Index of the start of the example.
     pub start: usize,
-    /// The cuts of the example: as few as possible, but one if one leads to it.
-    pub cuts: Vec<CutAt>,
+    /// The way to the example: with as few cuts as possible, but one if one leads to it.
+    pub path: Path,
 }
 
 /// How all tears of one operation were judged.
@@ -52,13 +52,20 @@ pub struct HealthyOp {
     pub judged: Judged,
 }
 
+/// Where something shows: a node, and which of the power-ons that may follow there.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) node: u32,
+    pub(super) branch: u32,
+}
+
 /// The tally of one pass.
 #[derive(Default)]
 pub(super) struct Tally {
     /// Crash states by the power-on that follows them.
     met: Vec<u64>,
     /// For each mark a node that shows it, and the number of cuts that lead there.
-    examples: BTreeMap<Mark, (u32, u32)>,
+    examples: BTreeMap<Mark, (Shown, u32)>,
     healthy: Vec<(u32, u32, Judged)>,
     /// Byte positions of the operation at hand that were judged as a family.
     ascending: u64,
@@ -76,13 +83,13 @@ impl Tally {
     }
 
     /// Notes that the power-on of `node` makes `marks`. Nodes come with ascending cuts.
-    pub(super) fn entered(&mut self, marks: &[Mark], node: u32, cuts: u32) {
+    pub(super) fn entered(&mut self, marks: &[Mark], at: Shown, cuts: u32) {
         for mark in marks {
             match self.examples.get_mut(mark) {
                 Some((_, known)) if *known > 0 || cuts == 0 => {}
-                Some(example) => *example = (node, cuts),
+                Some(example) => *example = (at, cuts),
                 None => {
-                    self.examples.insert(mark.clone(), (node, cuts));
+                    self.examples.insert(mark.clone(), (at, cuts));
                 }
             }
         }
@@ -122,7 +129,7 @@ impl Tally {
     pub(super) fn reached<'l>(
         &self,
         leaves: impl Iterator<Item = (usize, &'l [Mark])>,
-        path: impl Fn(u32) -> (usize, Vec<CutAt>),
+        path: impl Fn(Shown) -> (usize, Path),
     ) -> Vec<Reached> {
         let mut states: BTreeMap<&Mark, u64> = BTreeMap::new();
         for (leaf, marks) in leaves {
@@ -130,13 +137,13 @@ impl Tally {
                 *states.entry(mark).or_default() += self.met.get(leaf).copied().unwrap_or(0);
             }
         }
-        let reached = |(mark, (node, _)): (&Mark, &(u32, u32))| {
-            let (start, cuts) = path(*node);
+        let reached = |(mark, (at, _)): (&Mark, &(Shown, u32))| {
+            let (start, path) = path(*at);
             Reached {
                 mark: mark.clone(),
                 states: states.get(mark).copied().unwrap_or(0),
                 start,
-                cuts,
+                path,
             }
         };
         self.examples.iter().map(reached).collect()

@@ -99,37 +99,33 @@ struct Seen {
     violations: BTreeSet<String>,
 }
 
-/// Executes every state, keyed by its full contents.
+/// Executes every state, keyed by its full contents, with every reading of weak bits.
 fn brute_force(subject: &Ledger, level: Level, cuts: u32) -> Seen {
     let profile = profile();
     let limits = limits(level, cuts);
     let mut seen = Seen::default();
     let mut visited = HashSet::new();
     let mut work = VecDeque::from([(profile.erased(), 0u8, 0u32)]);
-    while let Some((state, world, done)) = work.pop_front() {
+    while let Some((mut state, world, done)) = work.pop_front() {
+        weak::lean_to_ones(&mut state, &(0..64 * 1024));
         if !visited.insert((state.hash(), world)) {
             continue;
         }
-        let conditions = Conditions {
-            cut: None,
-            knows: Knows::Nothing,
-            verbose: false,
-        };
-        let run = power_on(subject, &profile, state.clone(), world, conditions);
-        seen.violations
-            .extend(run.findings.iter().map(ToString::to_string));
-        if run.end != Ok(Rest::Stuck) {
-            work.push_front((run.state.clone(), run.world, done));
-        }
-        if done < cuts {
-            let mut before = state;
+        for run in all_power_ons(subject, &state, world) {
+            seen.violations
+                .extend(run.findings.iter().map(ToString::to_string));
+            if run.end != Ok(Rest::Stuck) {
+                work.push_front((run.state.clone(), run.world, done));
+            }
+            if done == cuts {
+                continue;
+            }
+            let mut before = state.clone();
             let mut known = super::tears::Tears::new(&limits);
             for (index, row) in run.done().enumerate() {
                 let op = &row.op().expect("an operation");
-                for tear in [nothing_done(op)]
-                    .into_iter()
-                    .chain(known.of(op, done).all())
-                {
+                let nothing = [nothing_done(op)].into_iter();
+                for tear in nothing.chain(known.of(op, done).all()) {
                     let mut torn = before.clone();
                     torn.tear(op, tear);
                     work.push_back((torn, world_at(&run, index), done + 1));
@@ -139,6 +135,31 @@ fn brute_force(subject: &Ledger, level: Level, cuts: u32) -> Seen {
         }
     }
     seen
+}
+
+/// One power-on for each way to read weak bits.
+fn all_power_ons(subject: &Ledger, state: &State, world: u8) -> Vec<PowerOn<u8>> {
+    let (mut runs, mut tapes) = (Vec::new(), vec![Vec::new()]);
+    while let Some(tape) = tapes.pop() {
+        let conditions = Conditions {
+            tape: tape.clone(),
+            ..Conditions::undisturbed(Knows::Nothing)
+        };
+        let run = power_on(subject, &profile(), state.clone(), world, conditions);
+        let choices = run.looks.iter().filter_map(|look| match look {
+            crate::chip::Look::Choice { taken, of } => Some((*taken, *of)),
+            _ => None,
+        });
+        let choices: Vec<_> = choices.collect();
+        for at in tape.len()..choices.len() {
+            for other in 1..choices[at].1 {
+                let taken = choices[..at].iter().map(|(taken, _)| *taken);
+                tapes.push(taken.chain([other]).collect());
+            }
+        }
+        runs.push(run);
+    }
+    runs
 }
 
 /// The world as a cut in operation `op` finds it.
@@ -174,7 +195,12 @@ fn pruned(subject: &Ledger, level: Level, cuts: u32) -> (Seen, Exploration) {
 #[test]
 fn pruning_changes_nothing_that_can_be_seen() {
     for in_place in [false, true] {
-        for (level, cuts) in [(Level::L0, 3), (Level::L1, 2), (Level::L2, 2)] {
+        for (level, cuts) in [
+            (Level::L0, 3),
+            (Level::L1, 2),
+            (Level::L2, 2),
+            (Level::L3, 2),
+        ] {
             let subject = Ledger { in_place };
             let (seen, exploration) = pruned(&subject, level, cuts);
             let expected = brute_force(&subject, level, cuts);
@@ -204,14 +230,20 @@ fn the_worklist_runs_dry_when_every_state_is_known() {
 #[test]
 fn paths_lead_to_their_violations() {
     let subject = Ledger { in_place: true };
-    let (_, exploration) = pruned(&subject, Level::L2, 2);
+    for level in [Level::L2, Level::L3] {
+        let (_, exploration) = pruned(&subject, level, 2);
+        shown_live(&subject, &exploration);
+    }
+}
+
+fn shown_live(subject: &Ledger, exploration: &Exploration) {
     assert!(!exploration.violations.is_empty());
     for violation in &exploration.violations {
         let replay = crate::case::replay(
-            &subject,
+            subject,
             &profile(),
             &Start::only(profile().erased(), 0),
-            &violation.cuts,
+            &violation.path,
             false,
         )
         .expect("the path of a violation can be replayed");

@@ -7,6 +7,9 @@
 //! the same power-on. Neighbouring reads are merged into one place, so a node
 //! may have alternatives of different length; a match of any one of them is a
 //! proof.
+//!
+//! Where a read met weak bits, the trie branches by what the adversary made of them. A state has then
+//! several power-ons, one for each way through.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
@@ -60,6 +63,18 @@ impl Hasher for Folded {
 struct Node {
     leaf: Option<LeafId>,
     alternatives: Vec<(Look, HashedMap<u128, u32>)>,
+    /// Where the adversary has the choice, the ways it has taken.
+    choices: Vec<Option<u32>>,
+}
+
+/// What is known of the power-ons of a state.
+pub(crate) enum Found {
+    /// It has this one.
+    One(LeafId),
+    /// It has these, as the adversary likes.
+    Several(Vec<LeafId>),
+    /// Not all: the one with these readings is to be executed.
+    Missing(Vec<u16>),
 }
 
 /// All known power-ons, by the world they started in and what they learned.
@@ -90,23 +105,62 @@ impl<W: Clone + Eq + Hash> Trie<W> {
         root
     }
 
-    /// The known power-on that the state in `view` would repeat.
-    pub(crate) fn find(
-        &self,
-        root: Root,
-        known: &Knowledge,
-        view: &mut View<'_, '_>,
-    ) -> Option<LeafId> {
-        let mut at = root.0;
+    /// The known power-ons that the state in `view` would repeat.
+    pub(crate) fn find(&self, root: Root, known: &Knowledge, view: &mut View<'_, '_>) -> Found {
+        let at = self.descend(root.0, known, view);
+        let node = &self.nodes[at as usize];
+        match node.leaf {
+            Some(leaf) => Found::One(leaf),
+            None if node.choices.is_empty() => Found::Missing(Vec::new()),
+            None => {
+                let (mut taken, mut leaves) = (Vec::new(), Vec::new());
+                if self.all_ways(at, known, view, &mut taken, &mut leaves) {
+                    Found::Several(leaves)
+                } else {
+                    Found::Missing(taken)
+                }
+            }
+        }
+    }
+
+    /// As far as the state determines the way; that of a missing look is where it ends.
+    fn descend(&self, mut at: u32, known: &Knowledge, view: &mut View<'_, '_>) -> u32 {
         // Ends: the nodes form a tree and every step goes down.
         loop {
-            let node = &self.nodes[at as usize];
-            if node.leaf.is_some() {
-                return node.leaf;
+            let mut ways = self.nodes[at as usize].alternatives.iter();
+            let next = ways.find_map(|(look, edges)| edges.get(&view.found(look, known)).copied());
+            match next {
+                Some(next) => at = next,
+                None => return at,
             }
-            let mut ways = node.alternatives.iter();
-            at = ways.find_map(|(look, edges)| edges.get(&view.found(look, known)).copied())?;
         }
+    }
+
+    /// Collects the leaves below `at`, of every choice; if one is missing, `taken` leads to it.
+    fn all_ways(
+        &self,
+        at: u32,
+        known: &Knowledge,
+        view: &mut View<'_, '_>,
+        taken: &mut Vec<u16>,
+        leaves: &mut Vec<LeafId>,
+    ) -> bool {
+        let at = self.descend(at, known, view);
+        let node = &self.nodes[at as usize];
+        if let Some(leaf) = node.leaf {
+            leaves.push(leaf);
+            return true;
+        }
+        for (number, way) in (0..).zip(&node.choices) {
+            taken.push(number);
+            match way {
+                // Ends: every choice is further down in the tree.
+                Some(way) if self.all_ways(*way, known, view, taken, leaves) => {}
+                _ => return false,
+            }
+            taken.pop();
+        }
+        !node.choices.is_empty()
     }
 
     /// Adds a power-on that learned of `looks`, in that order, in the state in `view`.
@@ -121,6 +175,13 @@ impl<W: Clone + Eq + Hash> Trie<W> {
         let mut at = root.0;
         for look in looks {
             if self.nodes[at as usize].leaf.is_some() {
+                return Err(Contradiction);
+            }
+            if let Look::Choice { taken, of } = look {
+                at = self.choice(at, *taken, *of)?;
+                continue;
+            }
+            if !self.nodes[at as usize].choices.is_empty() {
                 return Err(Contradiction);
             }
             let found = view.found(look, known);
@@ -143,11 +204,31 @@ impl<W: Clone + Eq + Hash> Trie<W> {
             }
         }
         let node = &mut self.nodes[at as usize];
-        if node.leaf.is_some() || !node.alternatives.is_empty() {
+        if node.leaf.is_some() || !node.alternatives.is_empty() || !node.choices.is_empty() {
             return Err(Contradiction);
         }
         node.leaf = Some(leaf);
         Ok(())
+    }
+
+    /// The way that is `taken`, of so many.
+    fn choice(&mut self, at: u32, taken: u16, of: u16) -> Result<u32, Contradiction> {
+        let (taken, of) = (usize::from(taken), usize::from(of));
+        let node = &mut self.nodes[at as usize];
+        if node.choices.is_empty() && node.alternatives.is_empty() {
+            node.choices = vec![None; of];
+        }
+        if node.choices.len() != of {
+            return Err(Contradiction);
+        }
+        match node.choices[taken] {
+            Some(way) => Ok(way),
+            None => {
+                let way = self.push();
+                self.nodes[at as usize].choices[taken] = Some(way);
+                Ok(way)
+            }
+        }
     }
 
     fn push(&mut self) -> u32 {

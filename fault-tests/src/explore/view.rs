@@ -9,12 +9,13 @@ use std::ops::Range;
 use sim_flash::{Op, State, Tear};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use super::check::{Cells, CheckId, Checks};
+use super::check::{Answer, Cells, CheckId, Checks};
 use super::demand::{Demand, Interest};
 use super::ranges::overlap;
 use super::record::{Reading, Records};
 use super::recording::blank;
 use super::trie::{HashedMap, LeafId};
+use super::weak::lean_to_ones;
 use crate::chip::{Knowledge, Look, span, widen};
 
 /// Bytes of a record, at most.
@@ -24,7 +25,7 @@ const RECORD: usize = 64;
 pub(crate) struct Base<'s> {
     pub(crate) state: &'s State,
     hashes: Vec<(Range<u32>, u128)>,
-    answers: Vec<(CheckId, bool)>,
+    answers: Vec<(CheckId, Answer)>,
     readings: Vec<Option<Reading>>,
     /// Demands asked for, with what the next operation does not touch of them summed up.
     parts: HashedMap<(LeafId, u32), Part>,
@@ -59,7 +60,7 @@ impl<'s> Base<'s> {
         hash
     }
 
-    fn answer(&mut self, check: CheckId, checks: &Checks) -> bool {
+    fn answer(&mut self, check: CheckId, checks: &Checks) -> Answer {
         if let Some((_, answer)) = self.answers.iter().find(|(known, _)| *known == check) {
             return *answer;
         }
@@ -76,7 +77,14 @@ impl<'s> Base<'s> {
         let mut bytes = [0; RECORD];
         let bytes = &mut bytes[..range.len().min(RECORD)];
         self.state.read(range.start, bytes);
-        let reading = records.reading(record, bytes);
+        let reading = if self.state.has_weak(range.clone()) {
+            let mut weak = [0; RECORD];
+            let weak = &mut weak[..bytes.len()];
+            self.state.weak(range.start, weak);
+            records.weak_reading(record, bytes, weak)
+        } else {
+            records.reading(record, bytes)
+        };
         self.readings.resize(records.count(), None);
         self.readings[record] = Some(reading);
         reading
@@ -108,8 +116,8 @@ impl<'s> Base<'s> {
         for (index, &check) in (0..).zip(&demand.checks) {
             if known.checks.looks_at(check, touched) {
                 part.checks.push((index, check));
-            } else if self.answer(check, &known.checks) {
-                sum = sum.wrapping_add(yes(index));
+            } else {
+                sum = sum.wrapping_add(answered(index, self.answer(check, &known.checks)));
             }
         }
         part.untouched = sum;
@@ -117,9 +125,13 @@ impl<'s> Base<'s> {
     }
 }
 
-/// What a yes adds to a hash.
-fn yes(index: u64) -> u128 {
-    xxh3_128_with_seed(b"yes", index)
+/// What an answer adds to a hash.
+fn answered(index: u64, answer: Answer) -> u128 {
+    match answer {
+        Answer::No => 0,
+        Answer::Maybe => xxh3_128_with_seed(b"maybe", index),
+        Answer::Yes => xxh3_128_with_seed(b"yes", index),
+    }
 }
 
 /// A base, or a base with its next operation torn.
@@ -138,7 +150,7 @@ pub(crate) struct Scratch {
     new: Vec<u8>,
     /// Corrections for the parts of the torn operation asked for so far.
     changes: Vec<(Range<u32>, u128)>,
-    answers: Vec<(CheckId, bool)>,
+    answers: Vec<(CheckId, Answer)>,
     readings: Vec<(usize, Reading)>,
     /// Bytes that do not count: see [`Subject::carried`](crate::subject::Subject::carried).
     pub(crate) carried: Vec<Range<u32>>,
@@ -169,14 +181,16 @@ impl<'v, 's> View<'v, 's> {
         match look {
             Look::Bytes(range) => self.hash(range),
             Look::Record(record) => self.reading(*record, &known.records).now,
-            Look::Checks(asked) => asked.iter().fold(1, |bits: u128, check| {
-                bits << 1 | u128::from(self.answer(*check, checks))
+            Look::Checks(asked) => asked.iter().fold(1, |answers: u128, check| {
+                answers << 2 | self.answer(*check, checks) as u128
             }),
+            // Not found in the state: the adversary decides.
+            Look::Choice { .. } => 0,
         }
     }
 
     /// The answer to a check.
-    pub(crate) fn answer(&mut self, check: CheckId, checks: &Checks) -> bool {
+    pub(crate) fn answer(&mut self, check: CheckId, checks: &Checks) -> Answer {
         if self.torn.is_none() || !checks.looks_at(check, &self.touched) {
             return self.base.answer(check, checks);
         }
@@ -240,9 +254,7 @@ impl<'v, 's> View<'v, 's> {
             sum = sum.wrapping_add(self.reading(record, &known.records).future);
         }
         for &(index, check) in &part.checks {
-            if self.answer(check, &known.checks) {
-                sum = sum.wrapping_add(yes(index));
-            }
+            sum = sum.wrapping_add(answered(index, self.answer(check, &known.checks)));
         }
         self.base.parts.insert(key, part);
         sum
@@ -253,6 +265,9 @@ impl<'v, 's> View<'v, 's> {
         let mut state = self.base.state.clone();
         if let Some((op, tear)) = self.torn {
             state.tear(op, tear);
+            if !tear.is_stable() {
+                lean_to_ones(&mut state, &span(op));
+            }
             let at = self.touched.clone();
             forget_carried(&mut state, &at, &self.scratch.carried);
         }
@@ -313,6 +328,16 @@ impl Cells for View<'_, '_> {
         }
         out.copy_from_slice(self.torn_bytes(&(addr..end)));
     }
+
+    // Where it touches cells that are or become weak, a torn operation is carried out: see `derived`.
+
+    fn has_weak(&mut self, range: &Range<u32>) -> bool {
+        self.base.state.has_weak(range.clone())
+    }
+
+    fn weak(&mut self, addr: u32, out: &mut [u8]) {
+        self.base.state.weak(addr, out);
+    }
 }
 
 impl Scratch {
@@ -331,7 +356,7 @@ pub(crate) fn forget_carried(state: &mut State, within: &Range<u32>, carried: &[
         if !part.is_empty() {
             let mut bytes = vec![0; part.len()];
             state.read(part.start, &mut bytes);
-            if bytes.iter().any(|byte| *byte != 0xFF) {
+            if bytes.iter().any(|byte| *byte != 0xFF) || state.has_weak(part.clone()) {
                 bytes.fill(0xFF);
                 state.load(part.start, &bytes);
             }

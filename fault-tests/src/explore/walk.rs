@@ -7,12 +7,13 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use sim_flash::{Op, OpKind, Rows, State, Tear};
+use sim_flash::{Level, Op, OpKind, Rows, State, Tear};
 
-use super::check::{Check, CheckId};
+use super::check::{Answer, Check, CheckId};
 use super::engine::Engine;
-use super::ranges::{Ranges, overlap};
+use super::ranges::{Ranges, overlap, pieces};
 use super::recording::Segment;
+use super::tally::Shown;
 use super::trie::{LeafId, Root};
 use crate::chip::{span, widen};
 use crate::subject::Subject;
@@ -20,8 +21,8 @@ use crate::subject::Subject;
 /// Where a walk stands.
 #[derive(Clone)]
 pub(super) struct Walk {
-    /// The node whose power-on is walked, and that power-on.
-    pub(super) from: u32,
+    /// The power-on that is walked, and what may follow where it began.
+    pub(super) from: Shown,
     pub(super) parent: LeafId,
     /// The state before the next operation, but for what is pending.
     pub(super) state: State,
@@ -49,7 +50,7 @@ pub(super) struct Here<'p, W> {
 }
 
 impl Walk {
-    pub(super) fn new(from: u32, parent: LeafId, state: State) -> Self {
+    pub(super) fn new(from: Shown, parent: LeafId, state: State) -> Self {
         Self {
             from,
             parent,
@@ -196,6 +197,8 @@ impl<S: Subject> Engine<'_, S> {
     /// What `check` of the state that `torn` leaves asks of the state in which the walk began.
     fn earlier(&mut self, walk: &Walk, check: CheckId, torn: Option<(&Op, Tear)>) -> Earlier {
         let size = walk.state.size();
+        // Where no cell is weak there is nothing to heal.
+        let heals = walk.state.reprogram_heals() || self.limits.level < Level::L3;
         let Check { template, holes } = self.known.checks.get(check).clone();
         let checks = &self.known.checks;
         let content = checks.template_of(template);
@@ -213,10 +216,11 @@ impl<S: Subject> Engine<'_, S> {
             for part in parts {
                 let part = part.start.max(changed.start)..part.end.min(changed.end);
                 // Mostly the first bytes tell: then the answer is no, whatever was there.
-                for part in pieces(&part) {
-                    for (at, (ones, open)) in (part.start..).zip(bits(op, tear, &part)) {
+                for part in pieces(&part, 64) {
+                    for (at, left_over) in (part.start..).zip(bits(op, tear, &part, heals)) {
+                        let Bits { ones, weak, open } = left_over;
                         let wanted = content.bytes(&(at..at + 1))[0];
-                        if (ones ^ wanted) & !open != 0 {
+                        if (ones ^ wanted) & !open & !weak != 0 {
                             return Earlier::Decided;
                         }
                         if open == 0xFF {
@@ -236,7 +240,7 @@ impl<S: Subject> Engine<'_, S> {
             .flat_map(|part| left.missing_from(part).collect::<Vec<_>>())
             .collect();
         for part in decided {
-            if !content.matches_in(&part, &mut &walk.state) {
+            if content.matches_in(&part, &mut &walk.state) == Answer::No {
                 return Earlier::Decided;
             }
             left.insert(part);
@@ -319,7 +323,7 @@ impl<S: Subject> Engine<'_, S> {
         // was there has to be demanded.
         let mut holes = holes;
         holes.insert(span.start.max(own.start)..span.end.min(own.end));
-        if content.matches(&holes, &mut &walk.state) {
+        if content.matches(&holes, &mut &walk.state) != Answer::No {
             return false;
         }
         let check = self.known.checks.intern(Check { template, holes });
@@ -343,24 +347,38 @@ fn changed_by(op: &Op, tear: Tear) -> Range<u32> {
     }
 }
 
-/// `part` in pieces of a few bytes.
-fn pieces(part: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
-    const PIECE: u32 = 64;
-    let (start, end) = (part.start, part.end.max(part.start));
-    { start..end }
-        .step_by(PIECE as usize)
-        .map(move |at| at..(at + PIECE).min(end))
+/// What a tear leaves of a byte.
+struct Bits {
+    /// Bits that are 1 for certain.
+    ones: u8,
+    /// Bits that are weak for certain.
+    weak: u8,
+    /// Bits that depend on what was there.
+    open: u8,
 }
 
-/// What a tear leaves of each byte in `part` of its operation: the bits that are 1 for certain, and
-/// those that stay as they were.
-fn bits(op: &Op, tear: Tear, part: &Range<u32>) -> Vec<(u8, u8)> {
+/// What a tear leaves of each byte in `part` of its operation.
+fn bits(op: &Op, tear: Tear, part: &Range<u32>, heals: bool) -> impl Iterator<Item = Bits> {
     let offset = part.start - op.addr();
-    let (mut low, mut high) = (vec![0x00; part.len()], vec![0xFF; part.len()]);
-    tear.torn(op, offset, &vec![0x00; part.len()], &mut low);
-    tear.torn(op, offset, &vec![0xFF; part.len()], &mut high);
-    // A tear treats each bit by itself, so the two together tell all.
-    { low.into_iter().zip(high) }
-        .map(|(low, high)| (low & high, !low & high))
-        .collect()
+    // A tear treats each bit by itself, so these three together tell all.
+    let [zero, one, weak] = [(0x00, 0x00), (0xFF, 0x00), (0xFF, 0xFF)].map(|(cell, weak)| {
+        let (mut cells, mut weak) = (vec![cell; part.len()], vec![weak; part.len()]);
+        tear.torn_cells(op, offset, &mut cells, &mut weak, heals);
+        // What weak bits lean to does not matter.
+        cells
+            .iter_mut()
+            .zip(&weak)
+            .for_each(|(cell, weak)| *cell |= weak);
+        cells.into_iter().zip(weak).collect::<Vec<_>>()
+    });
+    { zero.into_iter().zip(one) }
+        .zip(weak)
+        .map(|((zero, one), weak)| {
+            let differ = |a: (u8, u8), b: (u8, u8)| (a.0 ^ b.0) | (a.1 ^ b.1);
+            Bits {
+                ones: zero.0 & one.0,
+                weak: zero.1 & one.1,
+                open: differ(zero, one) | differ(one, weak),
+            }
+        })
 }

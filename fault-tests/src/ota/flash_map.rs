@@ -6,7 +6,7 @@ use ota_core::flash::{Region, SECTOR};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, SubType, Type};
 
-use super::image_header;
+use super::{image_header, weak_entry};
 use crate::explore::Record;
 use crate::subject::{Meaning, Place};
 
@@ -30,9 +30,8 @@ impl FlashMap<'_> {
 
     /// The entries of otadata, of each of which so much is `learned`, and the headers of the slots.
     pub(crate) fn records(&self, learned: fn(&[u8]) -> u128) -> Vec<Record> {
-        let entry = |entry: u32| Record {
-            range: entry..entry + 32,
-            learned,
+        let entry = |entry: u32| {
+            Record::new(entry..entry + 32, learned).with_readings(weak_entry::readings)
         };
         let otadata = self.otadata().into_iter();
         let entries = otadata.flat_map(|at| [at, at + SECTOR]).map(entry);

@@ -21,14 +21,11 @@ pub(crate) const HEADER: chip::Header = chip::Header { len: LEN, says };
 /// The header of the image at `slot`, of which is learned what it says and whether an image begins
 /// there at all, and the bytes only if nothing protects the rest.
 pub(crate) fn record(slot: u32) -> Record {
-    Record {
-        range: slot..slot + LEN,
-        learned: |bytes| match says(bytes) {
-            Says::Digest => 0,
-            Says::Refused => 1 | u128::from(bytes.first() == Some(&header::MAGIC)) << 8,
-            Says::Unprotected => 2 | u128::from(xxh3_64(bytes)) << 64,
-        },
-    }
+    Record::new(slot..slot + LEN, |bytes| match says(bytes) {
+        Says::Digest => 0,
+        Says::Refused => 1 | u128::from(bytes.first() == Some(&header::MAGIC)) << 8,
+        Says::Unprotected => 2 | u128::from(xxh3_64(bytes)) << 64,
+    })
 }
 
 fn says(bytes: &[u8]) -> Says {

@@ -295,7 +295,7 @@ impl Living<'_> {
             let running = decision.partition;
             app(&mut self.device.core(&mut chip, verifier, table, running));
         }
-        (self.state, _, _) = chip.into_parts();
+        self.state = chip.into_parts().state;
     }
 
     /// Updates in one power-on, each to the slot after the running one, or after that of the last.

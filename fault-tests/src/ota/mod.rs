@@ -18,6 +18,7 @@ pub mod marks;
 mod scenario;
 mod setup;
 mod twin;
+mod weak_entry;
 mod world;
 
 pub(crate) use application::name_of;

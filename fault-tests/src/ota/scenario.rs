@@ -1,5 +1,7 @@
 //! The scenarios: devices at a point of their life, with an update on offer.
 
+use sim_flash::Level;
+
 use super::device::{SelfTest, Writing};
 use crate::explore::ANY;
 use crate::property::Property;
@@ -223,7 +225,9 @@ impl Scenario {
     }
 
     /// How many cuts in a row it is explored to: as asked, or else as deep as it ends in good time.
-    pub fn cuts(&self, asked: Option<u32>) -> u32 {
-        asked.unwrap_or(self.depth)
+    /// With weak bits the stock algorithm has no end, so that is one.
+    pub fn cuts(&self, asked: Option<u32>, level: Level) -> u32 {
+        let depth = if level < Level::L3 { self.depth } else { 1 };
+        asked.unwrap_or(depth)
     }
 }

@@ -260,11 +260,7 @@ fn lives(device: &Device, profile: &Profile, fresh: &State) -> Vec<Start<World>>
                 continue;
             }
             let world = World::Calls(Plan::new(what, ahead, damaged));
-            let uncut = Conditions {
-                cut: None,
-                knows: Knows::Nothing,
-                verbose: false,
-            };
+            let uncut = Conditions::undisturbed(Knows::Nothing);
             let healthy = power_on(device, profile, state.clone(), world, uncut);
             let row = |op: Row<'_>| (op.addr, op.len, op.data.to_vec());
             let did: Vec<_> = healthy.done().map(row).collect();

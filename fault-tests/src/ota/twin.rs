@@ -53,11 +53,19 @@ impl ReadNorFlash for TwinFlash<'_, '_> {
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ChipError> {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        for part in self.erased.missing_from(offset..offset.saturating_add(len)) {
-            // For the record only: the bytes are this copy's.
-            self.chip.read(part.start, &mut bytes[..part.len()])?;
-        }
         self.state.read(offset, bytes);
+        for part in self.erased.missing_from(offset..offset.saturating_add(len)) {
+            // This copy has only programmed there: so far as it has not, weak bits read as the
+            // device reads them.
+            let mut read = vec![0; part.len()];
+            self.chip.read_again(part.start, &mut read)?;
+            let at = (part.start - offset) as usize;
+            let bytes = &mut bytes[at..at + part.len()];
+            bytes
+                .iter_mut()
+                .zip(&read)
+                .for_each(|(byte, read)| *byte &= read);
+        }
         Ok(())
     }
 

@@ -90,11 +90,7 @@ pub(super) fn of<S: Subject>(
     for (index, start) in exhibit.starts.iter().enumerate() {
         let (mut state, mut world) = (start.state.clone(), start.world.clone());
         for boot in 0..POWER_ONS {
-            let conditions = Conditions {
-                cut: None,
-                knows: Knows::Results(&mut known),
-                verbose: false,
-            };
+            let conditions = Conditions::undisturbed(Knows::Results(&mut known));
             let before = state.clone();
             let (profile, world_before) = (exhibit.profile, world.clone());
             let run = power_on(exhibit.subject, profile, state.clone(), world, conditions);

@@ -7,7 +7,7 @@ use sim_flash::{Level, Profile};
 use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
 use super::{Budget, POLICY, SweepOptions, coverage, windows};
 use crate::case::{CaseId, Replay, replay};
-use crate::explore::{Counts, CutAt, Exploration, Limits, Start, explore};
+use crate::explore::{Counts, Exploration, Limits, Path, Start, explore};
 use crate::subject::Subject;
 
 /// A device at a point of its life, named for case ids.
@@ -81,10 +81,10 @@ impl<S: Subject> Exhibit<'_, S> {
             closure: exploration.closure,
             cuts: self.cuts,
             seconds: started.elapsed().as_secs_f64(),
-            disagreement: exploration.disagreement.as_ref().map(|disagreement| {
-                let cuts: Vec<_> = disagreement.cuts.iter().map(ToString::to_string).collect();
-                format!("{}, after the cuts {}", disagreement.what, cuts.join("/"))
-            }),
+            disagreement: exploration
+                .disagreement
+                .as_ref()
+                .map(|disagreement| format!("{}, after {}", disagreement.what, disagreement.path)),
             windows,
             marks: exploration
                 .reached
@@ -98,13 +98,13 @@ impl<S: Subject> Exhibit<'_, S> {
         }
     }
 
-    /// The replay of these cuts from the start of this index; `None` if they cannot be made.
-    pub(crate) fn replay(&self, start: usize, cuts: &[CutAt]) -> Option<Replay> {
-        replay(self.subject, self.profile, &self.starts[start], cuts, true).ok()
+    /// The replay of this way from the start of this index; `None` if they cannot be made.
+    pub(crate) fn replay(&self, start: usize, path: &Path) -> Option<Replay> {
+        replay(self.subject, self.profile, &self.starts[start], path, true).ok()
     }
 
     /// The id of a case whose operations hash to `trace`.
-    pub(crate) fn case(&self, start: usize, cuts: Vec<CutAt>, trace: u32) -> CaseId {
+    pub(crate) fn case(&self, start: usize, path: Path, trace: u32) -> CaseId {
         CaseId {
             scenario: self.name.to_owned(),
             start: self.starts[start].name.clone(),
@@ -112,7 +112,7 @@ impl<S: Subject> Exhibit<'_, S> {
             profile: self.profile.name().to_owned(),
             level: self.level,
             policy: POLICY.to_owned(),
-            cuts,
+            path,
             trace,
         }
     }

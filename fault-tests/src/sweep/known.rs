@@ -4,6 +4,11 @@
 //! place where it does not is listed here with its reason, told apart by
 //! property, call and transition. A sweep that finds a window that is not in
 //! this list has found something new, and fails.
+//!
+//! At levels with weak bits no change of otadata is safe, whatever call makes it; [`WEAK`] says so
+//! once for all calls. What is left to find there is a brick, a panic, or harm done elsewhere.
+
+use sim_flash::Level;
 
 use crate::case::Window;
 use crate::property::Property;
@@ -528,12 +533,43 @@ pub const STOCK: [Known; 79] = [
     ),
 ];
 
-/// The known window that this is, if it is one.
-pub fn find(property: Property, window: Option<&Window>) -> Option<&'static Known> {
+const ERASES_ANYTHING: &str = "from L3 on, an erase that was cut leaves anything, and what it leaves may read otherwise each time: \
+    also as a valid entry that nobody wrote, for the CRC says whether an entry is whole and not who wrote it";
+const WEAK_ENTRY: &str = "from L3 on, an entry whose program was cut may read valid now and invalid later: it is acted on when it \
+    reads valid, and never programmed again";
+
+/// Any call of the application, or the bootloader.
+pub const ANY_CALL: &str = "any call";
+
+/// What holds wherever otadata is changed, at levels with weak bits: an operation on it in any call.
+/// The transition is the beginning of those meant.
+pub const WEAK: [Known; 10] = [
+    known(P2, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
+    known(P3, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
+    known(P4, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
+    known(P5, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
+    known(P13, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
+    known(P2, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
+    known(P3, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
+    known(P4, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
+    known(P5, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
+    known(P13, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
+];
+
+/// The known window that this is, if it is one at `level`.
+pub fn find(property: Property, window: Option<&Window>, level: Level) -> Option<&'static Known> {
     let window = window?;
-    STOCK.iter().find(|known| {
+    let stable = STOCK.iter().find(|known| {
         known.property == property
             && known.call == window.call
             && known.transition == window.transition
-    })
+    });
+    let weak = || {
+        WEAK.iter().find(|known| {
+            level >= Level::L3
+                && known.property == property
+                && window.transition.starts_with(known.transition)
+        })
+    };
+    stable.or_else(weak)
 }

@@ -75,7 +75,7 @@ impl SweepReport {
             return Ok(());
         }
         writeln!(f, "\nknown windows of the stock algorithm:")?;
-        for known in &known::STOCK {
+        for known in known::STOCK.iter().chain(&known::WEAK) {
             let cases: Vec<_> = met
                 .iter()
                 .filter(|window| window.known == Some(known))
@@ -90,6 +90,9 @@ impl SweepReport {
             )?;
             writeln!(f, "    {}", known.why)?;
             for window in cases {
+                if let (known::ANY_CALL, Some(place)) = (known.call, &window.window) {
+                    writeln!(f, "    {place}")?;
+                }
                 writeln!(f, "    {}", window.case)?;
             }
         }
@@ -157,7 +160,10 @@ impl SweepReport {
             )?;
         }
         if closed < self.scenarios.len() {
-            writeln!(f, "  elsewhere longer rows of cuts were not tried")?;
+            writeln!(
+                f,
+                "  elsewhere longer rows of cuts were not tried: inconclusive there"
+            )?;
         }
         writeln!(
             f,

@@ -7,6 +7,8 @@
 use std::ops::Range;
 use std::time::Instant;
 
+use sim_flash::Level;
+
 use super::coverage;
 use super::exhibit::Exhibit;
 use super::report::{ScenarioReport, WindowReport};
@@ -46,7 +48,7 @@ fn groups(starts: usize) -> impl Iterator<Item = Range<usize>> {
 impl Unit<'_> {
     /// How long it may take, compared with others, if it is explored until no state is left.
     pub(super) fn size(&self) -> usize {
-        if self.scenario.cuts(None) != ANY {
+        if self.scenario.cuts(None, Level::L2) != ANY {
             return 0;
         }
         let published = self.setup.device.published.iter();
@@ -66,7 +68,7 @@ impl Unit<'_> {
             profile: &self.setup.profile,
             starts: &self.setup.starts[self.starts.clone()],
             level: options.level,
-            cuts: self.scenario.cuts(options.cuts),
+            cuts: self.scenario.cuts(options.cuts, options.level),
         };
         let mut exploration = exhibit.explore(options, &|counts| progress(name, counts));
         exhibit.report(options, &mut exploration, started)
@@ -116,7 +118,7 @@ fn add_window(windows: &mut Vec<WindowReport>, window: WindowReport) {
         return;
     };
     let states = known.states + window.states;
-    if window.case.cuts.len() < known.case.cuts.len() {
+    if window.case.path.cuts.len() < known.case.path.cuts.len() {
         *known = window;
     }
     known.states = states;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::coverage::Row;
 use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
 use super::{POLICY, known};
-use crate::case::Window;
+use crate::case::{CaseId, Window};
 use crate::explore::Counts;
 use crate::ota;
 use crate::property::{Finding, Property};
@@ -105,15 +105,16 @@ impl WindowLine {
         let window = self
             .window
             .map(|(call, transition)| Window { call, transition });
+        let case: CaseId = self.case.parse().map_err(|error| format!("{error}"))?;
         Ok(WindowReport {
-            known: known::find(property, window.as_ref()),
+            known: known::find(property, window.as_ref(), case.level),
             finding: Finding {
                 property,
                 allowed: self.allowed,
                 got: self.got,
             },
             window,
-            case: self.case.parse().map_err(|error| format!("{error}"))?,
+            case,
             timeline: self.timeline,
             states: self.states,
         })

@@ -8,7 +8,7 @@ use super::exhibit::Exhibit;
 use super::known;
 use super::report::WindowReport;
 use crate::case::{Replay, Timeline, shrink, windows};
-use crate::explore::{CutAt, Disagreement, Exploration, Violation, Window};
+use crate::explore::{Disagreement, Exploration, Path, Violation, Window};
 use crate::property::Property;
 use crate::subject::Subject;
 
@@ -50,7 +50,7 @@ pub(super) fn of<S: Subject>(
             return Err(Disagreement {
                 what: "a violation that was derived does not show when the cuts are made",
                 start: first.start,
-                cuts: first.cuts.clone(),
+                path: first.path.clone(),
             });
         };
         let states = group.violations.len() as u64;
@@ -72,27 +72,27 @@ fn report<S: Subject>(exhibit: &Exhibit<'_, S>, violation: &Violation) -> Option
             exhibit.subject,
             exhibit.profile,
             &exhibit.starts[violation.start],
-            &violation.cuts,
+            &violation.path,
             &violation.finding,
             window,
             exhibit.level,
         )
     };
     // The window does harm if the cut there is needed; if not, the harm was done before.
-    let needed = |(cuts, _): &(Vec<CutAt>, Replay)| {
-        let before = cuts.split_last().map_or(&[][..], |(_, before)| before);
-        let replay = exhibit.replay(violation.start, before);
+    let needed = |(path, _): &(Path, Replay)| {
+        let before = path.up_to(path.cuts.len().saturating_sub(1));
+        let replay = exhibit.replay(violation.start, &before);
         !replay.is_some_and(|replay| replay.shows(&violation.finding))
     };
     let here = shrunk(violation.window.as_ref()).filter(needed);
-    let (cuts, proof) = here.or_else(|| shrunk(None))?;
+    let (path, proof) = here.or_else(|| shrunk(None))?;
     let window = windows(exhibit.subject, &proof).pop();
     Some(WindowReport {
-        known: known::find(violation.finding.property, window.as_ref()),
+        known: known::find(violation.finding.property, window.as_ref(), exhibit.level),
         timeline: Timeline::new(exhibit.subject, &proof).to_string(),
         finding: violation.finding.clone(),
         window,
-        case: exhibit.case(violation.start, cuts, proof.trace),
+        case: exhibit.case(violation.start, path, proof.trace),
         states: 1,
     })
 }

@@ -5,7 +5,7 @@ use sim_flash::{Density, Level, Profile, State};
 use super::Evidence;
 use crate::acknowledged::{Progress, Script, Scripted, Store};
 use crate::case::{Timeline, shrink};
-use crate::explore::{CutAt, Exploration, Limits, Start, explore};
+use crate::explore::{Exploration, Limits, Path, Start, explore};
 use crate::property::Finding;
 use crate::subject::Subject;
 
@@ -20,20 +20,15 @@ pub(super) trait Habitat {
     /// Explores it with cuts as bad as `level`, up to `cuts` in a row.
     fn explore(&self, level: Level, cuts: u32) -> Sighting;
 
-    /// The simplest cuts that show `finding`, and their timeline.
-    fn shrink(
-        &self,
-        cuts: &[CutAt],
-        finding: &Finding,
-        level: Level,
-    ) -> Option<(Vec<CutAt>, String)>;
+    /// The simplest way to `finding`, and its timeline.
+    fn shrink(&self, path: &Path, finding: &Finding, level: Level) -> Option<(Path, String)>;
 }
 
 /// What an exploration saw.
 pub(super) struct Sighting {
     pub(super) crash_states: u64,
     /// Each kind of evidence seen, with the first case of it.
-    pub(super) evidence: Vec<(Evidence, Vec<CutAt>, Option<Finding>)>,
+    pub(super) evidence: Vec<(Evidence, Path, Option<Finding>)>,
     /// The budget ran out.
     pub(super) exhausted: bool,
 }
@@ -47,17 +42,17 @@ impl Sighting {
         };
         for violation in exploration.violations {
             let evidence = Evidence::Violates(violation.finding.property);
-            seen.note(evidence, violation.cuts, Some(violation.finding));
+            seen.note(evidence, violation.path, Some(violation.finding));
         }
         if let Some(differs) = exploration.disagreement {
-            seen.note(Evidence::DoesNotRepeat, differs.cuts, None);
+            seen.note(Evidence::DoesNotRepeat, differs.path, None);
         }
         seen
     }
 
-    fn note(&mut self, evidence: Evidence, cuts: Vec<CutAt>, finding: Option<Finding>) {
+    fn note(&mut self, evidence: Evidence, path: Path, finding: Option<Finding>) {
         if self.evidence.iter().all(|(seen, ..)| *seen != evidence) {
-            self.evidence.push((evidence, cuts, finding));
+            self.evidence.push((evidence, path, finding));
         }
     }
 }
@@ -92,15 +87,10 @@ impl<S: Subject> Habitat for Home<S> {
         ))
     }
 
-    fn shrink(
-        &self,
-        cuts: &[CutAt],
-        finding: &Finding,
-        level: Level,
-    ) -> Option<(Vec<CutAt>, String)> {
+    fn shrink(&self, path: &Path, finding: &Finding, level: Level) -> Option<(Path, String)> {
         let (subject, profile) = (&self.subject, &self.profile);
-        let (cuts, proof) = shrink(subject, profile, &self.start, cuts, finding, None, level)?;
-        Some((cuts, Timeline::new(subject, &proof).to_string()))
+        let (path, proof) = shrink(subject, profile, &self.start, path, finding, None, level)?;
+        Some((path, Timeline::new(subject, &proof).to_string()))
     }
 }
 

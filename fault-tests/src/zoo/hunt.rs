@@ -6,11 +6,14 @@ use sim_flash::Level;
 use super::habitat::{Habitat, Sighting};
 use super::report::ZooReport;
 use super::{Evidence, GATE, Specimen};
-use crate::explore::CutAt;
+use crate::explore::Path;
 use crate::property::Finding;
 
 /// Cuts in a row, at most.
 const CUTS: u32 = 2;
+
+/// The same for a twin where bits are weak: what several cuts leave weak together has no end.
+const WEAK_CUTS: u32 = 1;
 
 /// A specimen caught.
 #[derive(Clone, Debug)]
@@ -21,8 +24,8 @@ pub struct Catch {
     pub finding: Option<Finding>,
     /// Crash states in the exploration that caught it.
     pub crash_states: u64,
-    /// The shrunk cuts.
-    pub cuts: Vec<CutAt>,
+    /// The shrunk way there.
+    pub path: Path,
     /// What happens with them, told to a person.
     pub timeline: String,
 }
@@ -95,18 +98,17 @@ fn caught(
     sighting: &Sighting,
     level: Level,
 ) -> Option<Catch> {
-    let counts =
-        |seen: &&(Evidence, Vec<CutAt>, Option<Finding>)| specimen.caught_by.contains(&seen.0);
-    let (evidence, cuts, finding) = sighting.evidence.iter().find(counts)?;
+    let counts = |seen: &&(Evidence, Path, Option<Finding>)| specimen.caught_by.contains(&seen.0);
+    let (evidence, path, finding) = sighting.evidence.iter().find(counts)?;
     let shrunk = finding
         .as_ref()
-        .and_then(|finding| habitat.shrink(cuts, finding, level));
-    let (cuts, timeline) = shrunk.unwrap_or_else(|| (cuts.clone(), String::new()));
+        .and_then(|finding| habitat.shrink(path, finding, level));
+    let (path, timeline) = shrunk.unwrap_or_else(|| (path.clone(), String::new()));
     Some(Catch {
         evidence: *evidence,
         finding: finding.clone(),
         crash_states: sighting.crash_states,
-        cuts,
+        path,
         timeline,
     })
 }
@@ -114,13 +116,14 @@ fn caught(
 /// What is wrong with the twin at the highest level at which it should be faultless; milder levels are part of that.
 fn twin(specimen: &Specimen) -> Option<String> {
     let level = specimen.twin.min(GATE);
-    let sighting = (specimen.build)(false).explore(level, CUTS);
+    let cuts = if level < Level::L3 { CUTS } else { WEAK_CUTS };
+    let sighting = (specimen.build)(false).explore(level, cuts);
     match sighting.evidence.first() {
-        Some((evidence, cuts, finding)) => {
+        Some((evidence, path, finding)) => {
             let finding = finding
                 .as_ref()
                 .map_or_else(|| evidence.to_string(), ToString::to_string);
-            Some(format!("at {level}, {}: {finding}", short(cuts)))
+            Some(format!("at {level}, {}: {finding}", short(path)))
         }
         None if sighting.exhausted => Some(format!("at {level}: the budget ran out")),
         None => None,
@@ -128,13 +131,9 @@ fn twin(specimen: &Specimen) -> Option<String> {
 }
 
 /// `o1.E7/b1.o0.P1.n3`, or `no cut`.
-pub(super) fn short(cuts: &[CutAt]) -> String {
-    match cuts {
-        [] => "no cut".into(),
-        cuts => cuts
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("/"),
+pub(super) fn short(path: &Path) -> String {
+    match path.to_string().strip_prefix('/') {
+        Some(path) => path.to_owned(),
+        None => "no cut".into(),
     }
 }

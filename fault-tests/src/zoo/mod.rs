@@ -39,7 +39,7 @@ pub use report::ZooReport;
 /// The highest level at which the zoo is explored.
 ///
 /// Specimens that only a higher level can catch are listed and not counted.
-pub const GATE: Level = Level::L2;
+pub const GATE: Level = Level::L3;
 
 /// A subject with one mistake, and its healthy twin.
 pub struct Specimen {

@@ -67,7 +67,7 @@ impl ZooReport {
                 let _ = write!(
                     text,
                     "\n{} at {level}\n{}",
-                    short(&catch.cuts),
+                    short(&catch.path),
                     catch.timeline
                 );
             }
@@ -122,9 +122,9 @@ impl fmt::Display for ZooReport {
                     f,
                     "  {:<24}  {:>4}  {:>7}  {}",
                     catch.evidence.to_string(),
-                    catch.cuts.len(),
+                    catch.path.cuts.len(),
                     catch.crash_states,
-                    short(&catch.cuts)
+                    short(&catch.path)
                 )?,
                 None if outcome.waits() => writeln!(f, "  waits for {}", outcome.specimen.level)?,
                 None => writeln!(f, "  SURVIVED")?,
@@ -185,9 +185,9 @@ impl<'a> Line<'a> {
             caught_at: caught_at.map(|(level, _)| level.to_string()).collect(),
             caught_by: catch.map(|catch| catch.evidence.to_string()),
             finding: catch.and_then(|catch| Some(catch.finding.as_ref()?.to_string())),
-            cuts: catch.map(|catch| catch.cuts.len()),
+            cuts: catch.map(|catch| catch.path.cuts.len()),
             crash_states: catch.map(|catch| catch.crash_states),
-            case: catch.map(|catch| short(&catch.cuts)),
+            case: catch.map(|catch| short(&catch.path)),
             waits: outcome.waits(),
             fault_of_twin: outcome.twin.as_deref(),
         }

@@ -8,10 +8,11 @@ use super::super::demand::Demand;
 use super::super::ranges::overlap;
 use super::super::recording::Recording;
 use super::super::run::{Conditions, PowerOn, power_on};
-use super::super::trie::{LeafId, Root};
+use super::super::tally::Shown;
+use super::super::trie::{Contradiction, Found, LeafId, Root};
 use super::super::view::{Base, View};
-use super::{Engine, Leaf, Stop};
-use crate::chip::{Knows, Look};
+use super::{Branch, Engine, Leaf, Stop};
+use crate::chip::{Knows, Look, resolve};
 use crate::subject::Subject;
 
 impl<S: Subject> Engine<'_, S> {
@@ -23,28 +24,82 @@ impl<S: Subject> Engine<'_, S> {
         root: Root,
         world: &S::World,
     ) -> Result<LeafId, Stop> {
-        let mut view = View::new(base, torn, &mut self.scratch);
-        if let Some(leaf) = self.trie.find(root, &self.known, &mut view) {
-            return Ok(leaf);
+        // Ends: each round executes a power-on that was missing, and of those a state has finitely many.
+        loop {
+            let mut view = View::new(base, torn, &mut self.scratch);
+            match self.trie.find(root, &self.known, &mut view) {
+                Found::One(leaf) => return Ok(leaf),
+                Found::Several(leaves) => return Ok(self.fork(leaves)),
+                Found::Missing(tape) => {
+                    let mut state = view.state();
+                    state.seal();
+                    self.execute(base, torn, root, world, &state, tape)?;
+                }
+            }
         }
-        let mut state = view.state();
-        state.seal();
+    }
+
+    /// What follows in a state whose weak bits may be read in several ways.
+    fn fork(&mut self, leaves: Vec<LeafId>) -> LeafId {
+        if let Some(fork) = self.forks.get(&leaves) {
+            return *fork;
+        }
+        let mut demand = Demand::default();
+        let mut branches = Vec::new();
+        for leaf in &leaves {
+            let leaf = self.leaf(*leaf);
+            demand.insert_all(&leaf.demand);
+            branches.extend(leaf.branches.iter().cloned());
+        }
+        let fork = self.push_leaf(demand, branches);
+        self.forks.insert(leaves, fork);
+        fork
+    }
+
+    fn push_leaf(&mut self, demand: Demand, branches: Vec<Rc<Branch<S::World>>>) -> LeafId {
+        let demand = Rc::new(demand);
+        self.leaves.push(Leaf { demand, branches });
+        LeafId(u32::try_from(self.leaves.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// Executes a power-on, twice, and adds it to the known ones.
+    fn execute(
+        &mut self,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        root: Root,
+        world: &S::World,
+        state: &State,
+        tape: Vec<u16>,
+    ) -> Result<(), Stop> {
         if self.counts.boots >= self.limits.boots || self.limits.out_of_time() {
             return Err(Stop::Budget);
         }
-        let run = self.run(state.clone(), world.clone(), true);
+        let start = Shown { node: 0, branch: 0 };
+        let run = self.run(state.clone(), world.clone(), true, tape);
         let carried = self.subject.carried();
         let recording = Recording::of(&run, carried, &mut self.segments);
-        let again = self.run(
-            self.with_other_bytes(state, &run.looks),
-            world.clone(),
-            false,
-        );
+        let tape: Vec<u16> = { run.looks.iter() }
+            .filter_map(|look| match look {
+                Look::Choice { taken, .. } => Some(*taken),
+                _ => None,
+            })
+            .collect();
+        let mut again = state.clone();
+        let replayed = match &run.decided {
+            Some(decided) => {
+                resolve(&mut again, decided);
+                Vec::new()
+            }
+            None => tape.clone(),
+        };
+        let solid = replayed.is_empty();
+        let again = self.with_other_bytes(again, &run.looks);
+        let again = self.run(again, world.clone(), !solid, replayed);
         let again = Recording::of(&again, carried, &mut self.segments);
         if again.signature != recording.signature {
-            return Err(self.disagrees(0, "two power-ons from equal states differ"));
+            return Err(self.disagrees(start, "two power-ons from equal states differ"));
         }
-        let leaf = LeafId(u32::try_from(self.leaves.len()).unwrap_or(u32::MAX));
         let mut demand = Demand::default();
         for look in &run.looks {
             match look {
@@ -57,24 +112,24 @@ impl<S: Subject> Engine<'_, S> {
                 Look::Checks(checks) => checks.iter().for_each(|check| {
                     demand.insert_check(*check);
                 }),
+                Look::Choice { .. } => {}
             }
         }
-        let mut view = View::new(base, torn, &mut self.scratch);
-        if self
-            .trie
-            .insert(root, &run.looks, &self.known, &mut view, leaf)
-            .is_err()
-        {
-            return Err(self.disagrees(0, "two power-ons learned the same and then differ"));
-        }
         self.interest.grow(&demand);
-        self.leaves.push(Leaf {
-            demand: Rc::new(demand),
-            findings: run.findings,
-            marks: run.marks,
-            recording: Rc::new(recording),
-        });
-        Ok(leaf)
+        let leaf = self.push_leaf(
+            demand,
+            vec![Rc::new(Branch {
+                tape,
+                findings: run.findings,
+                marks: run.marks,
+                recording,
+            })],
+        );
+        let mut view = View::new(base, torn, &mut self.scratch);
+        let inserted = { &mut self.trie }.insert(root, &run.looks, &self.known, &mut view, leaf);
+        inserted.map_err(|Contradiction| {
+            self.disagrees(start, "two power-ons learned the same and then differ")
+        })
     }
 
     /// The state with other bytes where they are carried only, and with other records of which the
@@ -86,11 +141,12 @@ impl<S: Subject> Engine<'_, S> {
             // A record may lie where something else is asked as well.
             let elsewhere = looks.iter().any(|look| match look {
                 Look::Bytes(read) => overlap(read, &range),
-                Look::Record(_) => false,
+                Look::Record(_) | Look::Choice { .. } => false,
                 Look::Checks(asked) => asked.iter().any(|c| known.checks.looks_at(*c, &range)),
             });
             let mut bytes = vec![0; range.len()];
             state.read(range.start, &mut bytes);
+            let elsewhere = elsewhere || state.has_weak(range.clone());
             if !elsewhere && let Some(other) = known.records.other(record, &bytes) {
                 state.load(range.start, &other);
             }
@@ -112,16 +168,17 @@ impl<S: Subject> Engine<'_, S> {
         state: State,
         world: S::World,
         contents: bool,
+        tape: Vec<u16>,
     ) -> PowerOn<S::World> {
         self.counts.boots += 1;
+        let knows = if contents {
+            Knows::Contents(&mut self.known)
+        } else {
+            Knows::Results(&mut self.known)
+        };
         let conditions = Conditions {
-            cut: None,
-            knows: if contents {
-                Knows::Contents(&mut self.known)
-            } else {
-                Knows::Results(&mut self.known)
-            },
-            verbose: false,
+            tape,
+            ..Conditions::undisturbed(knows)
         };
         power_on(self.subject, self.profile, state, world, conditions)
     }

@@ -1,0 +1,217 @@
+//! What a power-on makes of weak bits.
+//!
+//! The adversary decides read by read. So that few decisions say all that matters, a record is
+//! decided as a whole ([`Record::readings`](crate::explore::Record::readings)), and so is an image:
+//! it is one of the known contents or none. A record that is read again reads the same, but for
+//! [`FLIPS`] times in one power-on; an image reads the same until the power goes.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use sim_flash::State;
+
+use crate::explore::{pieces, readings};
+
+/// How many times in one power-on a weak place reads otherwise than it did before.
+pub(crate) const FLIPS: u8 = 1;
+
+/// Decisions made, and to make.
+#[derive(Debug, Default)]
+pub(super) struct Decisions {
+    /// Whether any cell was weak when the power came on; while it is on, none becomes so.
+    pub(super) weak: bool,
+    /// What to take, read by read; the first reading when it runs out.
+    tape: Vec<u16>,
+    next: usize,
+    flips: u8,
+    /// A place was decided, programmed over, and may have been decided again.
+    mixed: bool,
+    /// What holds now.
+    settled: Vec<Settled>,
+    /// What was decided first of each place, for [`resolve`].
+    first: Vec<Settled>,
+}
+
+/// What a place reads as.
+#[derive(Clone, Debug)]
+pub(crate) enum Settled {
+    /// These bytes.
+    Bytes {
+        at: u32,
+        bytes: Vec<u8>,
+        flips: bool,
+    },
+    /// Like this content, where it is weak.
+    Holds { at: u32, content: Arc<[u8]> },
+    /// Unlike this content.
+    Differs { at: u32, content: Arc<[u8]> },
+}
+
+impl Settled {
+    fn span(&self) -> Range<u32> {
+        let (at, len) = match self {
+            Self::Bytes { at, bytes, .. } => (*at, bytes.len()),
+            Self::Holds { at, content } | Self::Differs { at, content } => (*at, content.len()),
+        };
+        at..at.saturating_add(u32::try_from(len).unwrap_or(u32::MAX))
+    }
+
+    /// What it makes of one weak byte at `addr`; `None` if it is not about it.
+    fn byte(&self, addr: u32) -> Option<u8> {
+        let offset = |at: u32| addr.checked_sub(at).map(|offset| offset as usize);
+        match self {
+            Self::Bytes { at, bytes, .. } => bytes.get(offset(*at)?).copied(),
+            Self::Holds { at, content } => content.get(offset(*at)?).copied(),
+            Self::Differs { at, content } => content.get(offset(*at)?).map(|byte| !byte),
+        }
+    }
+}
+
+/// What is known of a place when it is read.
+pub(super) struct Before {
+    /// What it reads as so far; where nothing was decided, all weak bits are 1.
+    pub(super) bytes: Vec<u8>,
+    /// Bits that are weak and not decided.
+    pub(super) open: Vec<u8>,
+    /// Whether it may read otherwise this time.
+    pub(super) may_flip: bool,
+}
+
+impl Decisions {
+    pub(super) fn new(state: &State) -> Self {
+        Self {
+            weak: state.has_weak(0..state.size()),
+            ..Self::default()
+        }
+    }
+
+    /// Takes readings as on `tape`.
+    pub(super) fn follow(&mut self, tape: Vec<u16>) {
+        self.tape = tape;
+    }
+
+    /// Takes one of `of` readings.
+    pub(super) fn take(&mut self, of: usize) -> usize {
+        let taken = self.tape.get(self.next).copied().unwrap_or(0);
+        self.next += 1;
+        usize::from(taken).min(of.saturating_sub(1))
+    }
+
+    /// What is known of the bytes at `addr`, which the cells hold as `cells`, `weak` of them weak.
+    pub(super) fn before(&self, addr: u32, cells: &[u8], weak: &[u8]) -> Before {
+        let mut before = Before {
+            bytes: { cells.iter().zip(weak) }
+                .map(|(cell, weak)| cell | weak)
+                .collect(),
+            open: weak.to_vec(),
+            may_flip: self.flips < FLIPS,
+        };
+        for (at, (index, weak)) in (addr..).zip(weak.iter().enumerate()) {
+            if *weak == 0 {
+                continue;
+            }
+            let mut newest = self.settled.iter().rev();
+            if let Some((settled, byte)) = newest.find_map(|s| Some((s, s.byte(at)?))) {
+                before.bytes[index] = cells[index] & !weak | byte & weak;
+                before.open[index] = 0;
+                before.may_flip &= matches!(settled, Settled::Bytes { flips: true, .. });
+            }
+        }
+        before
+    }
+
+    /// Whether the place is known to hold, or not to hold, `content`.
+    pub(super) fn held(&self, addr: u32, content: &Arc<[u8]>) -> Option<bool> {
+        self.settled.iter().find_map(|settled| match settled {
+            Settled::Holds { at, content: c } if *at == addr && Arc::ptr_eq(c, content) => {
+                Some(true)
+            }
+            Settled::Differs { at, content: c } if *at == addr && Arc::ptr_eq(c, content) => {
+                Some(false)
+            }
+            _ => None,
+        })
+    }
+
+    pub(super) fn settle(&mut self, settled: Settled) {
+        self.first.push(settled.clone());
+        self.settled.push(settled);
+    }
+
+    /// The place reads otherwise than before.
+    pub(super) fn flip(&mut self, at: u32, bytes: Vec<u8>) {
+        self.flips += 1;
+        let flips = true;
+        self.settled.push(Settled::Bytes { at, bytes, flips });
+    }
+
+    /// These bytes were erased: none is weak any more.
+    pub(super) fn erased(&mut self, range: &Range<u32>) {
+        self.forget(range);
+    }
+
+    /// These bytes were programmed over: what is still weak may read otherwise.
+    pub(super) fn programmed(&mut self, range: &Range<u32>) {
+        self.mixed |= self.forget(range);
+    }
+
+    fn forget(&mut self, range: &Range<u32>) -> bool {
+        let before = self.settled.len();
+        let apart = |at: Range<u32>| at.end <= range.start || range.end <= at.start;
+        self.settled.retain(|settled| apart(settled.span()));
+        self.settled.len() < before
+    }
+
+    /// What was decided, if nothing was decided twice.
+    pub(super) fn into_first(self) -> Option<Vec<Settled>> {
+        (self.flips == 0 && !self.mixed).then_some(self.first)
+    }
+}
+
+/// Makes the weak bits of `state` solid as they were decided.
+pub(crate) fn resolve(state: &mut State, decided: &[Settled]) {
+    let order = |settled: &&Settled| match settled {
+        Settled::Differs { .. } => 0,
+        Settled::Bytes { .. } => 1,
+        Settled::Holds { .. } => 2,
+    };
+    let mut decided: Vec<_> = decided.iter().collect();
+    decided.sort_by_key(order);
+    let size = state.size();
+    let was = state.clone();
+    for settled in decided {
+        let span = settled.span();
+        for part in pieces(&(span.start..span.end.min(size)), PIECE) {
+            let at = part.start;
+            if !was.has_weak(part.clone()) {
+                continue;
+            }
+            let [mut now, mut cells, mut weak] = [[0; PIECE as usize]; 3];
+            let (now, cells) = (&mut now[..part.len()], &mut cells[..part.len()]);
+            let weak = &mut weak[..part.len()];
+            state.read(at, now);
+            was.read(at, cells);
+            was.weak(at, weak);
+            for (index, addr) in part.enumerate() {
+                if weak[index] != 0 {
+                    let byte = settled.byte(addr).unwrap_or(0xFF);
+                    now[index] = cells[index] & !weak[index] | byte & weak[index];
+                }
+            }
+            // Bytes that nothing was decided of stay weak: none of them is in a part of a record.
+            state.load(at, now);
+        }
+    }
+}
+
+const PIECE: u16 = 32;
+
+/// What a record or a few bytes with weak bits may be read as, where nobody knows better.
+pub(super) fn undecided(bytes: &[u8], open: &[u8]) -> Vec<Vec<u8>> {
+    let solid: Vec<u8> = bytes
+        .iter()
+        .zip(open)
+        .map(|(byte, open)| byte & !open)
+        .collect();
+    readings(&solid, open)
+}
