@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::State;
 use super::leaf::LEAF;
+use super::tree::FAN;
 use crate::hash::GRANULE_LEN;
 
 impl State {
@@ -22,14 +23,27 @@ impl State {
 
     /// Whether any bit of a range is weak.
     pub fn has_weak(&self, range: Range<u32>) -> bool {
-        let mut found = false;
-        self.each(range.start, range.len(), |_, leaf, from, len| {
-            let weak = leaf
-                .and_then(|leaf| leaf.overlay())
-                .and_then(|overlay| overlay.weak.as_ref());
-            found |= weak.is_some_and(|weak| weak[from..from + len].iter().any(|bits| *bits != 0));
-        });
-        found
+        let (start, end) = (range.start as usize, range.end.min(self.size) as usize);
+        let mut at = start;
+        while at < end {
+            let index = at / LEAF;
+            let group = index / FAN;
+            if self.open_index / FAN != group && self.tree.lacks_group(group) {
+                at = (group + 1) * FAN * LEAF;
+                continue;
+            }
+            let next = (index + 1) * LEAF;
+            let overlay = self.leaf(index).and_then(|leaf| leaf.overlay());
+            let weak = overlay.and_then(|overlay| overlay.weak.as_ref());
+            if weak.is_some_and(|weak| {
+                let part = &weak[at - index * LEAF..next.min(end) - index * LEAF];
+                part.iter().any(|bits| *bits != 0)
+            }) {
+                return true;
+            }
+            at = next;
+        }
+        false
     }
 
     /// Makes the bits at `addr` that are set in `mask` weak; they lean to what they are. What disturb and lost charge do

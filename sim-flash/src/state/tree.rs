@@ -53,6 +53,11 @@ impl Tree {
         self.root.groups.get(index / FAN)?.as_ref()?.leaves[index % FAN].as_ref()
     }
 
+    /// Whether all leaves of a group are erased, and nobody had reason to keep them.
+    pub(crate) fn lacks_group(&self, group: usize) -> bool {
+        self.root.groups.get(group).is_none_or(Option::is_none)
+    }
+
     /// Takes the leaf out if nobody shares the way to it; otherwise hands out a second reference and leaves the tree
     /// as it is.
     pub(crate) fn check_out(&mut self, index: usize) -> Option<SharedLeaf> {
