@@ -1,5 +1,6 @@
 //! The worklist: every crash state within the limits, each judged, none twice.
 
+mod aside;
 mod climb;
 mod judge_together;
 mod power_ons;
@@ -9,6 +10,7 @@ use std::rc::Rc;
 
 use sim_flash::{Op, Profile, State, Tear};
 
+use self::aside::Aside;
 use super::audit::Audit;
 use super::demand::{Demand, Interest, Interests};
 use super::recording::{Recording, Segments};
@@ -50,6 +52,8 @@ struct Node {
     cuts: u32,
     /// Where the last cut fell.
     window: Option<u32>,
+    /// Reached through a tear that was solved for: see [`aside`].
+    aside: bool,
 }
 
 /// What merged states have in common: the power-on that follows, and all that it demands.
@@ -66,7 +70,7 @@ pub(super) struct Engine<'a, S: Subject> {
     subject: &'a S,
     profile: &'a Profile,
     limits: &'a Limits,
-    tears: Tears,
+    tears: Tears<'a>,
     pub(super) known: Knowledge,
     trie: Trie<S::World>,
     segments: Segments,
@@ -88,6 +92,7 @@ struct Pass {
     /// Every class met, with the fewest cuts it was met after. A class can be met behind a cut
     /// first and without one later; then it is explored again, with more cuts left.
     visited: HashedMap<Class, u32>,
+    aside: Aside,
     violations: Vec<(u32, Finding)>,
     /// Windows and properties for which a violation right behind the cut is listed.
     blamed: HashSet<(u32, Property)>,
@@ -102,6 +107,7 @@ impl Pass {
             nodes: Vec::new(),
             work: Vec::new(),
             visited: HashedMap::default(),
+            aside: Aside::default(),
             violations: Vec::new(),
             blamed: HashSet::new(),
             tally: Tally::default(),
@@ -128,7 +134,8 @@ impl<'a, S: Subject> Engine<'a, S> {
             subject,
             profile,
             limits,
-            tears: Tears::new(limits),
+            tears: Tears::new(limits)
+                .with_solved(Box::new(|addr, data| subject.solved(addr, data))),
             known: Knowledge::of(subject.records()),
             trie: Trie::new(),
             segments: Segments::default(),
@@ -207,11 +214,8 @@ impl<'a, S: Subject> Engine<'a, S> {
         // met before, or not after so few cuts.
         while let Some(work) = self.next_work() {
             let cuts = self.pass.nodes[work.node as usize].cuts;
-            if self
-                .pass
-                .visited
-                .get(&work.class)
-                .is_some_and(|fewest| *fewest < cuts)
+            if { self.pass.visited.get(&work.class) }.is_some_and(|fewest| *fewest < cuts)
+                || self.is_met_elsewhere(&work)
             {
                 continue;
             }
@@ -227,7 +231,9 @@ impl<'a, S: Subject> Engine<'a, S> {
     }
 
     fn next_work(&mut self) -> Option<Work> {
-        self.pass.work.iter_mut().find_map(VecDeque::pop_front)
+        { self.pass.work.iter_mut() }
+            .chain([&mut self.pass.aside.work])
+            .find_map(VecDeque::pop_front)
     }
 
     /// Meets every state that follows from the work's power-on.
@@ -236,10 +242,14 @@ impl<'a, S: Subject> Engine<'a, S> {
         let recording = Rc::clone(&self.leaf(parent).recording);
         let cuts = self.pass.nodes[work.node as usize].cuts;
         let mut walk = Walk::new(work.node, parent, work.state);
-        if cuts < self.limits.cuts {
+        let stays_uncut = self.stays_uncut(work.node);
+        if cuts < self.limits.cuts && !stays_uncut {
             self.cut_each(&mut walk, &recording, cuts)?;
         } else {
-            self.pass.truncated |= recording.ops > 0;
+            if recording.ops > 0 {
+                self.counts.uncut += u64::from(stays_uncut);
+                self.pass.truncated |= !stays_uncut;
+            }
             for segment in &recording.segments {
                 walk.pass_over(segment, 0);
             }
@@ -258,7 +268,8 @@ impl<'a, S: Subject> Engine<'a, S> {
         let root = self.trie.root(recording.world());
         let child = self.leaf_of(&mut base, None, root, recording.world())?;
         self.propagate(&mut walk, child, None);
-        if let Some(class) = self.unvisited(&mut base, None, child, cuts) {
+        let aside = self.pass.nodes[work.node as usize].aside;
+        if let Some(class) = self.unmet(&mut base, None, child, cuts, aside) {
             let window = self.pass.nodes[work.node as usize].window;
             let node = self.node(work.node, Edge::Cycle, cuts, window);
             self.enter(&mut base, None, class, node);
@@ -349,6 +360,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             met: HashedMap::default(),
             version: 0,
             interest: None,
+            solved: false,
         };
         let before = match here {
             Some(leaf) => {
@@ -370,6 +382,10 @@ impl<'a, S: Subject> Engine<'a, S> {
         }
         for &ladder in &tears.ladders {
             self.climb(walk, &mut base, op, ladder, at, &mut cut)?;
+        }
+        cut.solved = true;
+        for &tear in &tears.solved {
+            self.meet(walk, &mut base, Some((op, tear)), tear, at, &mut cut)?;
         }
         Ok(None)
     }
@@ -417,10 +433,12 @@ impl<'a, S: Subject> Engine<'a, S> {
         self.blame(walk, leaf, tear, cut.window);
         self.propagate(walk, leaf, torn);
         let cuts = self.pass.nodes[walk.from as usize].cuts + 1;
-        if let Some(class) = self.unvisited(base, torn, leaf, cuts) {
+        let aside = cut.solved || self.pass.nodes[walk.from as usize].aside;
+        if let Some(class) = self.unmet(base, torn, leaf, cuts, aside) {
             let op = u32::try_from(walk.op).unwrap_or(u32::MAX);
             let edge = Edge::Cut { op, tear };
             let node = self.node(walk.from, edge, cuts, Some(cut.window));
+            self.pass.nodes[node as usize].aside = aside;
             self.enter(base, torn, class, node);
         }
         if let Some(key) = key
@@ -452,9 +470,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         leaf: LeafId,
         cuts: u32,
     ) -> Option<Class> {
-        let demand = &self.leaves[leaf.0 as usize].demand;
-        let mut view = View::new(base, torn, &mut self.scratch);
-        let class = (leaf, view.hash_all(leaf, demand, &self.known));
+        let class = self.class_of(base, torn, leaf);
         match self.pass.visited.get_mut(&class) {
             Some(fewest) if *fewest <= cuts || self.limits.cuts == ANY => return None,
             Some(fewest) => *fewest = cuts,
@@ -465,14 +481,27 @@ impl<'a, S: Subject> Engine<'a, S> {
         Some(class)
     }
 
+    /// What the state has in common with those that it is merged with.
+    fn class_of(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>, leaf: LeafId) -> Class {
+        let demand = &self.leaves[leaf.0 as usize].demand;
+        let mut view = View::new(base, torn, &mut self.scratch);
+        (leaf, view.hash_all(leaf, demand, &self.known))
+    }
+
     fn enter(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>, class: Class, node: u32) {
-        let cuts = self.pass.nodes[node as usize].cuts as usize;
+        let mut state = View::new(base, torn, &mut self.scratch).state();
+        state.seal();
+        let Node { cuts, aside, .. } = self.pass.nodes[node as usize];
+        let cuts = cuts as usize;
         if self.pass.work.len() <= cuts {
             self.pass.work.resize_with(cuts + 1, VecDeque::new);
         }
-        let mut state = View::new(base, torn, &mut self.scratch).state();
-        state.seal();
-        self.pass.work[cuts].push_back(Work { node, class, state });
+        let queue = if aside {
+            &mut self.pass.aside.work
+        } else {
+            &mut self.pass.work[cuts]
+        };
+        queue.push_back(Work { node, class, state });
     }
 
     /// Lets the demand of a power-on grow by what `add` adds to it.
@@ -489,11 +518,16 @@ impl<'a, S: Subject> Engine<'a, S> {
     }
 
     fn node(&mut self, parent: u32, edge: Edge, cuts: u32, window: Option<u32>) -> u32 {
+        let aside = match edge {
+            Edge::Start(_) => false,
+            _ => self.pass.nodes[parent as usize].aside,
+        };
         self.pass.nodes.push(Node {
             parent,
             edge,
             cuts,
             window,
+            aside,
         });
         u32::try_from(self.pass.nodes.len() - 1).expect("fewer than 2^32 states fit in memory")
     }
@@ -565,4 +599,6 @@ struct Cut {
     /// The version of the interest that `met` is about.
     version: u32,
     interest: Option<Interest>,
+    /// Whether the tear at hand was solved for.
+    solved: bool,
 }

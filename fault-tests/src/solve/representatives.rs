@@ -52,7 +52,7 @@ impl Representatives {
 
     /// The chosen contents.
     pub fn contents(&self, wanted: &[u8]) -> Vec<Vec<u8>> {
-        if wanted.len() != self.record.len() || self.slots == 0 || !self.record.is_right(wanted) {
+        if wanted.len() != self.record.len() || self.slots == 0 {
             return Vec::new();
         }
         let old = vec![0xFF; wanted.len()];
@@ -81,7 +81,9 @@ impl Representatives {
         chosen.extend(greatest.clone());
         chosen.extend(same.clone());
         chosen.extend(others);
-        chosen.extend(in_other_states(wanted));
+        if self.record.is_right(wanted) {
+            chosen.extend(in_other_states(wanted));
+        }
         let rest = [&same, &greatest].into_iter().flatten();
         chosen.extend(rest.flat_map(|content| in_other_states(content)));
 
