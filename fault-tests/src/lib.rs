@@ -13,6 +13,7 @@ pub mod memory_flash;
 pub mod ota;
 pub mod partition_csv;
 pub mod property;
+pub mod solve;
 pub mod subject;
 pub mod sweep;
 pub mod zoo;

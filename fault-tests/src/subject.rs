@@ -18,6 +18,8 @@ use std::hash::Hash;
 use std::ops::Range;
 use std::rc::Rc;
 
+use sim_flash::Tear;
+
 use crate::chip::Chip;
 use crate::explore::Record;
 use crate::property::{Finding, Property};
@@ -61,6 +63,17 @@ pub trait Subject: Sync {
     /// been met, and the audit executes merged states.
     fn records(&self) -> &[Record] {
         &[]
+    }
+
+    /// Tears of a program of `data` at `addr` that are worth trying and that no choice of bits would
+    /// hit upon, such as those that leave a right checksum. [`crate::solve`] finds them.
+    ///
+    /// They are tried as a first cut besides those of every program, from level L2 on. They must
+    /// follow from `addr` and `data` alone: what else the flash holds differs between states that are
+    /// taken for one. A program over cells that are not erased is torn in the same ways.
+    fn solved(&self, addr: u32, data: &[u8]) -> Vec<Tear> {
+        let _ = (addr, data);
+        Vec::new()
     }
 
     /// What the bytes of a record mean, if a record starts at `addr`; `None` for bulk data.

@@ -288,6 +288,7 @@ fn tear_words(tear: sim_flash::Tear) -> String {
         Tear::P3(Bits::Seeded(n)) => {
             format!("of the bits to clear a subset was cleared (drawn by seed {n})")
         }
+        Tear::P3(Bits::Mask(_)) => "of the bits to clear those of this mask were cleared".into(),
         Tear::P6 | Tear::E7 => "it was complete, but the device was never told".into(),
         Tear::E1(n) => format!(
             "pre-programming was cut when the first {} zeroed",

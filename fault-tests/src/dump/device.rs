@@ -9,6 +9,7 @@ use ota_core::efuse::NoSecureVersion;
 use ota_core::image::{StreamVerifier, Target};
 use ota_core::partition::{Partition, PartitionTable, TABLE_LEN};
 use ota_core::update::{AppConfig, ImageSize, Ota, OtaError};
+use sim_flash::Tear;
 
 use super::call::Call;
 use super::promise::{Twin, World, judge};
@@ -272,6 +273,10 @@ impl Subject for DumpDevice {
 
     fn carried(&self) -> &[Range<u32>] {
         &self.labels
+    }
+
+    fn solved(&self, addr: u32, data: &[u8]) -> Vec<Tear> {
+        self.map().solved(addr, data)
     }
 
     fn place(&self, addr: u32) -> Place {

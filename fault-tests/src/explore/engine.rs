@@ -1,5 +1,6 @@
 //! The worklist: every crash state within the limits, each judged, none twice.
 
+mod aside;
 mod climb;
 mod judge_together;
 mod path;
@@ -10,6 +11,7 @@ use std::rc::Rc;
 
 use sim_flash::{Level, Op, Profile, State, Tear};
 
+use self::aside::Aside;
 use super::audit::Audit;
 use super::demand::{Demand, Interest, Interests};
 use super::recording::{Recording, Segments};
@@ -62,6 +64,8 @@ struct Node {
     cuts: u32,
     /// Where the last cut fell.
     window: Option<u32>,
+    /// Reached through a tear that was solved for: see [`aside`].
+    aside: bool,
 }
 
 /// What merged states have in common: the power-on that follows, and all that it demands.
@@ -78,7 +82,7 @@ pub(super) struct Engine<'a, S: Subject> {
     subject: &'a S,
     profile: &'a Profile,
     pub(super) limits: &'a Limits,
-    tears: Tears,
+    tears: Tears<'a>,
     pub(super) known: Knowledge,
     trie: Trie<S::World>,
     segments: Segments,
@@ -102,6 +106,7 @@ struct Pass {
     /// Every class met, with the fewest cuts it was met after. A class can be met behind a cut
     /// first and without one later; then it is explored again, with more cuts left.
     visited: HashedMap<Class, u32>,
+    aside: Aside,
     violations: Vec<(Shown, Finding)>,
     /// Windows and properties for which a violation right behind the cut is listed.
     blamed: HashSet<(u32, Property)>,
@@ -116,6 +121,7 @@ impl Pass {
             nodes: Vec::new(),
             work: Vec::new(),
             visited: HashedMap::default(),
+            aside: Aside::default(),
             violations: Vec::new(),
             blamed: HashSet::new(),
             tally: Tally::default(),
@@ -132,15 +138,18 @@ impl Pass {
     }
 
     /// The state that a cut left in the operation that the walk stands before.
-    fn cut(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, window: u32) -> u32 {
+    fn cut(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, cut: &Cut) -> u32 {
+        let parent = &self.nodes[walk.from.node as usize];
+        let (cuts, aside) = (parent.cuts + 1, cut.solved || parent.aside);
         let op = u32::try_from(walk.op).unwrap_or(u32::MAX);
         self.node(Node {
             parent: walk.from.node,
             branch: walk.from.branch,
             edge: Edge::Cut { op, tear },
             leaf,
-            cuts: self.nodes[walk.from.node as usize].cuts + 1,
-            window: Some(window),
+            cuts,
+            window: Some(cut.window),
+            aside,
         })
     }
 }
@@ -162,7 +171,8 @@ impl<'a, S: Subject> Engine<'a, S> {
             subject,
             profile,
             limits,
-            tears: Tears::new(limits),
+            tears: Tears::new(limits)
+                .with_solved(Box::new(|addr, data| subject.solved(addr, data))),
             known: Knowledge::of(subject.records(), limits.level >= Level::L3),
             trie: Trie::new(),
             segments: Segments::default(),
@@ -241,6 +251,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                 leaf,
                 cuts: 0,
                 window: None,
+                aside: false,
             });
             if let Some(class) = self.unvisited(&mut base, None, leaf, 0) {
                 self.enter(&mut base, None, class, node);
@@ -250,11 +261,8 @@ impl<'a, S: Subject> Engine<'a, S> {
         // met before, or not after so few cuts.
         while let Some(work) = self.next_work() {
             let cuts = self.pass.nodes[work.node as usize].cuts;
-            if self
-                .pass
-                .visited
-                .get(&work.class)
-                .is_some_and(|fewest| *fewest < cuts)
+            if { self.pass.visited.get(&work.class) }.is_some_and(|fewest| *fewest < cuts)
+                || self.is_met_elsewhere(&work)
             {
                 continue;
             }
@@ -279,7 +287,9 @@ impl<'a, S: Subject> Engine<'a, S> {
     }
 
     fn next_work(&mut self) -> Option<Work> {
-        self.pass.work.iter_mut().find_map(VecDeque::pop_front)
+        { self.pass.work.iter_mut() }
+            .chain([&mut self.pass.aside.work])
+            .find_map(VecDeque::pop_front)
     }
 
     /// Meets every state that follows from one of the work's power-ons.
@@ -294,10 +304,14 @@ impl<'a, S: Subject> Engine<'a, S> {
             branch,
         };
         let mut walk = Walk::new(from, parent, work.state.clone());
-        if cuts < self.limits.cuts {
+        let stays_uncut = self.stays_uncut(work.node);
+        if cuts < self.limits.cuts && !stays_uncut {
             self.cut_each(&mut walk, recording, cuts)?;
         } else {
-            self.pass.truncated |= recording.ops > 0;
+            if recording.ops > 0 {
+                self.counts.uncut += u64::from(stays_uncut);
+                self.pass.truncated |= !stays_uncut;
+            }
             for segment in &recording.segments {
                 walk.pass_over(segment, 0);
             }
@@ -316,7 +330,8 @@ impl<'a, S: Subject> Engine<'a, S> {
         let root = self.trie.root(recording.world());
         let child = self.leaf_of(&mut base, None, root, recording.world())?;
         self.propagate(&mut walk, child, None);
-        if let Some(class) = self.unvisited(&mut base, None, child, cuts) {
+        let aside = self.pass.nodes[work.node as usize].aside;
+        if let Some(class) = self.unmet(&mut base, None, child, cuts, aside) {
             let window = self.pass.nodes[work.node as usize].window;
             let node = self.pass.node(Node {
                 parent: from.node,
@@ -325,6 +340,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                 leaf: child,
                 cuts,
                 window,
+                aside,
             });
             self.enter(&mut base, None, class, node);
         }
@@ -414,6 +430,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             met: HashedMap::default(),
             version: 0,
             interest: None,
+            solved: false,
         };
         let before = match here {
             Some(leaf) => {
@@ -435,6 +452,10 @@ impl<'a, S: Subject> Engine<'a, S> {
         }
         for &ladder in &tears.ladders {
             self.climb(walk, &mut base, op, ladder, at, &mut cut)?;
+        }
+        cut.solved = true;
+        for &tear in &tears.solved {
+            self.meet(walk, &mut base, Some((op, tear)), tear, at, &mut cut)?;
         }
         Ok(None)
     }
@@ -466,7 +487,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         if boots == self.counts.boots && self.audit.due(1).is_some() {
             self.check(&state, None, at.world, leaf, walk.from)?;
         }
-        self.blame(walk, leaf, tear, cut.window);
+        self.blame(walk, leaf, tear, cut);
         self.propagate(walk, leaf, Some((op, tear)));
         self.note_cut(walk, &mut derived, None, leaf, tear, cut);
         Ok(leaf)
@@ -487,9 +508,10 @@ impl<'a, S: Subject> Engine<'a, S> {
         tear: Tear,
         cut: &Cut,
     ) {
-        let cuts = self.pass.nodes[walk.from.node as usize].cuts + 1;
-        if let Some(class) = self.unvisited(base, torn, leaf, cuts) {
-            let node = self.pass.cut(walk, leaf, tear, cut.window);
+        let parent = &self.pass.nodes[walk.from.node as usize];
+        let (cuts, aside) = (parent.cuts + 1, cut.solved || parent.aside);
+        if let Some(class) = self.unmet(base, torn, leaf, cuts, aside) {
+            let node = self.pass.cut(walk, leaf, tear, cut);
             self.enter(base, torn, class, node);
         }
     }
@@ -518,7 +540,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                 let mut view = View::new(base, torn, &mut self.scratch);
                 let hash = view.hash_of(interest, &self.known.records);
                 if let Some(leaf) = cut.met.get(&hash).copied() {
-                    self.blame(walk, leaf, tear, cut.window);
+                    self.blame(walk, leaf, tear, cut);
                     // It differs from a state met before in nothing that anyone looks at.
                     self.pass.tally.met(leaf, 1);
                     if self.audit.due(1).is_some() {
@@ -534,7 +556,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         if boots == self.counts.boots && torn.is_some() && self.audit.due(1).is_some() {
             self.check(base.state, torn, at.world, leaf, walk.from)?;
         }
-        self.blame(walk, leaf, tear, cut.window);
+        self.blame(walk, leaf, tear, cut);
         self.propagate(walk, leaf, torn);
         self.note_cut(walk, base, torn, leaf, tear, cut);
         if let Some(key) = key
@@ -546,13 +568,13 @@ impl<'a, S: Subject> Engine<'a, S> {
     }
 
     /// Lists what `leaf` violates against the window that led to it, also if another led there before.
-    fn blame(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, window: u32) {
+    fn blame(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, cut: &Cut) {
         for number in 0..self.leaf(leaf).branches.len() {
             let branch = Rc::clone(&self.leaf(leaf).branches[number]);
             for finding in &branch.findings {
-                if self.pass.blamed.insert((window, finding.property)) {
+                if self.pass.blamed.insert((cut.window, finding.property)) {
                     let at = Shown {
-                        node: self.pass.cut(walk, leaf, tear, window),
+                        node: self.pass.cut(walk, leaf, tear, cut),
                         branch: u32::try_from(number).unwrap_or(u32::MAX),
                     };
                     self.pass.violations.push((at, finding.clone()));
@@ -569,9 +591,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         leaf: LeafId,
         cuts: u32,
     ) -> Option<Class> {
-        let demand = &self.leaves[leaf.0 as usize].demand;
-        let mut view = View::new(base, torn, &mut self.scratch);
-        let class = (leaf, view.hash_all(leaf, demand, &self.known));
+        let class = self.class_of(base, torn, leaf);
         match self.pass.visited.get_mut(&class) {
             Some(fewest) if *fewest <= cuts || self.limits.cuts == ANY => return None,
             Some(fewest) => *fewest = cuts,
@@ -582,14 +602,27 @@ impl<'a, S: Subject> Engine<'a, S> {
         Some(class)
     }
 
+    /// What the state has in common with those that it is merged with.
+    fn class_of(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>, leaf: LeafId) -> Class {
+        let demand = &self.leaves[leaf.0 as usize].demand;
+        let mut view = View::new(base, torn, &mut self.scratch);
+        (leaf, view.hash_all(leaf, demand, &self.known))
+    }
+
     fn enter(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>, class: Class, node: u32) {
-        let cuts = self.pass.nodes[node as usize].cuts as usize;
+        let mut state = View::new(base, torn, &mut self.scratch).state();
+        state.seal();
+        let Node { cuts, aside, .. } = self.pass.nodes[node as usize];
+        let cuts = cuts as usize;
         if self.pass.work.len() <= cuts {
             self.pass.work.resize_with(cuts + 1, VecDeque::new);
         }
-        let mut state = View::new(base, torn, &mut self.scratch).state();
-        state.seal();
-        self.pass.work[cuts].push_back(Work { node, class, state });
+        let queue = if aside {
+            &mut self.pass.aside.work
+        } else {
+            &mut self.pass.work[cuts]
+        };
+        queue.push_back(Work { node, class, state });
     }
 
     /// Lets the demand of a power-on grow by what `add` adds to it.
@@ -619,4 +652,6 @@ struct Cut {
     /// The version of the interest that `met` is about.
     version: u32,
     interest: Option<Interest>,
+    /// Whether the tear at hand was solved for.
+    solved: bool,
 }

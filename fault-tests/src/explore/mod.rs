@@ -188,6 +188,8 @@ pub struct Counts {
     pub by_family: u64,
     /// Crash states not judged but represented by others; a closure has none.
     pub represented: u64,
+    /// Power-ons behind a solved tear that were judged, but whose operations were not cut again.
+    pub uncut: u64,
     /// States, of those merged, that differ in a way some future can notice.
     pub distinct_states: u64,
     /// Power-ons executed, in all passes.

@@ -57,7 +57,7 @@ impl Segment {
         }
     }
 
-    fn tears_of(&self, tears: &mut Tears, cuts: u32) -> &TearsOf {
+    fn tears_of(&self, tears: &mut Tears<'_>, cuts: u32) -> &TearsOf {
         self.tears[usize::from(cuts > 0)].get_or_init(|| {
             let of: Vec<_> = self.ops.iter().map(|op| tears.of(op, cuts)).collect();
             let mut states = vec![0];
@@ -69,12 +69,12 @@ impl Segment {
         })
     }
 
-    pub(super) fn tears(&self, op: usize, tears: &mut Tears, cuts: u32) -> Rc<TearSet> {
+    pub(super) fn tears(&self, op: usize, tears: &mut Tears<'_>, cuts: u32) -> Rc<TearSet> {
         Rc::clone(&self.tears_of(tears, cuts).of[op])
     }
 
     /// How many crash states these operations have.
-    pub(super) fn states_of(&self, ops: Range<usize>, tears: &mut Tears, cuts: u32) -> u64 {
+    pub(super) fn states_of(&self, ops: Range<usize>, tears: &mut Tears<'_>, cuts: u32) -> u64 {
         let states = &self.tears_of(tears, cuts).states;
         states[ops.end] - states[ops.start]
     }

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::tears::{Ladder, LadderKind, Tears};
 use super::trie::LeafId;
 use super::{Limits, Path};
-use crate::subject::Mark;
+use crate::subject::{Mark, Subject};
 
 /// A mark that some power-on made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,27 +164,28 @@ impl Tally {
 }
 
 /// The number of tears of each family that a first cut tries, remembered by operation.
-pub(crate) struct Families {
-    tears: Tears,
-    known: HashMap<(OpKind, u32, u64), BTreeMap<String, u64>>,
+pub(crate) struct Families<'s> {
+    tears: Tears<'s>,
+    known: HashMap<(u32, OpKind, u32, u64), BTreeMap<String, u64>>,
 }
 
-impl Families {
-    pub(crate) fn new(limits: &Limits) -> Self {
+impl<'s> Families<'s> {
+    pub(crate) fn new<S: Subject>(subject: &'s S, limits: &Limits) -> Self {
+        let solved = Box::new(|addr, data: &[u8]| subject.solved(addr, data));
         Self {
-            tears: Tears::new(limits),
+            tears: Tears::new(limits).with_solved(solved),
             known: HashMap::new(),
         }
     }
 
     /// Tears by family (`P1`, `E4`); the untouched state is not among them.
     pub(crate) fn of(&mut self, op: &Op) -> &BTreeMap<String, u64> {
-        let key = (op.kind(), op.len(), xxh3_64(op.data()));
+        let key = (op.addr(), op.kind(), op.len(), xxh3_64(op.data()));
         let tears = &mut self.tears;
         self.known.entry(key).or_insert_with(|| {
             let mut families = BTreeMap::new();
             let set = tears.of(op, 0);
-            for tear in &set.singles {
+            for tear in set.singles.iter().chain(&set.solved) {
                 *families.entry(family(*tear)).or_default() += 1;
             }
             for ladder in &set.ladders {

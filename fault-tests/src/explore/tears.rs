@@ -8,9 +8,11 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::Limits;
 
-/// The tears of one operation: some by themselves, and some that form a ladder.
+/// The tears of one operation: some by themselves, some that the subject solved for, and some that
+/// form a ladder.
 pub(super) struct TearSet {
     pub(super) singles: Vec<Tear>,
+    pub(super) solved: Vec<Tear>,
     pub(super) ladders: Vec<Ladder>,
 }
 
@@ -60,7 +62,7 @@ impl Ladder {
 
 impl TearSet {
     pub(super) fn count(&self) -> u64 {
-        self.singles.len() as u64
+        (self.singles.len() + self.solved.len()) as u64
             + self
                 .ladders
                 .iter()
@@ -70,11 +72,13 @@ impl TearSet {
 
     /// The tear of this number, the singles first.
     pub(super) fn get(&self, mut index: u64) -> Option<Tear> {
-        let singles = self.singles.len() as u64;
-        if index < singles {
-            return self.singles.get(usize::try_from(index).ok()?).copied();
+        for list in [&self.singles, &self.solved] {
+            let count = list.len() as u64;
+            if index < count {
+                return list.get(usize::try_from(index).ok()?).copied();
+            }
+            index -= count;
         }
-        index -= singles;
         for ladder in &self.ladders {
             if index < ladder.count() {
                 return Some(ladder.tear(1 + u32::try_from(index).ok()?));
@@ -90,20 +94,29 @@ impl TearSet {
     }
 }
 
+/// What a subject has solved for: see [`Subject::solved`](crate::subject::Subject::solved).
+pub(super) type Solved<'s> = Box<dyn Fn(u32, &[u8]) -> Vec<Tear> + 's>;
+
+/// What tells operations with different tears apart: address (if it matters), kind, length, a hash
+/// of the data, and whether the cut is a first one.
+type Key = (Option<u32>, OpKind, u32, u64, bool);
+
 /// The tears to try, remembered by operation.
-pub(super) struct Tears {
+pub(super) struct Tears<'s> {
     level: Level,
+    solved: Option<Solved<'s>>,
     first: Density,
     later: Density,
     every_byte: bool,
     seed: u64,
-    known: HashMap<(OpKind, u32, u64, bool), Rc<TearSet>>,
+    known: HashMap<Key, Rc<TearSet>>,
 }
 
-impl Tears {
+impl<'s> Tears<'s> {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             level: limits.level,
+            solved: None,
             first: limits.first,
             later: limits.later,
             every_byte: limits.every_byte,
@@ -112,11 +125,24 @@ impl Tears {
         }
     }
 
+    /// Besides, what a subject has solved for.
+    pub(super) fn with_solved(self, solved: Solved<'s>) -> Self {
+        Self {
+            solved: Some(solved),
+            ..self
+        }
+    }
+
     /// The tears of an operation for a cut that follows `cuts` others; the untouched state is not
     /// among them.
+    ///
+    /// They follow from the operation alone. What was solved for is tried as a first cut, whatever
+    /// the operation goes over.
     pub(super) fn of(&mut self, op: &Op, cuts: u32) -> Rc<TearSet> {
-        let first = cuts == 0 && self.first != self.later;
-        let key = (op.kind(), op.len(), xxh3_64(op.data()), first);
+        let solved = self.solved(op, cuts);
+        let first = cuts == 0 && self.first != self.later || !solved.is_empty();
+        let addr = (!solved.is_empty()).then_some(op.addr());
+        let key = (addr, op.kind(), op.len(), xxh3_64(op.data()), first);
         let density = if cuts == 0 { self.first } else { self.later };
         let (level, seed, every_byte) = (self.level, self.seed, self.every_byte);
         Rc::clone(self.known.entry(key).or_insert_with(|| {
@@ -130,8 +156,29 @@ impl Tears {
                 .filter(|t| !t.is_nothing() && (ladders.is_empty() || !is_rung(t)))
                 .map(|t| reseeded(t, seed))
                 .collect();
-            Rc::new(TearSet { singles, ladders })
+            Rc::new(TearSet {
+                singles,
+                solved,
+                ladders,
+            })
         }))
+    }
+
+    fn solved(&self, op: &Op, cuts: u32) -> Vec<Tear> {
+        let Some(solved) = self.solved.as_ref().filter(|_| cuts == 0) else {
+            return Vec::new();
+        };
+        if op.kind() != OpKind::Program {
+            return Vec::new();
+        }
+        let mut solved = solved(op.addr(), op.data());
+        solved.retain(|tear| {
+            tear.level() <= self.level
+                && tear.applies_to(op)
+                && !tear.is_nothing()
+                && !tear.is_complete()
+        });
+        solved
     }
 }
 

@@ -10,6 +10,7 @@ use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, Verify
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use ota_core::update::{AppConfig, Ota};
+use sim_flash::Tear;
 
 use super::application::{Application, CHUNK};
 use super::caller::Caller;
@@ -214,6 +215,10 @@ impl Subject for Device {
         &self.labels
     }
 
+    fn solved(&self, addr: u32, data: &[u8]) -> Vec<Tear> {
+        self.map().solved(addr, data)
+    }
+
     fn place(&self, addr: u32) -> Place {
         self.map().place(addr)
     }
@@ -323,8 +328,7 @@ impl Device {
 
     /// Number of OTA slots.
     pub(super) fn ota_slots(&self) -> u32 {
-        let slots = (0..16).map_while(|n| self.slot(Slot::Ota(n)));
-        u32::try_from(slots.count()).unwrap_or(0)
+        self.map().ota_slots()
     }
 
     /// The image that is published last: what an application that makes calls downloads.

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use ota_core::flash::{Region, SECTOR};
 use ota_core::otadata::{Entry, OtaState};
-use ota_core::partition::{Partition, SubType, Type};
+use ota_core::partition::{Partition, Slot, SubType, Type};
+use sim_flash::Tear;
 
-use super::{image_header, weak_entry};
+use super::{image_header, torn_entry, weak_entry};
 use crate::explore::Record;
 use crate::subject::{Meaning, Place};
 
@@ -49,6 +50,23 @@ impl FlashMap<'_> {
             .flat_map(|at| [at, at + SECTOR])
             .map(label)
             .collect()
+    }
+
+    /// Number of OTA slots.
+    pub(crate) fn ota_slots(&self) -> u32 {
+        let has = |slot| self.partitions.iter().any(|p| p.slot() == Some(slot));
+        let slots = (0..16).take_while(|n| has(Slot::Ota(*n)));
+        u32::try_from(slots.count()).unwrap_or(0)
+    }
+
+    /// Tears of a program of an entry that leave another valid one.
+    pub(crate) fn solved(&self, addr: u32, data: &[u8]) -> Vec<Tear> {
+        match self.otadata() {
+            Some(at) if addr == at || addr == at + SECTOR => {
+                torn_entry::tears(data, self.ota_slots())
+            }
+            _ => Vec::new(),
+        }
     }
 
     pub(crate) fn place(&self, addr: u32) -> Place {

@@ -17,6 +17,7 @@ mod life;
 pub mod marks;
 mod scenario;
 mod setup;
+mod torn_entry;
 mod twin;
 mod weak_entry;
 mod world;

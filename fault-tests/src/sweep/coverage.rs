@@ -86,7 +86,7 @@ pub(super) fn of<S: Subject>(
         .collect();
     let cuts_nothing = exploration.exhausted || exploration.counts.crash_states == 0;
     let mut known = Knowledge::default();
-    let mut families = Families::new(limits);
+    let mut families = Families::new(exhibit.subject, limits);
     for (index, start) in exhibit.starts.iter().enumerate() {
         let (mut state, mut world) = (start.state.clone(), start.world.clone());
         for boot in 0..POWER_ONS {

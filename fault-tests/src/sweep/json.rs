@@ -35,6 +35,8 @@ struct JsonLine<'a> {
     judged_singly: u64,
     judged_by_family: u64,
     represented: u64,
+    /// Power-ons judged and not cut again, which the closure leaves out.
+    uncut: u64,
     executed: u64,
     pruned: u64,
     audited: u64,
@@ -83,6 +85,7 @@ impl<'a> From<&'a ScenarioReport> for JsonLine<'a> {
             judged_singly: report.counts.by_lookup,
             judged_by_family: report.counts.by_family,
             represented: report.counts.represented,
+            uncut: report.counts.uncut,
             executed: report.counts.boots + report.counts.audited,
             pruned: report.counts.pruned(),
             audited: report.counts.audited,

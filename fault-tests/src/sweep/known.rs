@@ -49,6 +49,8 @@ const ABORT_SWEEP: &str = "the bootloader aborts every entry whose state reads P
 
 const STATE_BITS: &str = "the CRC does not cover the state: cut when sequence number and CRC are programmed and some bits of \
     the state are not, it leaves a valid entry in a state that nobody meant, which is neither monitored nor refused";
+const FORGED: &str = "the CRC covers the sequence number alone, and it is affine: cut when some bits of both are not \
+    programmed, it can leave a right CRC of a larger number that was never written, and so a valid entry for another slot";
 const UNABORTED: &str = "an earlier cut left the entry of a rolled-back image valid, in a state that nobody meant; while the \
     newer entry is rewritten in place, that one is the only one";
 const NEEDED_ENTRY: &str = "the sector that is rewritten holds the entry that the next boot needs: the active one after a \
@@ -91,7 +93,7 @@ const fn known(
 }
 
 /// Every known window of the stock algorithm.
-pub const STOCK: [Known; 79] = [
+pub const STOCK: [Known; 91] = [
     known(P3, "boot", "erase otadata (NEW -> erased)", 1, IN_PLACE),
     known(
         P3,
@@ -530,6 +532,79 @@ pub const STOCK: [Known; 79] = [
         "erase slot",
         1,
         ERASED_FIRST,
+    ),
+    // torn entries with a right CRC
+    known(
+        P13,
+        "boot",
+        "program otadata (-> PENDING_VERIFY)",
+        1,
+        FORGED,
+    ),
+    known(P13, "boot", "program otadata (-> VALID)", 1, FORGED),
+    known(P3, "boot", "program otadata (-> VALID)", 1, FORGED),
+    known(
+        P13,
+        "set_boot_partition",
+        "program otadata (-> NEW)",
+        1,
+        FORGED,
+    ),
+    known(
+        P13,
+        "set_boot_partition_skip_validate",
+        "program otadata (-> NEW)",
+        1,
+        FORGED,
+    ),
+    known(
+        P5,
+        "set_boot_partition_skip_validate",
+        "program otadata (-> NEW)",
+        1,
+        FORGED,
+    ),
+    known(
+        P3,
+        "set_boot_partition(running)",
+        "program otadata (-> NEW)",
+        1,
+        FORGED,
+    ),
+    known(
+        P13,
+        "set_boot_partition(running)",
+        "program otadata (-> NEW)",
+        1,
+        FORGED,
+    ),
+    known(
+        P4,
+        "mark_app_valid_cancel_rollback",
+        "program otadata (-> VALID)",
+        1,
+        FORGED,
+    ),
+    known(
+        P2,
+        "mark_app_invalid_rollback",
+        "program otadata (-> INVALID)",
+        1,
+        FORGED,
+    ),
+    known(
+        P3,
+        "mark_app_invalid_rollback",
+        "program otadata (-> INVALID)",
+        1,
+        FORGED,
+    ),
+    known(
+        P13,
+        "mark_app_invalid_rollback",
+        "program otadata (-> INVALID)",
+        1,
+        FORGED,
     ),
 ];
 

@@ -159,6 +159,14 @@ impl SweepReport {
                 self.scenarios.len()
             )?;
         }
+        let uncut: u64 = self.scenarios.iter().map(|s| s.counts.uncut).sum();
+        if uncut > 0 {
+            writeln!(
+                f,
+                "  except behind torn records with a right checksum: {} power-ons there were judged, and not cut again",
+                thousands(uncut)
+            )?;
+        }
         if closed < self.scenarios.len() {
             writeln!(
                 f,
@@ -167,7 +175,8 @@ impl SweepReport {
         }
         writeln!(
             f,
-            "  tears are a choice: every byte position; bits one by one and in drawn subsets, fewer of them behind a first cut"
+            "  tears are a choice: every byte position; bits one by one and in drawn subsets, fewer of them behind a first cut;\n  \
+             of records, as a first cut, some of the torn ones with a right checksum, solved for"
         )
     }
 }

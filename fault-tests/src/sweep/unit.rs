@@ -132,6 +132,7 @@ fn add_counts(sum: &mut Counts, unit: Counts) {
         by_lookup,
         by_family,
         represented,
+        uncut,
         distinct_states,
         boots,
         audited,
@@ -142,6 +143,7 @@ fn add_counts(sum: &mut Counts, unit: Counts) {
     sum.by_lookup += by_lookup;
     sum.by_family += by_family;
     sum.represented += represented;
+    sum.uncut += uncut;
     sum.distinct_states += distinct_states;
     sum.boots += boots;
     sum.audited += audited;
