@@ -247,13 +247,15 @@ impl<W: Clone + Eq> Journal<W> {
         allowed: impl fmt::Display,
         got: impl fmt::Display,
     ) {
-        let finding = Finding {
-            property,
-            allowed: allowed.to_string(),
-            got: got.to_string(),
-        };
-        self.write(|| Event::Violated(finding.clone()));
-        self.findings.push(finding);
+        self.found(Some(Finding::new(property, allowed, got)));
+    }
+
+    /// Reports what the judges of [`property`](crate::property) found, if they found anything.
+    pub fn found(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        for finding in findings {
+            self.write(|| Event::Violated(finding.clone()));
+            self.findings.push(finding);
+        }
     }
 
     fn write(&mut self, event: impl FnOnce() -> Event) {

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::Store;
 use crate::chip::Chip;
-use crate::property::Property;
+use crate::property::{Property, completion, error_honesty, promises};
 use crate::subject::{Dead, Journal, Place, Rest, Subject};
 
 /// Operations in the order in which they are asked for, each with what is to be found after it; at most 64.
@@ -142,8 +142,9 @@ impl<S: Store> Scripted<S> {
         let Some(settled) = settled else {
             let taken_back = (0..done).any(holds);
             let property = match phase {
-                Phase::UnderWay if !taken_back => Property::AtomicSwitch,
-                Phase::UnderWay | Phase::Acknowledged => Property::Durability,
+                Phase::UnderWay | Phase::Acknowledged => {
+                    promises::broken(phase == Phase::UnderWay && !taken_back)
+                }
                 Phase::Done | Phase::Prevented => Property::Stability,
             };
             journal.violated(property, self.allowed(was), format!("{found:?}"));
@@ -192,8 +193,7 @@ impl<S: Store> Scripted<S> {
         journal.change(|progress| *progress = now);
         let applied = self.store.apply(mounted, chip, operation);
         if let Err(error) = alive(chip, applied)? {
-            let got = format!("refused: {error:?}");
-            journal.violated(Property::EventualCompletion, format!("{operation:?}"), got);
+            journal.found([completion::refused(operation, error)]);
             return Ok(Some(false));
         }
         journal.change(|progress| {
@@ -205,13 +205,10 @@ impl<S: Store> Scripted<S> {
         });
         journal.note("Ok");
         let found = self.store.value(mounted, chip);
-        let got = match alive(chip, found)? {
-            Ok(found) if found == *after => return Ok(Some(true)),
-            Ok(found) => format!("{found:?}, right after Ok"),
-            Err(error) => format!("{error:?}, right after Ok"),
-        };
-        journal.violated(Property::ErrorHonesty, format!("{after:?}"), got);
-        Ok(Some(false))
+        let dishonest = error_honesty::judge(after, &alive(chip, found)?);
+        let well = dishonest.is_none();
+        journal.found(dishonest);
+        Ok(Some(well))
     }
 }
 

@@ -109,7 +109,7 @@ fn each_shortcoming_violates_its_own_property() {
     for (counter, property) in [
         (Counter::RefusesToMount, Property::NoBrick),
         (Counter::Panics, Property::Totality),
-        (Counter::Refuses, Property::EventualCompletion),
+        (Counter::Refuses, Property::Completion),
         (Counter::Pretends, Property::ErrorHonesty),
         (Counter::RecoversLate, Property::Stability),
     ] {

@@ -15,8 +15,8 @@ use super::call::Call;
 use super::promise::{Twin, World, judge};
 use crate::chip::{Accepted, Chip, ChipError};
 use crate::explore::Record;
-use crate::ota::{Firmware, FlashMap, ImageId, Verifier, name_of, unverified_pointer};
-use crate::property::Property;
+use crate::ota::{Firmware, FlashMap, ImageId, Verifier, name_of};
+use crate::property::{no_brick, publish_order};
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
 /// Bytes handed to each `write`, and to the verifier at a time.
@@ -126,12 +126,12 @@ impl DumpDevice {
             return Err(Dead);
         }
         journal.sometimes(self.outcome(&booted));
+        let found = no_brick::judge(&booted);
         let (decision, image) = match booted {
             Ok(booted) => booted,
             Err(error) => {
                 journal.boot(&error);
-                let got = "nothing that boots"; // the reasons stand in the timeline
-                journal.violated(Property::NoBrick, "a slot whose image verifies", got);
+                journal.found(found);
                 return Ok(Rest::Stuck);
             }
         };
@@ -140,14 +140,9 @@ impl DumpDevice {
         }
         let runs = image.map_or_else(|| "an unknown image".into(), |image| self.name(image));
         journal.boot(format_args!("{runs} runs: {decision}"));
-        let pointer = unverified_pointer(&decision);
-        if let Some(slot) = pointer.filter(|slot| !self.twin.unverified.contains(slot)) {
-            journal.violated(
-                Property::PublishOrder,
-                "otadata points at a slot whose image verifies",
-                format!("it points at {slot}, whose image does not"),
-            );
-        }
+        let pointer = publish_order::unverified_pointer(&decision);
+        let always = |slot| self.twin.unverified.contains(&slot);
+        journal.found(publish_order::judge(pointer, always));
         let name = |image| self.name(image);
         judge(journal, &self.twin, name, decision.slot, image);
         Ok(Rest::Idle)

@@ -20,3 +20,17 @@ pub use device::DumpDevice;
 pub use promise::{Twin, World};
 pub use report::{DumpReport, Outcome, sweep};
 pub use setup::{DumpError, DumpOptions, DumpSetup};
+
+use crate::property::Property;
+
+/// Whether `property` is judged of a dump's device: nothing is known of what its images would do.
+pub const fn judges(property: Property) -> bool {
+    matches!(
+        property,
+        Property::NoBrick
+            | Property::AtomicSwitch
+            | Property::Durability
+            | Property::PublishOrder
+            | Property::Totality
+    )
+}

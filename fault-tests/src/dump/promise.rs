@@ -3,7 +3,7 @@
 use ota_core::Slot;
 
 use crate::ota::ImageId;
-use crate::property::Property;
+use crate::property::promises::{self, Ran};
 use crate::subject::Journal;
 
 /// The same device without a cut.
@@ -95,24 +95,14 @@ pub(super) fn judge(
     image: Option<ImageId>,
 ) {
     let world = *journal.world();
-    let allowed = twin.allowed(world);
-    let names: Vec<_> = allowed.iter().map(|image| name(*image)).collect();
-    let names = if names.is_empty() {
-        "nothing".into()
-    } else {
-        names.join(" or ")
+    let ran = Ran {
+        slot,
+        image,
+        foreign: "an image that is neither in the dump nor the update",
     };
-    let Some(image) = image else {
-        let got = format!("{slot} runs an image that is neither in the dump nor the update");
-        journal.violated(Property::AtomicSwitch, names, got);
-        return;
-    };
-    if !allowed.contains(&image) {
-        let property = match world {
-            World::Underway => Property::AtomicSwitch,
-            _ => Property::Durability,
-        };
-        journal.violated(property, names, format!("{} from {slot}", name(image)));
+    let under_way = world == World::Underway;
+    journal.found(promises::judge(ran, &twin.allowed(world), under_way, name));
+    if let Some(image) = image {
+        journal.change(|world| *world = twin.after_boot(*world, image));
     }
-    journal.change(|world| *world = twin.after_boot(*world, image));
 }

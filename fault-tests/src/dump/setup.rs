@@ -17,7 +17,8 @@ use crate::chip::{Chip, Knows};
 use crate::explore::{Conditions, Start, power_on};
 use crate::input::{self, InputError, MAX_FLASH, Place, Problem};
 use crate::inspect::{self, InspectOptions, Inspection};
-use crate::ota::{Firmware, ImageId, learned_with_invalid, unverified_pointer};
+use crate::ota::{Firmware, ImageId, learned_with_invalid};
+use crate::property::publish_order::unverified_pointer;
 use crate::subject::{Event, OperationClock};
 
 /// How to take a dump.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use sim_flash::{Cut, Op, Outcome, Profile, Row, State, Trace};
 
 use crate::chip::{Chip, Knows, Look, Settled, WeakRead};
-use crate::property::{Finding, Property};
+use crate::property::{Finding, totality};
 use crate::subject::{Dead, Entry, Journal, Mark, OperationClock, Rest, Subject};
 
 /// Everything that one power-on did.
@@ -95,23 +95,11 @@ pub(crate) fn power_on<S: Subject>(
     let end = match outcome {
         _ if chip.dead() => Err(Dead),
         Err(panic) => {
-            let message = panic_message(&*panic);
-            journal.violated(
-                Property::Totality,
-                "no panic",
-                format!("the code under test panicked: {message}"),
-            );
+            journal.found([totality::panicked(panic_message(&*panic))]);
             Ok(Rest::Stuck)
         }
         Ok(_) if chip.hangs() => {
-            journal.violated(
-                Property::Totality,
-                format!(
-                    "at most {} flash accesses in one power-on",
-                    crate::chip::ACCESS_LIMIT
-                ),
-                "a power-on that does not end",
-            );
+            journal.found([totality::endless()]);
             Ok(Rest::Stuck)
         }
         Ok(Ok(rest)) => Ok(rest),

@@ -61,10 +61,7 @@ impl Caller<'_> {
         alive(chip)?;
         let show = |outcome: Option<Outcome>| self.show(outcome);
         let (plan, wrong) = plan.judge(got, ahead, &show);
-        for wrong in wrong {
-            self.journal
-                .violated(wrong.property, wrong.allowed, wrong.got);
-        }
+        self.journal.found(wrong);
         self.plan(plan);
         Ok(plan)
     }

@@ -9,7 +9,7 @@ use ota_core::partition::Slot;
 
 use super::errand::Errand;
 use super::firmware::ImageId;
-use crate::property::Property;
+use crate::property::{Finding, Property, publish_order, rollback_convergence};
 
 /// What one boot decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -127,19 +127,9 @@ impl Slots {
     }
 }
 
-/// What a boot did wrong.
-#[derive(Debug)]
-pub(super) struct Wrong {
-    pub(super) property: Property,
-    pub(super) allowed: String,
-    pub(super) got: String,
-}
-
-impl Wrong {
-    /// Whether the device took another turn than it should have.
-    fn is_a_turn(&self) -> bool {
-        self.property != Property::PublishOrder
-    }
+/// Whether the device took another turn than it should have.
+fn is_a_turn(wrong: &Finding) -> bool {
+    wrong.property != Property::PublishOrder
 }
 
 impl Plan {
@@ -180,7 +170,7 @@ impl Plan {
             vain,
         }: Ahead,
         show: &impl Fn(Option<Outcome>) -> String,
-    ) -> (Self, Vec<Wrong>) {
+    ) -> (Self, Vec<Finding>) {
         let mut wrong = Vec::new();
         let either = |of: &dyn Fn(Course) -> Option<Outcome>, from: &[Course]| {
             let mut all: Vec<_> = from.iter().map(|course| show(of(*course))).collect();
@@ -199,14 +189,12 @@ impl Plan {
         let kept = possible.iter().find(|course| course.rest().runs_as(ahead));
         let next = |course: Course| course.next();
         if possible.is_empty() {
-            wrong.push(Wrong {
-                property: if self.trial.is_some_and(|trial| trial.runs_as(got)) {
-                    Property::RollbackConvergence
-                } else if self.other.is_some() || got.image.is_none() {
-                    Property::AtomicSwitch
-                } else {
-                    Property::Durability
-                },
+            wrong.push(Finding {
+                property: rollback_convergence::wrong_turn(
+                    self.trial.is_some_and(|trial| trial.runs_as(got)),
+                    self.other.is_some(),
+                    got.image.is_none(),
+                ),
                 allowed: either(&next, &courses),
                 got: show(Some(got)),
             });
@@ -214,37 +202,22 @@ impl Plan {
             let second = |course: Course| course.rest().next();
             let rolls_back = possible.iter().all(|c| !same(second(*c), Some(got)));
             let again = same(ahead.next(), Some(got));
-            wrong.push(Wrong {
-                property: if rolls_back && again {
-                    Property::RollbackConvergence
-                } else {
-                    Property::Stability
-                },
+            wrong.push(Finding {
+                property: rollback_convergence::wrong_future(rolls_back, again),
                 allowed: format!("{}, then {}", show(Some(got)), either(&second, &possible)),
                 got: format!("{}, then {}", show(Some(got)), then(ahead, show)),
             });
         }
-        let astray = got.astray.filter(|slot| !self.vain.contains(*slot));
-        if let Some(slot) = astray {
-            wrong.push(Wrong {
-                property: Property::PublishOrder,
-                allowed: "otadata points at a slot whose image verifies".into(),
-                got: format!("it points at {slot}, whose image does not"),
-            });
-        } else if let Some(slot) = vain.without(self.vain) {
-            wrong.push(Wrong {
-                property: Property::PublishOrder,
-                allowed: "an entry that may select names a slot whose image verifies".into(),
-                got: format!("one names {slot}, where no image begins"),
-            });
-        }
+        let pointer = publish_order::judge(got.astray, |slot| self.vain.contains(slot));
+        let second = || publish_order::judge_second_choice(vain.without(self.vain));
+        wrong.extend(pointer.or_else(second));
         let course = kept.map_or(ahead, |course| course.rest());
         let done = kept.is_some_and(|kept| *kept != self.course);
         let errand = match self.errand {
             // Its effect is there, whether or not it ever returned.
             Some(errand) if done => errand.then(),
             // Behind a violation the device is left alone.
-            _ if wrong.iter().any(Wrong::is_a_turn) => None,
+            _ if wrong.iter().any(is_a_turn) => None,
             errand => errand,
         };
         let plan = Self {

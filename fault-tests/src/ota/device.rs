@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, Reason, Start, boot};
+use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, boot};
 use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::Region;
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
@@ -21,7 +21,7 @@ use super::twin::outcome;
 use super::world::{World, judge_boot};
 use crate::chip::{Accepted, Chip, ChipError};
 use crate::explore::Record;
-use crate::property::Property;
+use crate::property::{no_brick, publish_order};
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
 /// What a freshly updated application finds out about itself.
@@ -159,16 +159,16 @@ impl Subject for Device {
             return Ok(Rest::Stuck);
         };
         let mut verifier = Verifier::knowing(verifier, &self.accepted);
-        let decision = match (self.bootloader)(chip, &mut verifier, &self.boot, &mut table) {
+        let booted = (self.bootloader)(chip, &mut verifier, &self.boot, &mut table);
+        if chip.dead() {
+            return Err(Dead);
+        }
+        let found = no_brick::judge(&booted);
+        let decision = match booted {
             Ok(decision) => decision,
-            Err(_) if chip.dead() => return Err(Dead),
             Err(error) => {
                 journal.boot(&error);
-                journal.violated(
-                    Property::NoBrick,
-                    "a slot whose image verifies",
-                    kind_of(&error),
-                );
+                journal.found(found);
                 return Ok(Rest::Stuck);
             }
         };
@@ -264,14 +264,6 @@ fn learned_of(bytes: &[u8], marks: fn(OtaState) -> bool) -> u128 {
     u128::from(number) | u128::from(crc) << 32 | u128::from(flags) << 64
 }
 
-/// Why nothing boots, without the reasons slot by slot: those stand in the timeline.
-fn kind_of(error: &BootError<ChipError>) -> String {
-    match error {
-        BootError::NothingBootable { .. } => "nothing that boots".into(),
-        other => other.to_string(),
-    }
-}
-
 impl Device {
     fn map(&self) -> FlashMap<'_> {
         FlashMap {
@@ -293,13 +285,8 @@ impl Device {
     }
 
     fn judge(&self, journal: &mut Journal<World>, decision: &Decision, image: Option<ImageId>) {
-        if let Some(slot) = unverified_pointer(decision) {
-            journal.violated(
-                Property::PublishOrder,
-                "otadata points at a slot whose image verifies",
-                format!("it points at {slot}, whose image does not"),
-            );
-        }
+        let pointer = publish_order::unverified_pointer(decision);
+        journal.found(publish_order::judge(pointer, |_| false));
         marks::of_boot(journal, decision);
         judge_boot(journal, |image| self.name(image), decision.slot, image);
     }
@@ -345,16 +332,4 @@ impl Device {
             Arc::clone(&firmware.bytes)
         }
     }
-}
-
-/// The slot that otadata pointed at although its image does not verify.
-pub(crate) fn unverified_pointer(decision: &Decision) -> Option<Slot> {
-    let Reason::ActiveEntry { .. } = decision.reason else {
-        return None;
-    };
-    let first = decision.tried.iter().next()?;
-    let Start::Ota(selected) = decision.selected else {
-        return None;
-    };
-    (matches!(first.slot, Slot::Ota(slot) if u32::from(slot) == selected)).then_some(first.slot)
 }

@@ -25,7 +25,6 @@ mod world;
 pub(crate) use application::name_of;
 pub use course::{Course, Outcome, Plan};
 pub(crate) use device::learned_with_invalid;
-pub(crate) use device::unverified_pointer;
 pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
 pub use errand::{Aim, Errand, Step};
 pub use firmware::{Firmware, ImageId};

@@ -217,11 +217,17 @@ pub fn find(name: &str) -> Option<&'static Scenario> {
 impl Scenario {
     /// Whether `property` is judged in it: what follows a boot without a command is known of single calls only.
     pub fn judges(&self, property: Property) -> bool {
-        matches!(self.begin, Begin::Lives { .. })
-            || !matches!(
-                property,
-                Property::RollbackConvergence | Property::Stability
-            )
+        match property {
+            Property::NoBrick
+            | Property::AtomicSwitch
+            | Property::Durability
+            | Property::PublishOrder
+            | Property::Totality => true,
+            Property::RollbackConvergence | Property::Stability => {
+                matches!(self.begin, Begin::Lives { .. })
+            }
+            Property::Completion | Property::AntiRollback | Property::ErrorHonesty => false,
+        }
     }
 
     /// How many cuts in a row it is explored to: as asked, or else as deep as it ends in good time.

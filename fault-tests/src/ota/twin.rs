@@ -14,11 +14,12 @@ use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use sim_flash::{Profile, State};
 
 use super::course::{Ahead, Course, Outcome, Slots};
-use super::device::{Device, Verifier, unverified_pointer};
+use super::device::{Device, Verifier};
 use super::errand::{Step, take};
 use super::firmware::ImageId;
 use crate::chip::{Chip, ChipError, Knows};
 use crate::explore::Ranges;
+use crate::property::publish_order::unverified_pointer;
 use crate::subject::OperationClock;
 
 /// A copy of a device's flash. What it was asked to change is changed here alone.

@@ -4,7 +4,7 @@ use ota_core::partition::Slot;
 
 use super::course::Plan;
 use super::firmware::ImageId;
-use crate::property::Property;
+use crate::property::promises::{self, Ran};
 use crate::subject::Journal;
 
 /// Everything outside the flash.
@@ -116,27 +116,18 @@ pub(super) fn judge_boot(
     let World::Updates(world) = *journal.world() else {
         return;
     };
-    let allowed = world.allowed();
-    let names = allowed
-        .iter()
-        .map(|image| name(*image))
-        .collect::<Vec<_>>()
-        .join(" or ");
-    let Some(image) = image else {
-        journal.violated(
-            Property::AtomicSwitch,
-            format!("{names}, whole"),
-            format!("{slot} runs content that nobody published"),
-        );
-        return;
+    let ran = Ran {
+        slot,
+        image,
+        foreign: "content that nobody published",
     };
-    if !allowed.contains(&image) {
-        // A promise given (Ok was returned) is durability; one under way is atomicity.
-        let property = match world.promise {
-            Promise::None | Promise::Activated { .. } => Property::Durability,
-            Promise::Switching { .. } | Promise::Started { .. } => Property::AtomicSwitch,
-        };
-        journal.violated(property, names, format!("{} from {slot}", name(image)));
+    // A promise given (Ok was returned) is no longer under way.
+    let under_way = match world.promise {
+        Promise::None | Promise::Activated { .. } => false,
+        Promise::Switching { .. } | Promise::Started { .. } => true,
+    };
+    journal.found(promises::judge(ran, &world.allowed(), under_way, name));
+    if let Some(image) = image {
+        journal.change(|now| *now = World::Updates(world.after_boot(image)));
     }
-    journal.change(|now| *now = World::Updates(world.after_boot(image)));
 }

@@ -163,8 +163,9 @@ impl ScenarioReport {
     pub(super) fn properties(&self) -> String {
         let broken =
             |property: &Property| self.windows.iter().any(|w| w.finding.property == *property);
-        let judged = |property: &Property| {
-            crate::ota::find(self.scenario).is_none_or(|scenario| scenario.judges(*property))
+        let judged = |property: &Property| match crate::ota::find(self.scenario) {
+            Some(scenario) => scenario.judges(*property),
+            None => crate::dump::judges(*property),
         };
         let (windows, hold): (Vec<_>, Vec<_>) =
             Property::ALL.into_iter().filter(judged).partition(broken);

@@ -93,7 +93,7 @@ mod evidence {
     pub(super) const P3: Evidence = Evidence::Violates(Property::Durability);
     pub(super) const P4: Evidence = Evidence::Violates(Property::RollbackConvergence);
     pub(super) const P5: Evidence = Evidence::Violates(Property::Stability);
-    pub(super) const P8: Evidence = Evidence::Violates(Property::EventualCompletion);
+    pub(super) const P8: Evidence = Evidence::Violates(Property::Completion);
     pub(super) const P9: Evidence = Evidence::Violates(Property::AntiRollback);
     pub(super) const P13: Evidence = Evidence::Violates(Property::PublishOrder);
     pub(super) const P14: Evidence = Evidence::Violates(Property::Totality);

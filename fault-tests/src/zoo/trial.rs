@@ -9,7 +9,7 @@ use super::habitat::{Habitat, SECTOR, chip, home};
 use super::register::Register;
 use super::seal::{is_sealed, sealed};
 use crate::chip::{Chip, ChipError};
-use crate::property::Property;
+use crate::property::{Property, anti_rollback};
 use crate::subject::{Dead, Journal, Place, Rest, Subject};
 
 /// Starts that an image on trial gets.
@@ -109,10 +109,10 @@ impl Trial {
 
     fn start_old(chip: &mut Chip<'_>, journal: &mut Journal<Life>) -> Result<Rest, ChipError> {
         let minimum = journal.world().minimum;
-        if OLD_VERSION < minimum {
-            let got = format!("the old image has {OLD_VERSION}, the new one is rolled back");
-            let allowed = format!("an image of version {minimum} or later");
-            journal.violated(Property::AntiRollback, allowed, got);
+        let got = format!("the old image has {OLD_VERSION}, the new one is rolled back");
+        let locked_out = anti_rollback::judge(OLD_VERSION.into(), minimum.into(), &got);
+        if locked_out.is_some() {
+            journal.found(locked_out);
             return Ok(Rest::Stuck);
         }
         let mut image = [0; 9];

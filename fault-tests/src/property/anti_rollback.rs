@@ -1,0 +1,19 @@
+//! P9, anti-rollback: the minimum version never falls, and never locks the device out.
+//!
+//! Over Reach(M) the minimum version is non-decreasing; ∀σ: the image that a boot runs has at least
+//! that version; and ∀σ ∃ slot: its image verifies and has at least that version, so that raising the
+//! minimum never bricks.
+//!
+//! *Looked at*: the version of the image that a boot runs, the minimum before and after each step of
+//! the device, and, where nothing boots, the versions of what was refused.
+//!
+//! *Not claimed*: anything of a cut inside the burning of a fuse; a fuse is taken to be burnt between
+//! two flash operations.
+
+use super::{Finding, Property};
+
+/// Judges an image of `version` that runs, or that is all there is to run, by the device's `minimum`.
+pub fn judge(version: u32, minimum: u32, what: &str) -> Option<Finding> {
+    let allowed = || format!("an image of version {minimum} or later");
+    (version < minimum).then(|| Finding::new(Property::AntiRollback, allowed(), what))
+}
