@@ -76,6 +76,23 @@ pub trait Subject: Sync {
         Vec::new()
     }
 
+    /// The world once something new is asked of a device that has come to rest: for a device that
+    /// updates itself, the server offers another image. `None` asks for nothing.
+    ///
+    /// From every state that is met the explorer lets the power on, until the device rests, asks this
+    /// of it, and lets the power on until it rests again. It must then be [`satisfied`](Self::satisfied).
+    fn asked(&self, world: &Self::World) -> Option<Self::World> {
+        let _ = world;
+        None
+    }
+
+    /// What is wrong with a device that rests in `world` after [`asked`](Self::asked); nothing if it did
+    /// what was asked of it.
+    fn satisfied(&self, world: &Self::World) -> Result<(), String> {
+        let _ = world;
+        Ok(())
+    }
+
     /// What the bytes of a record mean, if a record starts at `addr`; `None` for bulk data.
     fn meaning(&self, addr: u32, bytes: &[u8]) -> Option<Meaning> {
         let _ = (addr, bytes);

@@ -108,6 +108,7 @@ impl FromStr for CaseId {
                     let cuts = u32::try_from(path.cuts.len()).unwrap_or(u32::MAX);
                     path.weak.push(decided(part, readings, cuts)?);
                 }
+                None if part == "asked" => path.asked = true,
                 None => path.cuts.push(cut(part)?),
             }
         }

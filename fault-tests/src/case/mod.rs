@@ -14,6 +14,8 @@
 //! Where weak bits are read, `w1.0.3` says what they were read as: in the first power-on after the cut
 //! before it, the first read of some took reading 0, the second reading 3, and further ones 0.
 //!
+//! `asked` at the end says that something new is asked of the device once it has come to rest.
+//!
 //! `b0.` is left out. A scenario that begins in several states names the one: `scenario.start`. The trace hash covers every operation up to the last
 //! cut; when the code under test changes what it does before that point, the
 //! case is *stale*, and says so.

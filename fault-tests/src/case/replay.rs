@@ -6,12 +6,11 @@ use sim_flash::{Cut, Op, Profile, State};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::chip::{Knowledge, Knows, WeakRead};
-use crate::explore::{Conditions, CutAt, Decided, Path, PowerOn, Start, lean_to_ones, power_on};
-use crate::property::Finding;
-use crate::subject::{Entry, Rest, Subject};
-
-/// Power-ons after the last cut, at most: enough for every scenario to come to rest.
-const SETTLE: u32 = 16;
+use crate::explore::{
+    Conditions, CutAt, Decided, Path, PowerOn, REST, Start, lean_to_ones, power_on,
+};
+use crate::property::{Finding, completion};
+use crate::subject::{Entry, Event, Rest, Subject};
 
 /// One power-on of a replay.
 #[derive(Clone, Debug)]
@@ -130,18 +129,9 @@ pub fn replay<S: Subject>(
         first = 1;
     }
     let trace = device.trace.digest();
-    let behind = |decided: &&Decided| decided.cuts as usize == path.cuts.len();
-    let decided = path.weak.iter().filter(behind).map(|decided| decided.boot);
-    let decided = decided.max().unwrap_or(0);
-    for boot in first..first + SETTLE.max(decided) {
-        let last = device.steps.last();
-        // Weak bits may read otherwise even when nothing changed.
-        let resting = boot > decided
-            && last.is_some_and(|step| step.rest == Some(Rest::Idle) && step.before == step.after);
-        if resting || last.is_some_and(|step| step.rest == Some(Rest::Stuck)) {
-            break;
-        }
-        device.power_on(boot, None);
+    let next = device.settle(first);
+    if path.asked && device.rests() {
+        device.ask(next);
     }
     #[allow(clippy::cast_possible_truncation)] // a fingerprint: 32 of its bits are enough
     Ok(Replay {
@@ -163,6 +153,71 @@ struct Live<'s, S: Subject> {
 }
 
 impl<S: Subject> Live<'_, S> {
+    /// Leaves the power on until the device rests; the number of the power-on that would follow.
+    fn settle(&mut self, first: u32) -> u32 {
+        let cuts = self.path.cuts.len();
+        let behind = |decided: &&Decided| decided.cuts as usize == cuts;
+        let decided = self
+            .path
+            .weak
+            .iter()
+            .filter(behind)
+            .map(|decided| decided.boot);
+        // Weak bits may read otherwise even when nothing changed.
+        let decided = decided.max().unwrap_or(0);
+        let mut boot = first;
+        while boot < first + REST.max(decided) && (boot <= decided || !self.rests()) {
+            if self
+                .steps
+                .last()
+                .is_some_and(|step| step.rest == Some(Rest::Stuck))
+            {
+                return boot;
+            }
+            self.power_on(boot, None);
+            boot += 1;
+        }
+        let finding =
+            (!self.rests()).then(|| completion::wedged(REST, false, Ok::<(), String>(())));
+        self.found(finding.flatten());
+        boot
+    }
+
+    /// Whether the last power-on left things as it found them.
+    fn rests(&self) -> bool {
+        let rests = |step: &Step| {
+            step.cut.is_none() && step.rest == Some(Rest::Idle) && step.before == step.after
+        };
+        self.steps.last().is_some_and(rests)
+    }
+
+    /// Asks something new of the device, and leaves the power on until it rests again.
+    fn ask(&mut self, first: u32) {
+        let Some(asked) = self.subject.asked(&self.world) else {
+            return;
+        };
+        self.world = asked;
+        for boot in first..first + REST {
+            self.power_on(boot, None);
+            if self.rests() {
+                break;
+            }
+        }
+        let finding = match self.subject.satisfied(&self.world) {
+            Ok(()) => None,
+            Err(why) => completion::wedged(REST, true, Err(why)),
+        };
+        self.found(finding);
+    }
+
+    fn found(&mut self, finding: Option<Finding>) {
+        if let (Some(finding), Some(step)) = (finding, self.steps.last_mut()) {
+            let (at, event) = (u32::MAX, Event::Violated(finding.clone()));
+            step.entries.push(Entry { at, event });
+            step.findings.push(finding);
+        }
+    }
+
     fn power_on(&mut self, boot: u32, cut: Option<CutAt>) -> Step {
         // As when exploring: what weak bits lean to does not matter.
         let size = self.state.size();

@@ -1,6 +1,7 @@
 //! The worklist: every crash state within the limits, each judged, none twice.
 
 mod aside;
+mod calm;
 mod climb;
 mod judge_together;
 mod path;
@@ -12,6 +13,7 @@ use std::rc::Rc;
 use sim_flash::{Level, Op, Profile, State, Tear};
 
 use self::aside::Aside;
+use self::calm::Calm;
 use super::audit::Audit;
 use super::demand::{Demand, Interest, Interests};
 use super::recording::{Recording, Segments};
@@ -49,6 +51,8 @@ enum Edge {
     Start(u32),
     /// The power-on came to its end, and the next one follows.
     Cycle,
+    /// The device had come to rest, and something new is asked of it.
+    Asked,
     /// The power was cut in operation `op` of the parent's power-on.
     Cut { op: u32, tear: Tear },
 }
@@ -64,8 +68,10 @@ struct Node {
     cuts: u32,
     /// Where the last cut fell.
     window: Option<u32>,
-    /// Reached through a tear that was solved for: see [`aside`].
+    /// Reached through a tear that was solved for, or calm: see [`aside`].
     aside: bool,
+    /// Behind [`Edge::Asked`]: see [`calm`].
+    calm: bool,
 }
 
 /// What merged states have in common: the power-on that follows, and all that it demands.
@@ -107,6 +113,7 @@ struct Pass {
     /// first and without one later; then it is explored again, with more cuts left.
     visited: HashedMap<Class, u32>,
     aside: Aside,
+    calm: Calm,
     violations: Vec<(Shown, Finding)>,
     /// Windows and properties for which a violation right behind the cut is listed.
     blamed: HashSet<(u32, Property)>,
@@ -122,6 +129,7 @@ impl Pass {
             work: Vec::new(),
             visited: HashedMap::default(),
             aside: Aside::default(),
+            calm: Calm::default(),
             violations: Vec::new(),
             blamed: HashSet::new(),
             tally: Tally::default(),
@@ -150,6 +158,7 @@ impl Pass {
             cuts,
             window: Some(cut.window),
             aside,
+            calm: false,
         })
     }
 }
@@ -252,6 +261,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                 cuts: 0,
                 window: None,
                 aside: false,
+                calm: false,
             });
             if let Some(class) = self.unvisited(&mut base, None, leaf, 0) {
                 self.enter(&mut base, None, class, node);
@@ -283,6 +293,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             }
             (self.progress)(&self.counts);
         }
+        self.note_restless();
         Ok(())
     }
 
@@ -304,11 +315,17 @@ impl<'a, S: Subject> Engine<'a, S> {
             branch,
         };
         let mut walk = Walk::new(from, parent, work.state.clone());
+        let Node {
+            aside,
+            calm,
+            window,
+            ..
+        } = self.pass.nodes[work.node as usize];
         let stays_uncut = self.stays_uncut(work.node);
         if cuts < self.limits.cuts && !stays_uncut {
             self.cut_each(&mut walk, recording, cuts)?;
         } else {
-            if recording.ops > 0 {
+            if recording.ops > 0 && !calm {
                 self.counts.uncut += u64::from(stays_uncut);
                 self.pass.truncated |= !stays_uncut;
             }
@@ -316,7 +333,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                 walk.pass_over(segment, 0);
             }
         }
-        if cuts == 0 {
+        if cuts == 0 && !calm {
             self.counts.operations += recording.ops as u64;
         }
         if recording.end == Ok(Rest::Stuck) {
@@ -330,9 +347,12 @@ impl<'a, S: Subject> Engine<'a, S> {
         let root = self.trie.root(recording.world());
         let child = self.leaf_of(&mut base, None, root, recording.world())?;
         self.propagate(&mut walk, child, None);
-        let aside = self.pass.nodes[work.node as usize].aside;
+        let next = self.class_of(&mut base, None, child);
+        self.pass.calm.follows(from, work.class, next);
+        if next == work.class && recording.end == Ok(Rest::Idle) {
+            return self.ask(&mut walk, &mut base, recording.world());
+        }
         if let Some(class) = self.unmet(&mut base, None, child, cuts, aside) {
-            let window = self.pass.nodes[work.node as usize].window;
             let node = self.pass.node(Node {
                 parent: from.node,
                 branch: from.branch,
@@ -341,6 +361,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                 cuts,
                 window,
                 aside,
+                calm,
             });
             self.enter(&mut base, None, class, node);
         }

@@ -66,6 +66,11 @@
 //! or not, of other bytes the extremes. A record read again in one power-on reads the same, but once; an
 //! image reads the same throughout. A check is answered *maybe* where only weak bits differ.
 //!
+//! # When the faults end
+//!
+//! From each state the power is also left on. The device must come to rest, and then do something new
+//! that is [asked](Subject::asked) of it, such as one more update. What it looks at then is demanded too.
+//!
 //! What a power-on does is kept by segments of the flash that it works on, equal ones once, so a
 //! download is carried out by sharing the sectors that it leaves.
 //!
@@ -244,6 +249,8 @@ pub struct Path {
     pub cuts: Vec<CutAt>,
     /// The power-ons in which weak bits were not all read the first way, in order.
     pub weak: Vec<Decided>,
+    /// Whether something new was [asked](Subject::asked) of the device when it had come to rest.
+    pub asked: bool,
 }
 
 impl Path {
@@ -254,6 +261,7 @@ impl Path {
         Self {
             cuts: self.cuts[..cut.min(self.cuts.len())].to_vec(),
             weak: self.weak.iter().filter(before).cloned().collect(),
+            asked: self.asked,
         }
     }
 
@@ -267,8 +275,10 @@ impl Path {
 
 impl From<Vec<CutAt>> for Path {
     fn from(cuts: Vec<CutAt>) -> Self {
-        let weak = Vec::new();
-        Self { cuts, weak }
+        Self {
+            cuts,
+            ..Self::default()
+        }
     }
 }
 
@@ -284,7 +294,7 @@ impl fmt::Display for Path {
                 write!(f, "/{cut}")?;
             }
         }
-        Ok(())
+        f.write_str(if self.asked { "/asked" } else { "" })
     }
 }
 
@@ -352,6 +362,12 @@ impl<W> Start<W> {
         }
     }
 }
+
+/// Power-ons within which a device comes to rest once nothing cuts its power any more.
+///
+/// The longest way of the bundled devices is a download, a boot into it, a failed self-test, a
+/// rollback and a download again.
+pub(crate) const REST: u32 = 16;
 
 /// Explores every crash state of `subject` that follows from any of `starts`.
 pub fn explore<S: Subject>(

@@ -8,7 +8,7 @@ use ota_core::update::{ImageSize, Ota, OtaError};
 use super::device::{Device, SelfTest, Verifier, Writing};
 use super::firmware::ImageId;
 use super::marks;
-use super::world::{Promise, World};
+use super::world::{Afresh, Promise, World};
 use crate::chip::{Chip, ChipError};
 use crate::subject::{Dead, Journal, Rest};
 
@@ -32,14 +32,15 @@ pub(super) struct Application<'a, 'm> {
 impl Application<'_, '_> {
     pub(super) fn run(&mut self) -> Result<Rest, Dead> {
         if self.unconfirmed()? {
-            match self.device.self_test {
-                SelfTest::Passes => self.confirm()?,
-                SelfTest::Hangs => {
-                    self.journal
-                        .note("the new image hangs; the watchdog resets the device");
-                    return Ok(Rest::Reset);
-                }
+            if self.hangs() {
+                self.journal
+                    .note("the new image hangs; the watchdog resets the device");
+                return Ok(Rest::Reset);
             }
+            self.confirm()?;
+        }
+        if let World::Afresh(afresh) = *self.journal.world() {
+            return self.afresh(afresh);
         }
         let next = ImageId(self.me.0 + 1);
         if usize::from(next.0) >= self.device.published.len() {
@@ -52,6 +53,30 @@ impl Application<'_, '_> {
             return Ok(Rest::Idle);
         }
         self.update(next)
+    }
+
+    /// Takes the image that is offered to a device at rest.
+    fn afresh(&mut self, afresh: Afresh) -> Result<Rest, Dead> {
+        let fresh = self.device.fresh_id();
+        match afresh {
+            Afresh::Offered => return self.update(fresh),
+            Afresh::Switched(slot) => {
+                let here = self.ota.running_partition().slot() == Some(slot);
+                if here && self.me == fresh {
+                    let done = World::Afresh(Afresh::Done);
+                    self.journal.change(|world| *world = done);
+                }
+            }
+            Afresh::Done => {}
+        }
+        Ok(Rest::Idle)
+    }
+
+    /// Whether the running image fails its self-test: every one but the first, and but the one that is
+    /// offered when all is over.
+    fn hangs(&self) -> bool {
+        let spared = [ImageId(0), self.device.fresh_id()];
+        self.device.self_test == SelfTest::Hangs && !spared.contains(&self.me)
     }
 
     /// Whether the running image is on trial.
@@ -69,7 +94,7 @@ impl Application<'_, '_> {
         let confirmed = self.ota.mark_app_valid_cancel_rollback();
         if self.settle(confirmed)?.is_some() {
             let me = self.me;
-            self.journal.change(|world| *world = World::confirmed(me));
+            self.journal.change(|world| world.confirm(me));
             self.journal.sometimes(marks::CONFIRMED);
             self.journal
                 .note(format_args!("Ok: {} is confirmed", self.device.name(me)));
@@ -111,12 +136,11 @@ impl Application<'_, '_> {
             return Ok(Rest::Idle);
         }
         let rollback = self.device.boot.rollback;
-        self.journal.change(|world| {
-            if rollback {
-                world.promise(Promise::Activated { from, to: next });
-            } else {
-                *world = World::confirmed(next);
-            }
+        let switched = slot.slot();
+        self.journal.change(|world| match (world, switched) {
+            (World::Afresh(afresh), Some(slot)) => *afresh = Afresh::Switched(slot),
+            (world, _) if rollback => world.promise(Promise::Activated { from, to: next }),
+            (world, _) => world.confirm(next),
         });
         let name = self.device.name(next);
         self.journal.note(format_args!(

@@ -18,7 +18,7 @@ use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
 use super::marks;
 use super::twin::outcome;
-use super::world::{World, judge_boot};
+use super::world::{Afresh, World, judge_boot};
 use crate::chip::{Accepted, Chip, ChipError};
 use crate::explore::Record;
 use crate::property::{no_brick, publish_order};
@@ -78,6 +78,8 @@ pub fn stock_bootloader(
 pub struct Device {
     /// What the server has published, oldest first; an application asks for the one after itself.
     pub published: Vec<Firmware>,
+    /// What it publishes when all is over: an image that works.
+    pub fresh: Firmware,
     /// What a download delivers, by image, where it differs from what was published.
     pub damaged: Option<ImageId>,
     /// The self-test of every application but the first.
@@ -189,7 +191,10 @@ impl Subject for Device {
             };
             return caller.run(chip, verifier, plan, outcome(&decision, image));
         }
-        self.judge(journal, &decision, image);
+        // When all is over, how the new update ends is all that is judged.
+        if !matches!(journal.world(), World::Afresh(_)) {
+            self.judge(journal, &decision, image);
+        }
         let Some(me) = image else {
             return Ok(Rest::Stuck);
         };
@@ -205,6 +210,20 @@ impl Subject for Device {
             me,
         }
         .run()
+    }
+
+    fn asked(&self, _: &World) -> Option<World> {
+        Some(World::Afresh(Afresh::Offered))
+    }
+
+    fn satisfied(&self, world: &World) -> Result<(), String> {
+        match world {
+            World::Afresh(Afresh::Done) => Ok(()),
+            World::Afresh(Afresh::Switched(slot)) => Err(format!(
+                "it was written to {slot} and switched to, and does not run from there"
+            )),
+            _ => Err("it was not written, or not switched to".into()),
+        }
     }
 
     fn records(&self) -> &[Record] {
@@ -279,9 +298,20 @@ impl Device {
 
     /// The name of a published image.
     pub fn name(&self, image: ImageId) -> String {
-        self.published
-            .get(usize::from(image.0))
-            .map_or_else(|| "?".into(), |f| f.name.clone())
+        self.firmware(image).name.clone()
+    }
+
+    fn firmware(&self, image: ImageId) -> &Firmware {
+        let published = self.published.get(usize::from(image.0));
+        published.unwrap_or(&self.fresh)
+    }
+
+    /// Names the image that is published when all is over.
+    pub(super) fn fresh_id(&self) -> ImageId {
+        let mut published = (0..).zip(&self.published);
+        let same = published.find(|(_, image)| Arc::ptr_eq(&image.bytes, &self.fresh.bytes));
+        let behind = u8::try_from(self.published.len()).unwrap_or(u8::MAX);
+        ImageId(same.map_or(behind, |(id, _)| id))
     }
 
     fn judge(&self, journal: &mut Journal<World>, decision: &Decision, image: Option<ImageId>) {
@@ -325,7 +355,7 @@ impl Device {
 
     /// What a download of `image` delivers.
     pub(super) fn delivered(&self, image: ImageId) -> Arc<[u8]> {
-        let firmware = &self.published[usize::from(image.0)];
+        let firmware = self.firmware(image);
         if self.damaged == Some(image) {
             firmware.damaged()
         } else {

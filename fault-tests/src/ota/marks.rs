@@ -48,7 +48,7 @@ pub(super) fn of_boot(journal: &mut Journal<World>, decision: &Decision) {
     }
     let updating = match journal.world() {
         World::Updates(promises) => promises.promise != Promise::None,
-        World::Calls(_) => false,
+        World::Calls(_) | World::Afresh(_) => false,
     };
     if let Reason::ActiveEntry { entry, .. } = decision.reason
         && updating

@@ -31,4 +31,4 @@ pub use firmware::{Firmware, ImageId};
 pub(crate) use flash_map::FlashMap;
 pub use scenario::{SCENARIOS, Scenario, find};
 pub use setup::{Inputs, NotApplicable, Setup};
-pub use world::{Promise, Promises, World};
+pub use world::{Afresh, Promise, Promises, World};

@@ -14,12 +14,32 @@ pub enum World {
     Updates(Promises),
     /// The application makes one call, and then rests.
     Calls(Plan),
+    /// The power stays on now, and the server offers another image to a device at rest.
+    Afresh(Afresh),
+}
+
+/// How far a new update has come that nothing disturbs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Afresh {
+    /// It is on offer.
+    Offered,
+    /// It lies in this slot, which is to boot.
+    Switched(Slot),
+    /// It runs, and has confirmed itself if that is asked of it.
+    Done,
 }
 
 impl World {
     /// A device that updates itself, runs `image` and has promised nothing else.
     pub const fn confirmed(image: ImageId) -> Self {
         Self::Updates(Promises::confirmed(image))
+    }
+
+    /// The device confirms `image`.
+    pub(super) fn confirm(&mut self, image: ImageId) {
+        if let Self::Updates(promises) = self {
+            *promises = Promises::confirmed(image);
+        }
     }
 
     /// The device promises this, beyond the image it last promised to keep.

@@ -52,6 +52,10 @@ impl<S: Subject> Engine<'_, S> {
             match here.edge {
                 Edge::Start(_) => {}
                 Edge::Cycle => boot += 1,
+                Edge::Asked => {
+                    path.asked = true;
+                    boot += 1;
+                }
                 Edge::Cut { op, tear } => {
                     path.cuts.push(CutAt { boot, op, tear });
                     boot = 1;
