@@ -77,7 +77,13 @@
 //! # What is not exact
 //!
 //! Which bits of an operation a cut leaves undone is a choice ([`Density`]); byte positions are all
-//! tried. The readings of weak bits are representatives of what can be learned. That a check refuses everything but known images assumes that nobody finds a second content
+//! tried. The readings of weak bits are representatives of what can be learned. Torn records with a
+//! right checksum, which no such choice would hit upon, a subject can
+//! solve for ([`Subject::solved`]). They are tried as a first cut. What follows from one is judged
+//! and not cut again: with each number that can be forged the life of the device begins once more,
+//! and a closure does not speak of these ([`Counts::uncut`]).
+//!
+//! That a check refuses everything but known images assumes that nobody finds a second content
 //! for a digest.
 //!
 //! # What guards it

@@ -300,3 +300,64 @@ fn a_state_met_behind_a_cut_first_is_still_explored_without_it() {
     );
     assert_eq!(exploration.counts.operations, 4, "FE, FC, F8, F0");
 }
+
+/// Keeps a number in four equal bytes, and no other number than one is ever written.
+struct Echo {
+    solves: bool,
+}
+
+impl Echo {
+    const NUMBER: u8 = 0x01;
+    /// What a torn program leaves that takes bits of all four bytes.
+    const FORGED: u8 = 0x6B;
+}
+
+impl Subject for Echo {
+    type World = bool;
+
+    fn power_on(&self, chip: &mut Chip<'_>, journal: &mut Journal<bool>) -> Result<Rest, Dead> {
+        let mut record = [0; 4];
+        chip.read(0, &mut record).map_err(|_| Dead)?;
+        if record == [Self::NUMBER; 4] {
+            return Ok(Rest::Idle);
+        }
+        let echoed = record == [record[0]; 4] && !matches!(record[0], 0 | 0xFF);
+        if echoed {
+            journal.violated(Property::AtomicSwitch, Self::NUMBER, record[0]);
+        }
+        chip.erase(0, SECTOR).map_err(|_| Dead)?;
+        chip.write(0, &[Self::NUMBER; 4]).map_err(|_| Dead)?;
+        Ok(Rest::Idle)
+    }
+
+    fn solved(&self, addr: u32, data: &[u8]) -> Vec<Tear> {
+        let forged = crate::solve::tear_of(0, data, &[0xFF; 4], &[Self::FORGED; 4]);
+        let here = self.solves && addr == 0;
+        forged.filter(|_| here).into_iter().collect()
+    }
+}
+
+fn echo(solves: bool, level: Level) -> Exploration {
+    let start = [Start::only(profile().erased(), false)];
+    let limits = limits(level, ANY);
+    explore(&Echo { solves }, &profile(), &start, &limits, &|_| {})
+}
+
+#[test]
+fn a_tear_that_was_solved_for_is_tried_where_drawn_bits_miss_it() {
+    let drawn = echo(false, Level::L2);
+    assert!(drawn.violations.is_empty(), "{:?}", drawn.violations);
+    assert_eq!(drawn.counts.uncut, 0);
+    let solved = echo(true, Level::L2);
+    let cuts: Vec<_> = solved.violations.iter().map(|v| v.cuts.len()).collect();
+    assert!(!cuts.is_empty() && cuts.iter().all(|cuts| *cuts == 1));
+    assert!(echo(true, Level::L1).violations.is_empty());
+}
+
+#[test]
+fn what_follows_a_solved_tear_is_judged_and_counted_but_not_cut_again() {
+    let (drawn, solved) = (echo(false, Level::L2), echo(true, Level::L2));
+    assert!(drawn.closure && solved.closure);
+    assert_eq!(solved.counts.uncut, 1);
+    assert_eq!(solved.counts.distinct_states, drawn.counts.distinct_states);
+}

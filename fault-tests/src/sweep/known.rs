@@ -51,6 +51,8 @@ const STATE_BITS: &str = "the CRC does not cover the state: cut when sequence nu
     the state are not, it leaves a valid entry in a state that nobody meant, which is neither monitored nor refused";
 const FORGED: &str = "the CRC covers the sequence number alone, and it is affine: cut when some bits of both are not \
     programmed, it can leave a right CRC of a larger number that was never written, and so a valid entry for another slot";
+const FORGED_OR_STATE: &str = "the CRC covers the sequence number alone: cut, it can leave a valid entry in a state that nobody \
+    meant, which is not refused; or, as a CRC is affine, the right CRC of a larger number that was never written";
 const UNABORTED: &str = "an earlier cut left the entry of a rolled-back image valid, in a state that nobody meant; while the \
     newer entry is rewritten in place, that one is the only one";
 const NEEDED_ENTRY: &str = "the sector that is rewritten holds the entry that the next boot needs: the active one after a \
@@ -590,14 +592,14 @@ pub const STOCK: [Known; 91] = [
         "mark_app_invalid_rollback",
         "program otadata (-> INVALID)",
         1,
-        FORGED,
+        FORGED_OR_STATE,
     ),
     known(
         P3,
         "mark_app_invalid_rollback",
         "program otadata (-> INVALID)",
         1,
-        FORGED,
+        FORGED_OR_STATE,
     ),
     known(
         P13,
