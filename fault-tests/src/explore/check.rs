@@ -78,18 +78,7 @@ impl Template {
 
     /// Whether `state` holds it in `piece`, byte by byte: for content whose hashes nobody will ask for.
     pub(crate) fn same_in(&self, piece: &Range<u32>, state: &State) -> bool {
-        let mut found = [0; 4096];
-        let mut at = piece.start;
-        while at < piece.end {
-            let part = at..(at + 4096).min(piece.end);
-            let found = &mut found[..part.len()];
-            state.read(part.start, found);
-            if found != self.bytes(&part) {
-                return false;
-            }
-            at = part.end;
-        }
-        true
+        state.holds(piece.start, self.bytes(piece))
     }
 
     /// The last granule in `within` where `state` does not hold it; for telling why it is not held.
