@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
 use super::trie::HashedMap;
 
@@ -25,6 +25,50 @@ pub struct Record {
     /// What the subject learns of these bytes: a number that is the same for two contents only if the
     /// subject treats them alike, up to the bytes it [carries](crate::subject::Subject::carried).
     pub learned: fn(&[u8]) -> u128,
+    /// Bytes of it, by their place in it, that `learned` does not look at; may be empty. This is checked
+    /// of every content that is met.
+    ///
+    /// It saves time only: to find out what may be learned later, fewer bytes need be zeroed.
+    pub ignored: Range<usize>,
+}
+
+impl Record {
+    /// What is learned of `bytes` now, and with any number of them zeroed at either end: front by
+    /// front, and for each end by end.
+    fn all_learned(&self, bytes: &[u8], out: &mut Vec<u8>) {
+        let mut note = |learned: u128| out.extend_from_slice(&learned.to_le_bytes());
+        let used = |at: &usize| !self.ignored.contains(at);
+        let places: Vec<usize> = (0..bytes.len()).filter(used).collect();
+        let mut from_front = bytes.to_vec();
+        let mut zeroed = bytes.to_vec();
+        let mut front_learned = (self.learned)(bytes);
+        for front in 0..=places.len() {
+            if front > 0 && std::mem::take(&mut from_front[places[front - 1]]) != 0 {
+                front_learned = (self.learned)(&from_front);
+            }
+            note(front_learned);
+            let mut learned = front_learned;
+            zeroed.copy_from_slice(&from_front);
+            for place in places[front..].iter().rev() {
+                // A byte that is zero already is no other content.
+                if std::mem::take(&mut zeroed[*place]) != 0 {
+                    learned = (self.learned)(&zeroed);
+                }
+                note(learned);
+            }
+        }
+    }
+
+    /// Whether the same is learned with other bytes where they are ignored.
+    fn ignores(&self, bytes: &[u8], learned: u128) -> bool {
+        let mut other = bytes.to_vec();
+        let ignored = other.get_mut(self.ignored.clone());
+        ignored
+            .into_iter()
+            .flatten()
+            .for_each(|byte| *byte = !*byte);
+        (self.learned)(&other) == learned
+    }
 }
 
 /// What is learned of a record's content now, and what may be later.
@@ -38,12 +82,16 @@ pub(crate) struct Reading {
 
 type FirstAndLast = [Vec<u8>; 2];
 
+type Last = (Vec<u8>, Reading);
+
 /// The records of a subject, with what is known of contents that were met.
 #[derive(Default)]
 pub(crate) struct Records {
     all: Vec<Record>,
     /// By record, and hash of its content.
     readings: RefCell<HashedMap<(usize, u128), Reading>>,
+    /// By record: the bytes read last, and what they say.
+    last: RefCell<Vec<Option<Last>>>,
     /// By record and what is learned of it: the contents met first and last of which it is.
     alike: RefCell<HashMap<(usize, u128), FirstAndLast>>,
 }
@@ -52,6 +100,7 @@ impl Records {
     pub(crate) fn new(records: &[Record]) -> Self {
         Self {
             all: records.to_vec(),
+            last: RefCell::new(vec![None; records.len()]),
             ..Self::default()
         }
     }
@@ -71,27 +120,45 @@ impl Records {
 
     /// What these bytes of a record say.
     pub(crate) fn reading(&self, record: usize, bytes: &[u8]) -> Reading {
-        let key = (record, xxh3_128(bytes));
+        let mut last = self.last.borrow_mut();
+        match &mut last[record] {
+            // Most tears of an operation leave a record as the one before did.
+            Some((same, reading)) if same == bytes => *reading,
+            Some((other, reading)) => {
+                other.clear();
+                other.extend_from_slice(bytes);
+                *reading = self.read(record, bytes);
+                *reading
+            }
+            none => none.insert((bytes.to_vec(), self.read(record, bytes))).1,
+        }
+    }
+
+    fn read(&self, record: usize, bytes: &[u8]) -> Reading {
+        let Record {
+            learned, ignored, ..
+        } = &self.all[record];
+        let (before, rest) = bytes.split_at(ignored.start);
+        let key = if ignored.is_empty() {
+            xxh3_128(bytes)
+        } else {
+            xxh3_128(before).wrapping_add(xxh3_128_with_seed(&rest[ignored.len()..], 1))
+        };
+        let key = (record, key);
         if let Some(known) = self.readings.borrow().get(&key) {
             return *known;
         }
-        let learned = self.all[record].learned;
         let now = learned(bytes);
-        let mut hasher = Xxh3::new();
+        assert!(
+            self.all[record].ignores(bytes, now),
+            "what is learned of a record depends on bytes that it is said to ignore"
+        );
         // Keyed by the record: equal futures of two records are two things.
-        hasher.update(&record.to_le_bytes());
-        for front in 0..=bytes.len() {
-            let mut zeroed = bytes.to_vec();
-            zeroed[..front].fill(0);
-            hasher.update(&learned(&zeroed).to_le_bytes());
-            for end in (front..bytes.len()).rev() {
-                zeroed[end] = 0;
-                hasher.update(&learned(&zeroed).to_le_bytes());
-            }
-        }
+        let mut all = record.to_le_bytes().to_vec();
+        self.all[record].all_learned(bytes, &mut all);
         let reading = Reading {
             now: xxh3_128(&now.to_le_bytes()),
-            future: hasher.digest128(),
+            future: xxh3_128(&all),
         };
         self.readings.borrow_mut().insert(key, reading);
         let mut alike = self.alike.borrow_mut();
@@ -129,6 +196,7 @@ mod tests {
         let record = Record {
             range: 0..2,
             learned: pair,
+            ignored: 0..0,
         };
         let records = Records::new(&[record]);
         // Both are invalid now. With its first byte zeroed, the first becomes valid, the others do not.

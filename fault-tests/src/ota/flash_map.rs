@@ -33,6 +33,7 @@ impl FlashMap<'_> {
         let entry = |entry: u32| Record {
             range: entry..entry + 32,
             learned,
+            ignored: LABEL.start as usize..LABEL.end as usize,
         };
         let otadata = self.otadata().into_iter();
         let entries = otadata.flat_map(|at| [at, at + SECTOR]).map(entry);

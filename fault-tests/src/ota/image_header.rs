@@ -23,6 +23,7 @@ pub(crate) const HEADER: chip::Header = chip::Header { len: LEN, says };
 pub(crate) fn record(slot: u32) -> Record {
     Record {
         range: slot..slot + LEN,
+        ignored: 0..0,
         learned: |bytes| match says(bytes) {
             Says::Digest => 0,
             Says::Refused => 1 | u128::from(bytes.first() == Some(&header::MAGIC)) << 8,
