@@ -11,6 +11,7 @@ use sim_flash::{Op, Profile, State, Tear};
 
 use super::audit::Audit;
 use super::demand::{Demand, Interest, Interests};
+use super::leftovers::{Kept, Leftovers};
 use super::recording::{Recording, Segments};
 use super::tally::Tally;
 use super::tears::{TearSet, Tears};
@@ -75,6 +76,7 @@ pub(super) struct Engine<'a, S: Subject> {
     counts: Counts,
     pass: Pass,
     interest: Interests,
+    leftovers: Leftovers,
     scratch: Scratch,
     windows: Windows,
     progress: &'a dyn Fn(&Counts),
@@ -137,6 +139,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             counts: Counts::default(),
             pass: Pass::new(),
             interest: Interests::default(),
+            leftovers: Leftovers::default(),
             scratch: Scratch::new(subject.carried()),
             windows: Windows::default(),
             progress,
@@ -392,11 +395,19 @@ impl<'a, S: Subject> Engine<'a, S> {
                 cut.version = self.interest.version();
                 cut.met.clear();
                 let touched = torn.map_or(0..0, |(op, _)| widen(&span(op), base.state.size()));
-                cut.interest = self.interest.in_range(&touched, &self.known);
+                let interest = self.interest.in_range(&touched, &self.known);
+                cut.interest = interest.zip(torn).map(|(interest, (op, _))| {
+                    let (state, records) = (base.state, &self.known.records);
+                    let version = cut.version;
+                    let kept = { &mut self.leftovers }.kept(op, state, &interest, version, records);
+                    (interest, kept)
+                });
             }
-            if let Some(interest) = &cut.interest {
-                let mut view = View::new(base, torn, &mut self.scratch);
-                let hash = view.hash_of(interest, &self.known.records);
+            if let Some((interest, kept)) = &cut.interest {
+                let hash = self.leftovers.of(*kept, tear, || {
+                    let mut view = View::new(base, torn, &mut self.scratch);
+                    view.hash_of(interest, &self.known.records)
+                });
                 if let Some(leaf) = cut.met.get(&hash).copied() {
                     self.blame(walk, leaf, tear, cut.window);
                     // It differs from a state met before in nothing that anyone looks at.
@@ -434,8 +445,9 @@ impl<'a, S: Subject> Engine<'a, S> {
     /// Lists what `leaf` violates against the window that led to it, also if another led there before.
     fn blame(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, window: u32) {
         for index in 0..self.leaf(leaf).findings.len() {
-            let finding = self.leaf(leaf).findings[index].clone();
-            if self.pass.blamed.insert((window, finding.property)) {
+            let property = self.leaf(leaf).findings[index].property;
+            if self.pass.blamed.insert((window, property)) {
+                let finding = self.leaf(leaf).findings[index].clone();
                 let op = u32::try_from(walk.op).unwrap_or(u32::MAX);
                 let cuts = self.pass.nodes[walk.from as usize].cuts + 1;
                 let node = self.node(walk.from, Edge::Cut { op, tear }, cuts, Some(window));
@@ -480,6 +492,8 @@ impl<'a, S: Subject> Engine<'a, S> {
         let demand = Rc::make_mut(&mut self.leaves[leaf.0 as usize].demand);
         if add(demand) {
             self.pass.grew = true;
+            // What this pass judges will be judged anew.
+            self.audit.rest();
             self.interest.grow(demand);
         }
     }
@@ -564,5 +578,5 @@ struct Cut {
     met: HashedMap<u128, LeafId>,
     /// The version of the interest that `met` is about.
     version: u32,
-    interest: Option<Interest>,
+    interest: Option<(Interest, Kept)>,
 }

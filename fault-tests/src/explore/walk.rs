@@ -343,24 +343,27 @@ fn changed_by(op: &Op, tear: Tear) -> Range<u32> {
     }
 }
 
+/// Bytes looked at together.
+const PIECE: u32 = 64;
+const PIECE_LEN: usize = PIECE as usize;
+
 /// `part` in pieces of a few bytes.
 fn pieces(part: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
-    const PIECE: u32 = 64;
     let (start, end) = (part.start, part.end.max(part.start));
     { start..end }
-        .step_by(PIECE as usize)
-        .map(move |at| at..(at + PIECE).min(end))
+        .step_by(PIECE_LEN)
+        .map(move |at| at..end.min(at.saturating_add(PIECE)))
 }
 
-/// What a tear leaves of each byte in `part` of its operation: the bits that are 1 for certain, and
-/// those that stay as they were.
-fn bits(op: &Op, tear: Tear, part: &Range<u32>) -> Vec<(u8, u8)> {
-    let offset = part.start - op.addr();
-    let (mut low, mut high) = (vec![0x00; part.len()], vec![0xFF; part.len()]);
-    tear.torn(op, offset, &vec![0x00; part.len()], &mut low);
-    tear.torn(op, offset, &vec![0xFF; part.len()], &mut high);
+/// What a tear leaves of each byte in `part`, a piece of its operation: the bits that are 1 for certain,
+/// and those that stay as they were.
+fn bits(op: &Op, tear: Tear, part: &Range<u32>) -> impl Iterator<Item = (u8, u8)> + use<> {
+    let (offset, len) = (part.start - op.addr(), part.len());
+    let (mut low, mut high) = ([0x00; PIECE_LEN], [0xFF; PIECE_LEN]);
+    tear.torn(op, offset, &[0x00; PIECE_LEN][..len], &mut low);
+    tear.torn(op, offset, &[0xFF; PIECE_LEN][..len], &mut high);
     // A tear treats each bit by itself, so the two together tell all.
     { low.into_iter().zip(high) }
+        .take(len)
         .map(|(low, high)| (low & high, !low & high))
-        .collect()
 }
