@@ -17,6 +17,7 @@
 
 mod file;
 mod id;
+mod live;
 mod replay;
 mod shrink;
 mod timeline;
@@ -24,6 +25,7 @@ mod timeline;
 pub use crate::explore::Window;
 pub use file::{CaseFile, CaseFileError};
 pub use id::{CaseId, CaseIdError};
+pub use live::{LiveDevice, LivePowerOn};
 pub use replay::{Replay, Step, Unreached, replay};
 pub use shrink::shrink;
 pub use timeline::{Timeline, windows};
