@@ -616,7 +616,10 @@ impl NorFlash for Chip<'_> {
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), ChipError> {
         self.access()?;
-        let done = self.flash.write(offset, bytes);
+        let done = match self.knows.stencils() {
+            Some(stencils) => self.flash.write_with(offset, bytes, stencils),
+            None => self.flash.write(offset, bytes),
+        };
         self.tick();
         // Whether the chip takes a program depends on what it would set.
         let end = offset.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));

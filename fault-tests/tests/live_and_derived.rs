@@ -1,9 +1,11 @@
-//! Derived crash states against live ones: the same cut arrives at the same bytes.
+//! Derived crash states against live ones, for any calls in any order: the same cut arrives at the same bytes.
+//!
+//! The scenarios themselves are cut in `live_cuts`.
 
 use fault_tests::case::{Step, replay};
 use fault_tests::chip::Chip;
-use fault_tests::explore::{CutAt, Path, Start};
-use fault_tests::ota::{SCENARIOS, Verifier};
+use fault_tests::explore::{CutAt, Start};
+use fault_tests::ota::Verifier;
 use fault_tests::subject::{Dead, Journal, Rest, Subject};
 use ota_core::chip::ESP32C3;
 use ota_core::efuse::NoSecureVersion;
@@ -200,45 +202,6 @@ proptest! {
             let live = replay(&subject, &profile, &start, &vec![cut].into(), false).expect("the operation is reached");
             prop_assert!(live.steps[0].after == derived(first, cut), "{cut}");
             prop_assert_eq!(&live.steps[0].ops, &first.ops[..op], "nothing is done after the cut");
-        }
-    }
-}
-
-/// The scenarios' own histories: cuts spread over every power-on of each.
-#[test]
-fn every_scenario_arrives_at_the_derived_bytes() {
-    let profile = Profile::w25q64jv();
-    for scenario in SCENARIOS {
-        let setup = scenario.bundled(&profile);
-        let run = |cuts: &[CutAt]| {
-            replay(
-                &setup.device,
-                &profile,
-                &setup.starts[0],
-                &cuts.to_vec().into(),
-                false,
-            )
-            .expect("reached")
-        };
-        let healthy = run(&[]);
-        for step in healthy.steps.iter().filter(|step| !step.ops.is_empty()) {
-            let stride = step.ops.len().div_ceil(12);
-            for op in (0..step.ops.len()).step_by(stride) {
-                let tears = tears(&step.ops[op], Density::Coarse, Level::L2);
-                let tear = tears[op % tears.len()];
-                let cut = CutAt {
-                    boot: step.boot,
-                    op: u32::try_from(op).expect("few operations"),
-                    tear,
-                };
-                let live = run(&[cut]);
-                let torn = live
-                    .steps
-                    .iter()
-                    .find(|step| step.cut.is_some())
-                    .expect("the cut fired");
-                assert!(torn.after == derived(step, cut), "{}: {cut}", scenario.name);
-            }
         }
     }
 }

@@ -17,6 +17,7 @@ mod op;
 mod profile;
 mod state;
 mod stats;
+mod stencils;
 mod sweep;
 mod tear;
 mod trace;
@@ -51,6 +52,7 @@ pub use crate::profile::{
 };
 pub use crate::state::State;
 pub use crate::stats::Stats;
+pub use crate::stencils::Stencils;
 pub use crate::sweep::{CrashState, CrashStates, Recorder, crash_states};
 pub use crate::tear::{
     Around, BitMask, Bits, Density, Fraction, Neighbour, ParseTearError, Rows, Tear,

@@ -18,9 +18,9 @@ mod tree;
 
 use std::sync::Arc;
 
-pub(crate) use self::leaf::LEAF;
-use self::leaf::{LEAF_LEN, Leaf};
-use self::tree::{SharedLeaf, Tree};
+pub(crate) use self::leaf::{LEAF, LEAF_LEN, Leaf, PAGE};
+pub(crate) use self::tree::SharedLeaf;
+use self::tree::Tree;
 use crate::hash;
 
 const NONE_OPEN: usize = usize::MAX;
@@ -136,7 +136,27 @@ impl State {
         self.read_pristine(addr, out);
     }
 
-    /// The same; whether nothing but pristine bytes is known of what was read.
+    /// Whether the bytes at `addr` read as `bytes`; weak bits show what they lean to.
+    pub fn holds(&self, addr: u32, bytes: &[u8]) -> bool {
+        let mut at = addr as usize;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let within = at % LEAF;
+            let (here, later) = rest.split_at((LEAF - within).min(rest.len()));
+            let same = match self.leaf(at / LEAF) {
+                Some(leaf) => &leaf.bytes()[within..within + here.len()] == here,
+                None => here.iter().all(|byte| *byte == 0xFF),
+            };
+            if !same {
+                return false;
+            }
+            at += here.len();
+            rest = later;
+        }
+        true
+    }
+
+    /// [`State::read`]; whether nothing but pristine bytes is known of what was read.
     #[inline]
     pub(crate) fn read_pristine(&self, addr: u32, out: &mut [u8]) -> bool {
         let mut pristine = true;

@@ -5,12 +5,15 @@ mod file;
 mod replay;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use self::event::Event;
 pub use self::file::ParseTraceError;
 pub use self::replay::ReplayError;
 
+use crate::hash::granule_hash;
 use crate::op::{Op, OpKind};
+use crate::state::{LEAF, LEAF_LEN, PAGE, SharedLeaf};
 use crate::tear::Tear;
 
 /// How much a flash records in its trace.
@@ -119,15 +122,39 @@ pub(crate) struct Entry {
 }
 
 /// What the chip did, in order.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Default)]
 pub struct Trace {
     entries: Vec<Entry>,
-    /// The bytes of all programs, one after the other, and where those of each entry start.
+    /// The bytes of programs, one after the other.
     data: Vec<u8>,
+    /// Sectors whose pages were programmed one after the other, from [stencils](crate::Stencils).
+    shared: Vec<SharedLeaf>,
+    /// Where the bytes of each entry start: in `data`, or, with [`SHARED`], in `shared`.
     starts: Vec<usize>,
     /// Outcomes other than `Done`, with the place of their entry, in order.
     outcomes: Vec<(usize, Outcome)>,
     events: Vec<Event>,
+}
+
+/// Marks a start in what is shared.
+const SHARED: usize = 1 << (usize::BITS - 1);
+
+impl PartialEq for Trace {
+    /// By what happened, wherever the bytes are kept.
+    fn eq(&self, other: &Self) -> bool {
+        self.events == other.events && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Trace {}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trace")
+            .field("rows", &self.entries.len())
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Trace {
@@ -158,6 +185,7 @@ impl Trace {
     pub fn clear(&mut self) {
         self.entries.clear();
         self.data.clear();
+        self.shared.clear();
         self.starts.clear();
         self.outcomes.clear();
         self.events.clear();
@@ -169,12 +197,6 @@ impl Trace {
     }
 
     fn row(&self, place: usize, entry: &Entry) -> Row<'_> {
-        let start = self.starts[place];
-        let end = self
-            .starts
-            .get(place + 1)
-            .copied()
-            .unwrap_or(self.data.len());
         let outcome = match self
             .outcomes
             .binary_search_by_key(&place, |(place, _)| *place)
@@ -188,11 +210,91 @@ impl Trace {
             kind: entry.kind,
             addr: entry.addr,
             len: entry.len,
-            data: &self.data[start..end],
+            data: self.bytes(place, entry),
             start: entry.start,
             duration: entry.duration,
             outcome,
         }
+    }
+
+    /// What an entry programs.
+    #[inline]
+    fn bytes(&self, place: usize, entry: &Entry) -> &[u8] {
+        if entry.kind != OpKind::Program {
+            return &[];
+        }
+        let (start, len) = (self.starts[place], entry.len as usize);
+        if start & SHARED == 0 {
+            return &self.data[start..start + len];
+        }
+        let start = start & !SHARED;
+        &self.shared[start / LEAF].bytes()[start % LEAF..start % LEAF + len]
+    }
+
+    /// The [hash](crate::granule_hash) of what the operation at `place` programs, as though it were the only one on the
+    /// flash; 0 if it programs nothing. Of what was shared with [stencils](crate::Stencils) it is known.
+    ///
+    /// # Panics
+    ///
+    /// If the trace has no row there.
+    pub fn data_hash(&self, place: usize) -> u128 {
+        let entry = &self.entries[place];
+        let start = self.starts[place];
+        if start & SHARED != 0 && entry.len as usize == PAGE {
+            let start = start & !SHARED;
+            let addr = entry.addr / LEAF_LEN * LEAF_LEN;
+            return self.shared[start / LEAF].hash_part(addr, start % LEAF, start % LEAF + PAGE);
+        }
+        granule_hash(entry.addr, self.bytes(place, entry))
+    }
+
+    /// Whether the rows from `place` on program 4 KiB, a multiple of 4 KiB from address 0, page by page and to the end:
+    /// then how many they are, and the [hash](crate::granule_hash) of what they program.
+    pub fn sector(&self, place: usize) -> Option<(usize, u128)> {
+        let first = self.entries.get(place)?;
+        let start = self.starts[place];
+        if start & SHARED != 0 && start.is_multiple_of(LEAF) {
+            let leaf = &self.shared[(start & !SHARED) / LEAF];
+            return Some((LEAF / first.len as usize, leaf.hash(first.addr)));
+        }
+        if first.kind != OpKind::Program || !first.addr.is_multiple_of(LEAF_LEN) {
+            return None;
+        }
+        let end = first.addr.checked_add(LEAF_LEN)?;
+        let (mut at, mut hash) = (first.addr, 0u128);
+        for (row, count) in (place..self.entries.len()).zip(1..) {
+            let entry = &self.entries[row];
+            if entry.kind != OpKind::Program || (entry.addr, entry.len) != (at, first.len) {
+                return None;
+            }
+            hash = hash.wrapping_add(self.data_hash(row));
+            at = at.checked_add(entry.len)?;
+            if at == end {
+                return Some((count, hash));
+            }
+        }
+        None
+    }
+
+    /// The pages of `leaf`, of which `first` is the first.
+    pub(crate) fn push_pages(&mut self, first: Entry, pages: u32, leaf: &SharedLeaf) {
+        // A download is long.
+        const AHEAD: usize = 1024;
+        if self.entries.len() + pages as usize > self.entries.capacity() {
+            let ahead = self.entries.len().max(AHEAD);
+            self.entries.reserve(ahead);
+            self.starts.reserve(ahead);
+        }
+        let start = (self.shared.len() * LEAF) | SHARED;
+        self.shared.push(Arc::clone(leaf));
+        self.starts
+            .extend((0..pages).map(|page| start + (page * first.len) as usize));
+        self.entries.extend((0..pages).map(|page| Entry {
+            start: first.start + u64::from(page) * first.duration,
+            index: first.index.wrapping_add(page),
+            addr: first.addr + page * first.len,
+            ..first
+        }));
     }
 
     #[inline]

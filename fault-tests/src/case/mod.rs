@@ -22,6 +22,7 @@
 
 mod file;
 mod id;
+mod live;
 mod replay;
 mod shrink;
 mod timeline;
@@ -29,6 +30,7 @@ mod timeline;
 pub use crate::explore::Window;
 pub use file::{CaseFile, CaseFileError};
 pub use id::{CaseId, CaseIdError};
+pub use live::{LiveDevice, LivePowerOn};
 pub use replay::{Replay, Step, Unreached, replay};
 pub use shrink::shrink;
 pub use timeline::{Timeline, windows};

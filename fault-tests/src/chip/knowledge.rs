@@ -6,6 +6,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use sim_flash::Stencils;
+
 use crate::explore::{CheckId, Checks, Record, Records};
 
 /// Results that depend on the content of one region alone, by that content's hash.
@@ -63,6 +65,8 @@ pub(crate) struct Knowledge {
     pub(crate) memo: Memo,
     pub(crate) checks: Checks,
     pub(crate) records: Records,
+    /// Sectors written before.
+    pub(super) stencils: Stencils,
     /// Results of [`Chip::checked`], by type, region and the content found.
     pub(super) accepted: HashMap<AcceptedKey, Box<dyn Any>>,
 }
@@ -95,6 +99,14 @@ impl Knows<'_> {
         match self {
             Knows::Nothing => None,
             Knows::Results(known) | Knows::Contents(known) => Some(&mut known.memo),
+        }
+    }
+
+    /// Sectors written before; to share them changes nothing but the time it takes.
+    pub(super) fn stencils(&mut self) -> Option<&mut Stencils> {
+        match self {
+            Knows::Nothing => None,
+            Knows::Results(known) | Knows::Contents(known) => Some(&mut known.stencils),
         }
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Audit {
     rng: ChaCha8Rng,
     /// Judgements until the next audited one.
     wait: u64,
+    /// Nothing more is audited in this pass.
+    rests: bool,
 }
 
 impl Audit {
@@ -23,6 +25,7 @@ impl Audit {
             one_in,
             rng: ChaCha8Rng::seed_from_u64(seed),
             wait: 0,
+            rests: false,
         };
         audit.begin_pass();
         audit
@@ -31,11 +34,17 @@ impl Audit {
     pub(super) fn begin_pass(&mut self) {
         self.rng = ChaCha8Rng::seed_from_u64(self.seed);
         self.wait = self.draw();
+        self.rests = false;
+    }
+
+    /// Audits nothing more until the next pass: this one proves nothing.
+    pub(super) fn rest(&mut self) {
+        self.rests = true;
     }
 
     /// Counts one judgement of `states` pruned states; which of them to audit, if any.
     pub(super) fn due(&mut self, states: u64) -> Option<u64> {
-        if self.one_in == 0 || states == 0 {
+        if self.rests || self.one_in == 0 || states == 0 {
             return None;
         }
         if self.wait > 0 {
@@ -53,7 +62,7 @@ impl Audit {
 
     /// Whether every pruned state is audited.
     pub(super) fn all(&self) -> bool {
-        self.one_in == 1
+        self.one_in == 1 && !self.rests
     }
 
     /// Uniform over 0..2n-1, so n-1 on average.

@@ -16,6 +16,7 @@ use self::aside::Aside;
 use self::calm::Calm;
 use super::audit::Audit;
 use super::demand::{Demand, Interest, Interests};
+use super::leftovers::{Kept, Leftovers};
 use super::recording::{Recording, Segments};
 use super::tally::{Shown, Tally};
 use super::tears::{TearSet, Tears};
@@ -99,6 +100,7 @@ pub(super) struct Engine<'a, S: Subject> {
     counts: Counts,
     pass: Pass,
     interest: Interests,
+    leftovers: Leftovers,
     scratch: Scratch,
     windows: Windows,
     progress: &'a dyn Fn(&Counts),
@@ -191,6 +193,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             counts: Counts::default(),
             pass: Pass::new(),
             interest: Interests::default(),
+            leftovers: Leftovers::default(),
             scratch: Scratch::new(subject.carried()),
             windows: Windows::default(),
             progress,
@@ -555,11 +558,19 @@ impl<'a, S: Subject> Engine<'a, S> {
                 cut.version = self.interest.version();
                 cut.met.clear();
                 let touched = torn.map_or(0..0, |(op, _)| widen(&span(op), base.state.size()));
-                cut.interest = self.interest.in_range(&touched, &self.known);
+                let interest = self.interest.in_range(&touched, &self.known);
+                cut.interest = interest.zip(torn).map(|(interest, (op, _))| {
+                    let (state, records) = (base.state, &self.known.records);
+                    let version = cut.version;
+                    let kept = { &mut self.leftovers }.kept(op, state, &interest, version, records);
+                    (interest, kept)
+                });
             }
-            if let Some(interest) = &cut.interest {
-                let mut view = View::new(base, torn, &mut self.scratch);
-                let hash = view.hash_of(interest, &self.known.records);
+            if let Some((interest, kept)) = &cut.interest {
+                let hash = self.leftovers.of(*kept, tear, || {
+                    let mut view = View::new(base, torn, &mut self.scratch);
+                    view.hash_of(interest, &self.known.records)
+                });
                 if let Some(leaf) = cut.met.get(&hash).copied() {
                     self.blame(walk, leaf, tear, cut);
                     // It differs from a state met before in nothing that anyone looks at.
@@ -651,6 +662,8 @@ impl<'a, S: Subject> Engine<'a, S> {
         let demand = Rc::make_mut(&mut self.leaves[leaf.0 as usize].demand);
         if add(demand) {
             self.pass.grew = true;
+            // What this pass judges will be judged anew.
+            self.audit.rest();
             self.interest.grow(demand);
         }
     }
@@ -672,7 +685,7 @@ struct Cut {
     met: HashedMap<u128, LeafId>,
     /// The version of the interest that `met` is about.
     version: u32,
-    interest: Option<Interest>,
+    interest: Option<(Interest, Kept)>,
     /// Whether the tear at hand was solved for.
     solved: bool,
 }

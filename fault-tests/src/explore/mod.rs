@@ -72,7 +72,8 @@
 //! that is [asked](Subject::asked) of it, such as one more update. What it looks at then is demanded too.
 //!
 //! What a power-on does is kept by segments of the flash that it works on, equal ones once, so a
-//! download is carried out by sharing the sectors that it leaves.
+//! download is carried out by sharing the sectors that it leaves. So is one that is executed: where it
+//! writes a sector byte for byte as another power-on did, the two share it, and its hashes with it.
 //!
 //! # What is not exact
 //!
@@ -90,9 +91,9 @@
 //!
 //! Each new power-on is executed twice and must repeat itself, the second time with checks run in full,
 //! with noise for carried bytes and with other records of which the same is learned, and with weak bits
-//! made solid as they were read; a seeded sample
-//! of the pruned states is executed without trie and memo and must agree
-//! ([`Counts::audited`]). Any difference ends the sweep as nondeterminism, which
+//! made solid as they were read; a seeded sample of the pruned states is executed without the trie and
+//! must agree ([`Counts::audited`]). The sample is one of all that the last pass judged, which is the
+//! proof; a pass in which a demand grows is audited until then. Any difference ends the sweep as nondeterminism, which
 //! is what it then is: the subject depends on something other than its flash
 //! and its world.
 
@@ -100,6 +101,7 @@ mod audit;
 mod check;
 mod demand;
 mod engine;
+mod leftovers;
 mod ranges;
 mod record;
 mod recording;

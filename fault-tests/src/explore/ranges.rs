@@ -58,6 +58,10 @@ impl Ranges {
         {
             return false;
         }
+        if let [only] = &mut self.0[lo..hi] {
+            *only = only.start.min(range.start)..only.end.max(range.end);
+            return true;
+        }
         let start = self.0[lo..hi]
             .first()
             .map_or(range.start, |r| r.start.min(range.start));

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
 use super::trie::HashedMap;
 use super::weak;
@@ -30,6 +30,11 @@ pub struct Record {
     /// What the subject learns of these bytes: a number that is the same for two contents only if the
     /// subject treats them alike, up to the bytes it [carries](crate::subject::Subject::carried).
     pub learned: fn(&[u8]) -> u128,
+    /// Bytes of it, by their place in it, that `learned` does not look at; may be empty. This is checked
+    /// of every content that is met.
+    ///
+    /// It saves time only: to find out what may be learned later, fewer bytes need be zeroed.
+    pub ignored: Range<usize>,
     /// What to try for a record with weak bits: contents that agree with the bits that are solid,
     /// given the bytes with weak bits at 0, and which bits are weak. Best one for each thing that
     /// can be learned; others are left out. `None` tries a few that know nothing of the format.
@@ -45,8 +50,16 @@ impl Record {
         Self {
             range,
             learned,
+            ignored: 0..0,
             readings: None,
         }
+    }
+
+    /// The same, whose bytes in `ignored` tell nothing.
+    #[must_use]
+    pub const fn ignoring(mut self, ignored: Range<usize>) -> Self {
+        self.ignored = ignored;
+        self
     }
 
     /// The same, which with weak bits reads as one of these.
@@ -54,6 +67,43 @@ impl Record {
     pub const fn with_readings(mut self, readings: Readings) -> Self {
         self.readings = Some(readings);
         self
+    }
+
+    /// What is learned of `bytes` now, and with any number of them zeroed at either end: front by
+    /// front, and for each end by end.
+    fn all_learned(&self, bytes: &[u8], out: &mut Vec<u8>) {
+        let mut note = |learned: u128| out.extend_from_slice(&learned.to_le_bytes());
+        let used = |at: &usize| !self.ignored.contains(at);
+        let places: Vec<usize> = (0..bytes.len()).filter(used).collect();
+        let mut from_front = bytes.to_vec();
+        let mut zeroed = bytes.to_vec();
+        let mut front_learned = (self.learned)(bytes);
+        for front in 0..=places.len() {
+            if front > 0 && std::mem::take(&mut from_front[places[front - 1]]) != 0 {
+                front_learned = (self.learned)(&from_front);
+            }
+            note(front_learned);
+            let mut learned = front_learned;
+            zeroed.copy_from_slice(&from_front);
+            for place in places[front..].iter().rev() {
+                // A byte that is zero already is no other content.
+                if std::mem::take(&mut zeroed[*place]) != 0 {
+                    learned = (self.learned)(&zeroed);
+                }
+                note(learned);
+            }
+        }
+    }
+
+    /// Whether the same is learned with other bytes where they are ignored.
+    fn ignores(&self, bytes: &[u8], learned: u128) -> bool {
+        let mut other = bytes.to_vec();
+        let ignored = other.get_mut(self.ignored.clone());
+        ignored
+            .into_iter()
+            .flatten()
+            .for_each(|byte| *byte = !*byte);
+        (self.learned)(&other) == learned
     }
 }
 
@@ -69,6 +119,8 @@ pub(crate) struct Reading {
 type FirstAndLast = [Vec<u8>; 2];
 type Contents = Rc<[Vec<u8>]>;
 
+type Last = (Vec<u8>, Reading);
+
 /// The records of a subject, with what is known of contents that were met.
 #[derive(Default)]
 pub(crate) struct Records {
@@ -77,6 +129,8 @@ pub(crate) struct Records {
     readings: RefCell<HashedMap<(usize, u128), Reading>>,
     /// By record, and hash of its solid and its weak bits: one content for each thing to be learned.
     weak: RefCell<HashedMap<(usize, u128), Contents>>,
+    /// By record: the bytes read last, and what they say.
+    last: RefCell<Vec<Option<Last>>>,
     /// By record and what is learned of it: the contents met first and last of which it is.
     alike: RefCell<HashMap<(usize, u128), FirstAndLast>>,
 }
@@ -85,6 +139,7 @@ impl Records {
     pub(crate) fn new(records: &[Record]) -> Self {
         Self {
             all: records.to_vec(),
+            last: RefCell::new(vec![None; records.len()]),
             ..Self::default()
         }
     }
@@ -104,17 +159,45 @@ impl Records {
 
     /// What these bytes of a record say.
     pub(crate) fn reading(&self, record: usize, bytes: &[u8]) -> Reading {
-        let key = (record, xxh3_128(bytes));
+        let mut last = self.last.borrow_mut();
+        match &mut last[record] {
+            // Most tears of an operation leave a record as the one before did.
+            Some((same, reading)) if same == bytes => *reading,
+            Some((other, reading)) => {
+                other.clear();
+                other.extend_from_slice(bytes);
+                *reading = self.read(record, bytes);
+                *reading
+            }
+            none => none.insert((bytes.to_vec(), self.read(record, bytes))).1,
+        }
+    }
+
+    fn read(&self, record: usize, bytes: &[u8]) -> Reading {
+        let Record {
+            learned, ignored, ..
+        } = &self.all[record];
+        let (before, rest) = bytes.split_at(ignored.start);
+        let key = if ignored.is_empty() {
+            xxh3_128(bytes)
+        } else {
+            xxh3_128(before).wrapping_add(xxh3_128_with_seed(&rest[ignored.len()..], 1))
+        };
+        let key = (record, key);
         if let Some(known) = self.readings.borrow().get(&key) {
             return *known;
         }
-        let learned = self.all[record].learned;
         let now = learned(bytes);
+        assert!(
+            self.all[record].ignores(bytes, now),
+            "what is learned of a record depends on bytes that it is said to ignore"
+        );
+        // Keyed by the record: equal futures of two records are two things.
+        let mut all = record.to_le_bytes().to_vec();
+        self.all[record].all_learned(bytes, &mut all);
         let reading = Reading {
             now: xxh3_128(&now.to_le_bytes()),
-            future: future(record, bytes, |bytes, hasher| {
-                hasher.update(&learned(bytes).to_le_bytes());
-            }),
+            future: xxh3_128(&all),
         };
         self.readings.borrow_mut().insert(key, reading);
         let mut alike = self.alike.borrow_mut();

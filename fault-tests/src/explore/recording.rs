@@ -11,7 +11,7 @@ use std::hash::Hash;
 use std::ops::Range;
 use std::rc::Rc;
 
-use sim_flash::{Op, OpKind, Row, State};
+use sim_flash::{Op, OpKind, State, Trace, granule_hash};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::ranges::Ranges;
@@ -40,8 +40,7 @@ struct TearsOf {
 }
 
 impl Segment {
-    fn new(rows: &[Row<'_>], size: u32) -> Self {
-        let ops: Vec<Op> = rows.iter().filter_map(Row::op).collect();
+    fn new(ops: Vec<Op>, size: u32) -> Self {
         let start = ops.iter().map(Op::addr).min().unwrap_or(0);
         let end = ops.iter().map(|op| span(op).end).max().unwrap_or(0);
         let mut determined = Ranges::new();
@@ -109,7 +108,11 @@ impl Segment {
 
 /// All segments of an exploration.
 #[derive(Default)]
-pub(super) struct Segments(HashMap<u128, Rc<Segment>>);
+pub(super) struct Segments {
+    known: HashMap<u128, Rc<Segment>>,
+    /// A buffer.
+    bytes: Vec<u8>,
+}
 
 /// What one power-on did.
 pub(super) struct Recording<W> {
@@ -131,19 +134,23 @@ impl<W: Hash> Recording<W> {
         W: Clone,
     {
         let size = run.state.size();
-        let rows: Vec<Row<'_>> = run.done().collect();
+        let (ops, trace) = (run.done().len(), run.trace());
         let mut kept = Vec::new();
         let mut hasher = Xxh3::new();
         let mut from = 0;
         // Ends: each round takes at least one operation.
-        while from < rows.len() {
-            let to = from + stretch(&rows[from..], &run.changes, from);
-            let hash = hash_of(&rows[from..to], carried);
+        while from < ops {
+            let change = { run.changes.iter() }
+                .map(|(at, _)| *at as usize)
+                .find(|at| *at > from);
+            let longest = from..change.unwrap_or(ops).min(ops);
+            let (count, hash) = stretch(trace, longest, carried, &mut segments.bytes);
+            let to = from + count;
             hasher.update(&hash.to_le_bytes());
-            let segment = segments
-                .0
-                .entry(hash)
-                .or_insert_with(|| Rc::new(Segment::new(&rows[from..to], size)));
+            let segment = segments.known.entry(hash).or_insert_with(|| {
+                let ops = (from..to).filter_map(|op| trace.get(op)?.op()).collect();
+                Rc::new(Segment::new(ops, size))
+            });
             kept.push(Rc::clone(segment));
             from = to;
         }
@@ -152,7 +159,7 @@ impl<W: Hash> Recording<W> {
         run.findings.hash(&mut hasher);
         Self {
             segments: kept,
-            ops: rows.len(),
+            ops,
             end: run.end,
             changes: run.changes.clone(),
             calls: run.calls.clone(),
@@ -184,38 +191,50 @@ impl<W: Hash> Recording<W> {
     }
 }
 
-/// How many of `rows` are one segment: an unbroken stretch of flash, in one world.
-fn stretch<W>(rows: &[Row<'_>], changes: &[(u32, W)], first: usize) -> usize {
-    let (mut low, mut high) = (rows[0].addr, rows[0].addr + rows[0].len);
-    let mut count = 1;
-    for row in &rows[1..] {
-        let (start, end) = (row.addr, row.addr + row.len);
-        let world_changes = changes.iter().any(|(at, _)| *at as usize == first + count);
-        if start > high || end < low || world_changes {
+fn index(operations: usize) -> u32 {
+    u32::try_from(operations).expect("a sector has few pages")
+}
+
+/// How many of these operations are one segment, an unbroken stretch of flash, and its hash; bytes in
+/// `carried` do not count.
+fn stretch(
+    trace: &Trace,
+    ops: Range<usize>,
+    carried: &[Range<u32>],
+    bytes: &mut Vec<u8>,
+) -> (usize, u128) {
+    bytes.clear();
+    let (mut low, mut high) = (u32::MAX, 0);
+    let mut count = 0;
+    // Ends: each round takes at least one operation.
+    while let Some(row) = trace.get(ops.start + count).filter(|_| count < ops.len()) {
+        let op = ops.start + count;
+        let overlaps = |end: u32| carried.iter().any(|c| c.start < end && row.addr < c.end);
+        let sector = trace.sector(op).filter(|(pages, _)| {
+            let end = row.addr.saturating_add(row.len * index(*pages));
+            count + pages <= ops.len() && !overlaps(end)
+        });
+        let (operations, data) = sector.unwrap_or_else(|| (1, trace.data_hash(op)));
+        let (start, end) = (row.addr, row.addr + row.len * index(operations));
+        if count > 0 && (start > high || end < low) {
             break;
         }
         (low, high) = (low.min(start), high.max(end));
-        count += 1;
+        count += operations;
+        bytes.extend_from_slice(&index(operations).to_le_bytes());
+        bytes.extend_from_slice(&row.addr.to_le_bytes());
+        bytes.extend_from_slice(&row.len.to_le_bytes());
+        bytes.push(u8::from(row.kind == OpKind::Erase));
+        let data = if row.data.is_empty() || !overlaps(end) {
+            data
+        } else {
+            let mut data = row.data.to_vec();
+            blank(row.addr, &mut data, carried);
+            granule_hash(row.addr, &data)
+        };
+        bytes.extend_from_slice(&data.to_le_bytes());
     }
-    count
-}
-
-fn hash_of(rows: &[Row<'_>], carried: &[Range<u32>]) -> u128 {
-    let mut hasher = Xxh3::new();
-    for row in rows {
-        hasher.update(&row.addr.to_le_bytes());
-        hasher.update(&row.len.to_le_bytes());
-        hasher.update(&[u8::from(row.kind == OpKind::Erase)]);
-        let end = row.addr + row.len;
-        if row.data.is_empty() || !carried.iter().any(|c| c.start < end && row.addr < c.end) {
-            hasher.update(row.data);
-            continue;
-        }
-        let mut data = row.data.to_vec();
-        blank(row.addr, &mut data, carried);
-        hasher.update(&xxh3_128(&data).to_le_bytes());
-    }
-    hasher.digest128()
+    (count, xxh3_128(bytes))
 }
 
 /// Sets the bytes of `data`, which lie at `addr`, to 0xFF where they are carried only.

@@ -37,6 +37,11 @@ pub(crate) struct PowerOn<W> {
 }
 
 impl<W> PowerOn<W> {
+    /// Completed chip operations, and maybe others behind them.
+    pub(super) const fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
     /// Completed chip operations, in order.
     pub(crate) fn done(&self) -> impl ExactSizeIterator<Item = Row<'_>> {
         let done = self.trace.len() - usize::from(self.torn().is_some());

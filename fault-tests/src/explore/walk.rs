@@ -216,7 +216,7 @@ impl<S: Subject> Engine<'_, S> {
             for part in parts {
                 let part = part.start.max(changed.start)..part.end.min(changed.end);
                 // Mostly the first bytes tell: then the answer is no, whatever was there.
-                for part in pieces(&part, 64) {
+                for part in pieces(&part, PIECE) {
                     for (at, left_over) in (part.start..).zip(bits(op, tear, &part, heals)) {
                         let Bits { ones, weak, open } = left_over;
                         let wanted = content.bytes(&(at..at + 1))[0];
@@ -347,6 +347,10 @@ fn changed_by(op: &Op, tear: Tear) -> Range<u32> {
     }
 }
 
+/// Bytes looked at together.
+const PIECE: u16 = 64;
+const PIECE_LEN: usize = PIECE as usize;
+
 /// What a tear leaves of a byte.
 struct Bits {
     /// Bits that are 1 for certain.
@@ -357,28 +361,26 @@ struct Bits {
     open: u8,
 }
 
-/// What a tear leaves of each byte in `part` of its operation.
-fn bits(op: &Op, tear: Tear, part: &Range<u32>, heals: bool) -> impl Iterator<Item = Bits> {
-    let offset = part.start - op.addr();
+/// What a tear leaves of each byte in `part`, a piece of its operation.
+fn bits(op: &Op, tear: Tear, part: &Range<u32>, heals: bool) -> impl Iterator<Item = Bits> + use<> {
+    let (offset, len) = (part.start - op.addr(), part.len());
     // A tear treats each bit by itself, so these three together tell all.
     let [zero, one, weak] = [(0x00, 0x00), (0xFF, 0x00), (0xFF, 0xFF)].map(|(cell, weak)| {
-        let (mut cells, mut weak) = (vec![cell; part.len()], vec![weak; part.len()]);
-        tear.torn_cells(op, offset, &mut cells, &mut weak, heals);
-        // What weak bits lean to does not matter.
-        cells
-            .iter_mut()
-            .zip(&weak)
-            .for_each(|(cell, weak)| *cell |= weak);
-        cells.into_iter().zip(weak).collect::<Vec<_>>()
+        let (mut cells, mut weak) = ([cell; PIECE_LEN], [weak; PIECE_LEN]);
+        tear.torn_cells(op, offset, &mut cells[..len], &mut weak[..len], heals);
+        (cells, weak)
     });
-    { zero.into_iter().zip(one) }
-        .zip(weak)
-        .map(|((zero, one), weak)| {
-            let differ = |a: (u8, u8), b: (u8, u8)| (a.0 ^ b.0) | (a.1 ^ b.1);
-            Bits {
-                ones: zero.0 & one.0,
-                weak: zero.1 & one.1,
-                open: differ(zero, one) | differ(one, weak),
-            }
-        })
+    let at = move |(cells, weak): &([u8; PIECE_LEN], [u8; PIECE_LEN]), index: usize| {
+        // What weak bits lean to does not matter.
+        (cells[index] | weak[index], weak[index])
+    };
+    (0..len).map(move |index| {
+        let [zero, one, weak] = [&zero, &one, &weak].map(|left| at(left, index));
+        let differ = |a: (u8, u8), b: (u8, u8)| (a.0 ^ b.0) | (a.1 ^ b.1);
+        Bits {
+            ones: zero.0 & one.0,
+            weak: zero.1 & one.1,
+            open: differ(zero, one) | differ(one, weak),
+        }
+    })
 }

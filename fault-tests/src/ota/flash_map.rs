@@ -32,7 +32,9 @@ impl FlashMap<'_> {
     /// The entries of otadata, of each of which so much is `learned`, and the headers of the slots.
     pub(crate) fn records(&self, learned: fn(&[u8]) -> u128) -> Vec<Record> {
         let entry = |entry: u32| {
-            Record::new(entry..entry + 32, learned).with_readings(weak_entry::readings)
+            Record::new(entry..entry + 32, learned)
+                .ignoring(LABEL.start as usize..LABEL.end as usize)
+                .with_readings(weak_entry::readings)
         };
         let otadata = self.otadata().into_iter();
         let entries = otadata.flat_map(|at| [at, at + SECTOR]).map(entry);

@@ -4,7 +4,8 @@ use super::Flash;
 use crate::error::{FlashError, Rule};
 use crate::observer::Observer;
 use crate::op::{Op, OpKind};
-use crate::state::LEAF;
+use crate::state::{LEAF, LEAF_LEN, SharedLeaf};
+use crate::stencils::Stencils;
 use crate::trace::{Entry, Outcome, Recording};
 
 impl<O: Observer, G> Flash<O, G> {
@@ -28,6 +29,66 @@ impl<O: Observer, G> Flash<O, G> {
             rest = later;
         }
         Ok(())
+    }
+
+    /// The same; whole leaves that are erased are shared with `stencils`.
+    pub(super) fn program_with(
+        &mut self,
+        addr: u32,
+        data: &[u8],
+        stencils: &mut Stencils,
+    ) -> Result<(), FlashError> {
+        let (mut at, mut rest) = (addr, data);
+        while !rest.is_empty() {
+            let place = at as usize;
+            let (here, later) = rest.split_at((LEAF - place % LEAF).min(rest.len()));
+            let whole = here.first_chunk().filter(|_| !self.careful);
+            let shared = whole.is_some_and(|whole| {
+                let place = place / LEAF;
+                let leaf = match stencils.find(place, whole) {
+                    Some(leaf) => leaf,
+                    None => stencils.keep(place, whole),
+                };
+                let shared = self.state.share_programmed(place, leaf);
+                if shared {
+                    self.note_shared(at, leaf);
+                }
+                shared
+            });
+            if !shared {
+                self.program(at, here)?;
+            }
+            #[allow(clippy::cast_possible_truncation)] // within one leaf
+            {
+                at = at.saturating_add(here.len() as u32);
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Counts and records the pages of a leaf that is shared.
+    #[allow(clippy::cast_possible_truncation)] // nobody watches four thousand million operations
+    fn note_shared(&mut self, addr: u32, leaf: &SharedLeaf) {
+        let len = self.profile.page.min(LEAF_LEN);
+        let (pages, duration) = (LEAF_LEN / len, self.profile.timing.program(len, self.pace));
+        if self.recording != Recording::Off {
+            let first = Entry {
+                start: self.stats.device_time,
+                duration,
+                index: self.ops as u32,
+                boot: self.boot,
+                addr,
+                len,
+                kind: OpKind::Program,
+            };
+            self.trace.push_pages(first, pages, leaf);
+        }
+        let pages = u64::from(pages);
+        self.ops += pages;
+        self.stats.device_time += duration * pages;
+        self.stats.programs += pages;
+        self.stats.bytes_programmed += u64::from(LEAF_LEN);
     }
 
     /// The pages of one leaf, when nothing is to be watched, cut, encrypted, counted or broken.

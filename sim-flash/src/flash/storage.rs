@@ -7,6 +7,7 @@ use crate::error::FlashError;
 use crate::geometry::{Geometry, Multiwrite};
 use crate::observer::Observer;
 use crate::op::OpKind;
+use crate::stencils::Stencils;
 
 impl<O, G> ErrorType for Flash<O, G> {
     type Error = FlashError;
@@ -52,6 +53,20 @@ impl<O: Observer, G: Geometry> NorFlash for Flash<O, G> {
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
         self.check(OpKind::Program, offset, bytes.len() as u64, G::WRITE)?;
         self.program(offset, bytes)
+    }
+}
+
+impl<O: Observer, G: Geometry> Flash<O, G> {
+    /// [`NorFlash::write`], with sectors shared where the same has been written in the same place before, with these
+    /// `stencils`. What happens, and what the trace says, is the same.
+    pub fn write_with(
+        &mut self,
+        offset: u32,
+        bytes: &[u8],
+        stencils: &mut Stencils,
+    ) -> Result<(), FlashError> {
+        self.check(OpKind::Program, offset, bytes.len() as u64, G::WRITE)?;
+        self.program_with(offset, bytes, stencils)
     }
 }
 

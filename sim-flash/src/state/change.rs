@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::State;
 use super::leaf::{LEAF, Leaf};
 use super::overlay::Overlay;
+use super::{SharedLeaf, State};
 use crate::op::Op;
 use crate::tear::{Bits, Tear};
 
@@ -230,6 +230,17 @@ impl State {
             at = end;
         }
         Ok(())
+    }
+
+    /// Programs all of an erased leaf by sharing `leaf`, which is solid and trusted; `false` if it is not erased.
+    pub(crate) fn share_programmed(&mut self, index: usize, leaf: &SharedLeaf) -> bool {
+        if self.physics.counted != 0 || self.leaf(index).is_some_and(|leaf| !leaf.is_erased()) {
+            return false;
+        }
+        self.open_at(index);
+        self.own = None;
+        self.shared = Some(Arc::clone(leaf));
+        true
     }
 
     #[cold]

@@ -32,6 +32,13 @@ impl Leaf {
         }
     }
 
+    /// Solid and trusted cells.
+    pub(crate) fn holding(bytes: &[u8; LEAF]) -> Self {
+        let mut leaf = Leaf::erased();
+        leaf.cells_mut(0, LEAF).copy_from_slice(bytes);
+        leaf
+    }
+
     #[inline]
     pub(crate) fn bytes(&self) -> &[u8; LEAF] {
         &self.bytes
@@ -114,9 +121,14 @@ impl Leaf {
 
     /// The hash of all cells with their overlay, trust left out; the leaf starts at `addr`.
     pub(crate) fn hash(&self, addr: u32) -> u128 {
-        (0..PAGES).fold(0, |sum: u128, page| {
+        if let Some(known) = self.hashes.get(TOTAL) {
+            return known;
+        }
+        let hash = (0..PAGES).fold(0, |sum: u128, page| {
             sum.wrapping_add(self.page_hash(addr, page))
-        })
+        });
+        self.hashes.set(TOTAL, hash);
+        hash
     }
 
     /// The hash of the granules in `from..to` (offsets in the leaf, multiples of the granule).

@@ -1,0 +1,87 @@
+//! What tears leave where someone is interested, remembered by operation.
+//!
+//! The same few operations are cut in tens of thousands of states, and mostly what they leave of a
+//! record does not depend on the state: a program goes over erased cells, and of an erase's tears
+//! most leave nothing of what was there. Then it need be worked out only once.
+
+use std::collections::HashMap;
+
+use sim_flash::{Op, OpKind, State, Tear};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::demand::Interest;
+use super::record::Records;
+use super::trie::HashedMap;
+use crate::chip::span;
+
+/// An operation: its kind and place, and a hash of its data.
+type Which = (OpKind, u32, u32, u128);
+
+/// Hashes over all that is of interest, by operation and tear.
+#[derive(Default)]
+pub(super) struct Leftovers {
+    /// The version of the interest that they are about.
+    version: u32,
+    numbers: HashMap<Which, usize>,
+    known: Vec<HashedMap<Tear, u128>>,
+}
+
+/// What the leftovers of one operation in one state may depend on.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    /// The number of the operation.
+    number: usize,
+    /// Where someone is interested, all was erased before the operation.
+    blank: bool,
+    /// All of it lies within the operation.
+    inside: bool,
+}
+
+impl Kept {
+    /// Whether what `tear` leaves is the same whatever was there otherwise.
+    fn is_sure(self, tear: Tear) -> bool {
+        self.blank || self.inside && matches!(tear, Tear::E3 | Tear::E4(_) | Tear::E7)
+    }
+}
+
+impl Leftovers {
+    /// What those of `op` in `state` may depend on, as far as this version of the interest goes.
+    pub(super) fn kept(
+        &mut self,
+        op: &Op,
+        state: &State,
+        interest: &Interest,
+        version: u32,
+        records: &Records,
+    ) -> Kept {
+        if self.version != version {
+            *self = Self {
+                version,
+                ..Self::default()
+            };
+        }
+        let own = span(op);
+        let which = (op.kind(), own.start, op.len(), xxh3_128(op.data()));
+        let next = self.numbers.len();
+        let number = *self.numbers.entry(which).or_insert(next);
+        if number == next {
+            self.known.push(HashedMap::default());
+        }
+        let looked_at = interest.records.iter().map(|r| records.range(*r));
+        let places: Vec<_> = looked_at.chain(interest.bytes.iter().cloned()).collect();
+        let mut all = places.iter();
+        Kept {
+            number,
+            blank: all.all(|place| state.hash_range(place.clone()) == 0),
+            inside: { places.iter() }.all(|at| own.start <= at.start && at.end <= own.end),
+        }
+    }
+
+    /// The hash of what `tear` leaves, remembered or else found out by `hash`.
+    pub(super) fn of(&mut self, kept: Kept, tear: Tear, hash: impl FnOnce() -> u128) -> u128 {
+        if !kept.is_sure(tear) {
+            return hash();
+        }
+        *self.known[kept.number].entry(tear).or_insert_with(hash)
+    }
+}
