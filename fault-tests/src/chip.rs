@@ -19,7 +19,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use sim_flash::{Cut, Flash, Op, Profile, State, Tear, Trace};
+use sim_flash::{Cut, Flash, Op, Profile, Row, State, Tear, Trace};
 
 use self::knowledge::{ByExtent, MemoKey};
 use crate::explore::{Check, CheckId, Ranges};
@@ -90,6 +90,11 @@ impl<'m> Chip<'m> {
     pub(crate) fn into_parts(self) -> (State, Trace, Vec<Look>) {
         let (state, (), trace) = self.flash.into_parts();
         (state, trace, self.looks)
+    }
+
+    /// What was done so far in this power-on, for judges.
+    pub fn done(&self) -> impl Iterator<Item = Row<'_>> {
+        self.flash.trace().iter()
     }
 
     /// Whether the power is gone.

@@ -6,9 +6,9 @@ use sim_flash::{Cut, Op, Profile, State};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::chip::{Knowledge, Knows};
-use crate::explore::{Conditions, CutAt, PowerOn, Start, power_on};
-use crate::property::Finding;
-use crate::subject::{Entry, Rest, Subject};
+use crate::explore::{Conditions, CutAt, PowerOn, Start, Window, power_on};
+use crate::property::{Finding, wear};
+use crate::subject::{Entry, Event, Rest, Subject};
 
 /// Power-ons after the last cut, at most: enough for every scenario to come to rest.
 const SETTLE: u32 = 16;
@@ -49,9 +49,17 @@ impl Replay {
         self.steps.iter().flat_map(|step| &step.findings)
     }
 
+    /// What there is to say of it first: what a cut led to, or else what some operation violates.
+    pub fn finding(&self) -> Option<&Finding> {
+        let of_a_cut = |finding: &&Finding| !finding.property.is_of_operations();
+        self.findings()
+            .find(of_a_cut)
+            .or_else(|| self.findings().next())
+    }
+
     /// Whether `finding` was seen again: the same property, allowed and got.
     pub fn shows(&self, finding: &Finding) -> bool {
-        self.findings().any(|seen| seen == finding)
+        self.findings().any(|seen| seen.says(finding))
     }
 }
 
@@ -172,11 +180,12 @@ impl<S: Subject> Live<'_, S> {
             self.world.clone(),
             conditions,
         );
+        let repeats = self.repeats(&run);
         self.state = run.state.clone();
         self.world = run.world.clone();
         self.note_trace(&run, cut.is_some());
         let torn = run.torn();
-        let step = Step {
+        let mut step = Step {
             boot,
             ops: run.done().filter_map(|op| op.op()).collect(),
             before,
@@ -186,8 +195,23 @@ impl<S: Subject> Live<'_, S> {
             entries: run.entries,
             findings: run.findings,
         };
+        if let Some(finding) = repeats {
+            let at = u32::try_from(step.ops.len()).unwrap_or(u32::MAX);
+            let event = Event::Violated(finding.clone());
+            step.entries.push(Entry { at, event });
+            step.findings.push(finding);
+        }
         self.steps.push(step.clone());
         step
+    }
+
+    /// What is wrong with a power-on that leaves all as it was, and did something.
+    fn repeats(&self, run: &PowerOn<S::World>) -> Option<Finding> {
+        let again = matches!(run.end, Ok(Rest::Reset | Rest::Idle));
+        let same = again && run.state == self.state && run.world == self.world;
+        let first = run.done().next().filter(|_| same)?.op()?;
+        let first = Window::of(self.subject, &self.state, &first, None);
+        wear::judge_repetition(run.done().len(), run.calls.len(), first)
     }
 
     fn note_trace(&mut self, run: &PowerOn<S::World>, cut: bool) {

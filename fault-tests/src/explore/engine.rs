@@ -20,7 +20,7 @@ use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
 use super::{ANY, Counts, CutAt, Disagreement, Exploration, Limits, Start, Violation};
 use crate::chip::{Knowledge, nothing_done, span, widen};
-use crate::property::{Finding, Property};
+use crate::property::{Finding, Property, wear};
 use crate::subject::{Mark, Rest, Subject};
 
 /// A known power-on.
@@ -166,7 +166,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                     finding: finding.clone(),
                     start,
                     cuts,
-                    window: self.window_of(*node),
+                    window: finding.place.clone().or_else(|| self.window_of(*node)),
                 }
             })
             .collect();
@@ -258,6 +258,14 @@ impl<'a, S: Subject> Engine<'a, S> {
         let root = self.trie.root(recording.world());
         let child = self.leaf_of(&mut base, None, root, recording.world())?;
         self.propagate(&mut walk, child, None);
+        if child == parent
+            && let Some(first) = recording.segments.first().and_then(|s| s.ops.first())
+        {
+            let first = Window::of(self.subject, &state, first, None);
+            let found = wear::judge_repetition(recording.ops, recording.calls.len(), first);
+            let found = found.map(|finding| (work.node, finding));
+            self.pass.violations.extend(found);
+        }
         if let Some(class) = self.unvisited(&mut base, None, child, cuts) {
             let window = self.pass.nodes[work.node as usize].window;
             let node = self.node(work.node, Edge::Cycle, cuts, window);
@@ -435,6 +443,10 @@ impl<'a, S: Subject> Engine<'a, S> {
     fn blame(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, window: u32) {
         for index in 0..self.leaf(leaf).findings.len() {
             let finding = self.leaf(leaf).findings[index].clone();
+            // Of an operation the cut before is not to blame; it is listed where its power-on is met.
+            if finding.place.is_some() {
+                continue;
+            }
             if self.pass.blamed.insert((window, finding.property)) {
                 let op = u32::try_from(walk.op).unwrap_or(u32::MAX);
                 let cuts = self.pass.nodes[walk.from as usize].cuts + 1;

@@ -228,7 +228,7 @@ pub struct Violation {
     pub start: usize,
     /// The cuts, first to last; no cut if the healthy history violates it.
     pub cuts: Vec<CutAt>,
-    /// Where the last of them fell.
+    /// Where the last of them fell; or the operation that violates it, of a property of operations.
     pub window: Option<Window>,
 }
 

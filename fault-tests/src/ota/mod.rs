@@ -18,15 +18,17 @@ pub mod marks;
 mod scenario;
 mod setup;
 mod twin;
+mod watch;
 mod world;
 
 pub(crate) use application::name_of;
 pub use course::{Course, Outcome, Plan};
-pub(crate) use device::learned_with_invalid;
 pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
+pub(crate) use device::{entries_of, learned_with_invalid};
 pub use errand::{Aim, Errand, Step};
 pub use firmware::{Firmware, ImageId};
 pub(crate) use flash_map::FlashMap;
 pub use scenario::{SCENARIOS, Scenario, find};
 pub use setup::{Inputs, NotApplicable, Setup};
+pub(crate) use watch::watch;
 pub use world::{Promise, Promises, World};

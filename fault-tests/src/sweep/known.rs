@@ -5,6 +5,7 @@
 //! property, call and transition. A sweep that finds a window that is not in
 //! this list has found something new, and fails.
 
+use super::operations::OPERATIONS;
 use crate::case::Window;
 use crate::property::Property;
 
@@ -15,7 +16,7 @@ pub struct Known {
     pub property: Property,
     /// What the device is doing: `boot`, or the application's call.
     pub call: &'static str,
-    /// The operation that the cut hits.
+    /// The operation that the cut hits, or that is itself what is wrong.
     pub transition: &'static str,
     /// The fewest cuts in a row that lead to it.
     pub cuts: u32,
@@ -85,7 +86,7 @@ const fn known(
     }
 }
 
-/// Every known window of the stock algorithm.
+/// Every known window of the stock algorithm in which a cut does harm.
 pub const STOCK: [Known; 79] = [
     known(P3, "boot", "erase otadata (NEW -> erased)", 1, IN_PLACE),
     known(
@@ -528,10 +529,15 @@ pub const STOCK: [Known; 79] = [
     ),
 ];
 
+/// Every known window: of cuts, and of operations.
+pub fn all() -> impl Iterator<Item = &'static Known> {
+    STOCK.iter().chain(&OPERATIONS)
+}
+
 /// The known window that this is, if it is one.
 pub fn find(property: Property, window: Option<&Window>) -> Option<&'static Known> {
     let window = window?;
-    STOCK.iter().find(|known| {
+    all().find(|known| {
         known.property == property
             && known.call == window.call
             && known.transition == window.transition

@@ -100,7 +100,10 @@ impl<S: Subject> Habitat for Home<S> {
     ) -> Option<(Vec<CutAt>, String)> {
         let (subject, profile) = (&self.subject, &self.profile);
         let (cuts, proof) = shrink(subject, profile, &self.start, cuts, finding, None, level)?;
-        Some((cuts, Timeline::new(subject, &proof).to_string()))
+        Some((cuts, {
+            let timeline = Timeline::new(subject, &proof).about(Some(finding));
+            timeline.to_string()
+        }))
     }
 }
 
