@@ -12,6 +12,7 @@ mod device;
 mod errand;
 mod firmware;
 mod flash_map;
+pub mod honesty;
 pub(crate) mod image_header;
 mod life;
 pub mod marks;
