@@ -20,7 +20,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use sim_flash::{Cut, Flash, Op, Profile, State, Tear, Trace};
+use sim_flash::{Cut, Flash, Op, Profile, Row, State, Tear, Trace};
 
 use self::knowledge::{ByExtent, MemoKey};
 use self::weak::{Decisions, undecided};
@@ -137,6 +137,11 @@ impl<'m> Chip<'m> {
             decided: self.decisions.into_first(),
             weak_reads: self.met,
         }
+    }
+
+    /// What was done so far in this power-on, for judges.
+    pub fn done(&self) -> impl Iterator<Item = Row<'_>> {
+        self.flash.trace().iter()
     }
 
     /// Whether the power is gone.

@@ -275,6 +275,21 @@ impl<W: Clone + Eq> Journal<W> {
         }
     }
 
+    /// Reports what a judge found of operation `op` of this power-on.
+    pub fn found_at(&mut self, op: u32, finding: Finding) {
+        if let Some(entries) = &mut self.entries {
+            let place = entries.partition_point(|entry| entry.at <= op);
+            let event = Event::Violated(finding.clone());
+            entries.insert(place, Entry { at: op + 1, event });
+        }
+        self.findings.push(finding);
+    }
+
+    /// The call under way in operation `op` of this power-on; none in the bootloader.
+    pub fn call_at(&self, op: u32) -> Option<&'static str> {
+        call_at(&self.calls, op)
+    }
+
     fn write(&mut self, event: impl FnOnce() -> Event) {
         if let Some(entries) = &mut self.entries {
             entries.push(Entry {
@@ -294,6 +309,12 @@ impl<W: Clone + Eq> Journal<W> {
             entries: self.entries.unwrap_or_default(),
         }
     }
+}
+
+/// The call of `calls` that is under way in operation `op`.
+pub(crate) fn call_at(calls: &[(u32, &'static str)], op: u32) -> Option<&'static str> {
+    let call = calls.iter().rev().find(|(at, _)| *at <= op);
+    call.map(|(_, name)| *name)
 }
 
 /// A journal after its power-on.

@@ -4,7 +4,7 @@
 
 use fault_tests::case::{Step, replay};
 use fault_tests::chip::Chip;
-use fault_tests::explore::{CutAt, Start};
+use fault_tests::explore::{CutAt, Path, Start};
 use fault_tests::ota::Verifier;
 use fault_tests::subject::{Dead, Journal, Rest, Subject};
 use ota_core::chip::ESP32C3;

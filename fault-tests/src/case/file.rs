@@ -97,11 +97,7 @@ impl CaseFile {
                 why: format!("found the property \"{property}\", expected one of {known}"),
             }
         })?;
-        let finding = Finding {
-            property,
-            allowed: take(2)?.1,
-            got: take(3)?.1,
-        };
+        let finding = Finding::new(property, take(2)?.1, take(3)?.1);
         Ok(Self {
             id,
             finding,

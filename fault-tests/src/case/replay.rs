@@ -7,9 +7,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::chip::{Knowledge, Knows, WeakRead};
 use crate::explore::{
-    Conditions, CutAt, Decided, Path, PowerOn, REST, Start, lean_to_ones, power_on,
+    Conditions, CutAt, Decided, Path, PowerOn, REST, Start, Window, lean_to_ones, power_on,
 };
-use crate::property::{Finding, completion};
+use crate::property::{Finding, completion, wear};
 use crate::subject::{Entry, Event, Rest, Subject};
 
 /// One power-on of a replay.
@@ -50,9 +50,17 @@ impl Replay {
         self.steps.iter().flat_map(|step| &step.findings)
     }
 
+    /// What there is to say of it first: what a cut led to, or else what some operation violates.
+    pub fn finding(&self) -> Option<&Finding> {
+        let of_a_cut = |finding: &&Finding| !finding.property.is_of_operations();
+        self.findings()
+            .find(of_a_cut)
+            .or_else(|| self.findings().next())
+    }
+
     /// Whether `finding` was seen again: the same property, allowed and got.
     pub fn shows(&self, finding: &Finding) -> bool {
-        self.findings().any(|seen| seen == finding)
+        self.findings().any(|seen| seen.says(finding))
     }
 }
 
@@ -212,7 +220,8 @@ impl<S: Subject> Live<'_, S> {
 
     fn found(&mut self, finding: Option<Finding>) {
         if let (Some(finding), Some(step)) = (finding, self.steps.last_mut()) {
-            let (at, event) = (u32::MAX, Event::Violated(finding.clone()));
+            let at = u32::try_from(step.ops.len()).unwrap_or(u32::MAX);
+            let event = Event::Violated(finding.clone());
             step.entries.push(Entry { at, event });
             step.findings.push(finding);
         }
@@ -247,6 +256,7 @@ impl<S: Subject> Live<'_, S> {
             self.world.clone(),
             conditions,
         );
+        let repeats = self.repeats(&run);
         self.state = run.state.clone();
         self.world = run.world.clone();
         self.note_trace(&run, cut.is_some());
@@ -263,7 +273,17 @@ impl<S: Subject> Live<'_, S> {
             findings: run.findings,
         };
         self.steps.push(step.clone());
+        self.found(repeats);
         step
+    }
+
+    /// What is wrong with a power-on that leaves all as it was, and did something.
+    fn repeats(&self, run: &PowerOn<S::World>) -> Option<Finding> {
+        let again = matches!(run.end, Ok(Rest::Reset | Rest::Idle));
+        let same = again && run.state == self.state && run.world == self.world;
+        let first = run.done().next().filter(|_| same)?.op()?;
+        let first = Window::of(self.subject, &self.state, &first, None);
+        wear::judge_repetition(run.done().len(), run.calls.len(), first)
     }
 
     fn note_trace(&mut self, run: &PowerOn<S::World>, cut: bool) {

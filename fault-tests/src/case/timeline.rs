@@ -7,6 +7,7 @@ use sim_flash::{Op, State};
 use super::replay::{Replay, Step};
 use crate::chip::{WeakRead, span};
 use crate::explore::{Window, change, verb};
+use crate::property::Finding;
 use crate::subject::{Entry, Event, Rest, Subject};
 
 /// The windows that the cuts of `replay` hit, first to last.
@@ -47,15 +48,38 @@ fn words<S: Subject>(subject: &S, before: &State, op: &Op) -> String {
 }
 
 /// A replayed case as text: every power-on with its calls, operations, cut and decisions.
+///
+/// Of properties of operations it tells only if it is [about](Timeline::about) one.
 pub struct Timeline<'a, S> {
     subject: &'a S,
     replay: &'a Replay,
+    about: Option<&'a Finding>,
 }
 
 impl<'a, S: Subject> Timeline<'a, S> {
     /// The timeline of `replay`.
     pub fn new(subject: &'a S, replay: &'a Replay) -> Self {
-        Self { subject, replay }
+        Self {
+            subject,
+            replay,
+            about: None,
+        }
+    }
+
+    /// The same, to show this finding.
+    #[must_use]
+    pub fn about(self, finding: Option<&'a Finding>) -> Self {
+        Self {
+            about: finding,
+            ..self
+        }
+    }
+
+    fn shows(&self, finding: &Finding) -> bool {
+        match self.about {
+            Some(about) if about.property.is_of_operations() => finding.says(about),
+            _ => !finding.property.is_of_operations(),
+        }
     }
 }
 
@@ -70,7 +94,8 @@ impl<S: Subject> fmt::Display for Timeline<'_, S> {
         for (index, step) in self.replay.steps.iter().enumerate() {
             writeln!(f, "power-on b{} ({why})", step.boot)?;
             // What follows a violation behind the last cut adds nothing.
-            let last = !step.findings.is_empty() && last_cut.is_none_or(|cut| cut < index);
+            let violated = step.findings.iter().any(|finding| self.shows(finding));
+            let last = violated && last_cut.is_none_or(|cut| cut < index);
             self.step(f, step, last)?;
             if last {
                 break;
@@ -104,7 +129,10 @@ impl<S: Subject> Timeline<'_, S> {
                 &step.ops[..step.ops.len().min(entry.at as usize)],
                 &mut done,
             )?;
-            writeln!(f, "    {}", line(entry))?;
+            match &entry.event {
+                Event::Violated(finding) if !self.shows(finding) => continue,
+                _ => writeln!(f, "    {}", line(entry))?,
+            }
             if until_violated && matches!(entry.event, Event::Violated(_)) {
                 return Ok(());
             }

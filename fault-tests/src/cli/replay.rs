@@ -41,8 +41,9 @@ fn one(id: &CaseId, args: &ReplayArgs) -> Result<u8, Usage> {
             Ok(STALE)
         }
         Ok(replay) => {
-            print!("\n{}", device.timeline(&replay));
-            match replay.findings().next() {
+            let finding = replay.finding();
+            print!("\n{}", device.timeline(&replay, finding));
+            match finding {
                 Some(finding) => {
                     println!("\n{finding}");
                     Ok(VIOLATED)
@@ -70,7 +71,7 @@ fn file(path: &Path, args: &ReplayArgs, timeline: bool) -> Result<u8, Usage> {
         Ok(replay) => {
             if timeline {
                 println!("{}\n", case.id);
-                println!("{}", device.timeline(&replay));
+                println!("{}", device.timeline(&replay, Some(&case.finding)));
             }
             if replay.shows(&case.finding) {
                 println!("shown  {name}: {}", case.finding);
@@ -89,8 +90,7 @@ fn file(path: &Path, args: &ReplayArgs, timeline: bool) -> Result<u8, Usage> {
 
 fn seen(replay: &Replay) -> String {
     replay
-        .findings()
-        .next()
+        .finding()
         .map_or_else(|| "no violation".into(), Finding::to_string)
 }
 
@@ -166,10 +166,14 @@ impl Device {
         }
     }
 
-    fn timeline(&self, replay: &Replay) -> String {
+    fn timeline(&self, replay: &Replay, finding: Option<&Finding>) -> String {
         match self {
-            Self::Scenario(setup) => Timeline::new(&setup.device, replay).to_string(),
-            Self::Dump(setup) => Timeline::new(&setup.device, replay).to_string(),
+            Self::Scenario(setup) => Timeline::new(&setup.device, replay)
+                .about(finding)
+                .to_string(),
+            Self::Dump(setup) => Timeline::new(&setup.device, replay)
+                .about(finding)
+                .to_string(),
         }
     }
 }

@@ -7,6 +7,7 @@ use embedded_storage::nor_flash::ReadNorFlash as _;
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, FactoryReset, boot};
 use ota_core::efuse::NoSecureVersion;
 use ota_core::image::{StreamVerifier, Target};
+use ota_core::otadata::{ENTRY_LEN, Entry};
 use ota_core::partition::{Partition, PartitionTable, TABLE_LEN};
 use ota_core::update::{AppConfig, ImageSize, Ota, OtaError};
 use sim_flash::Tear;
@@ -15,7 +16,8 @@ use super::call::Call;
 use super::promise::{Twin, World, judge};
 use crate::chip::{Accepted, Chip, ChipError};
 use crate::explore::Record;
-use crate::ota::{Firmware, FlashMap, ImageId, Verifier, name_of};
+use crate::ota::{Firmware, FlashMap, ImageId, Verifier, entries_of, name_of, watch};
+use crate::property::containment::Conduct;
 use crate::property::{no_brick, publish_order};
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
@@ -114,6 +116,17 @@ impl DumpDevice {
         }
     }
 
+    /// What a power-on of the device may do, whose otadata was `entries`.
+    fn conduct(&self, entries: Option<[Entry; 2]>, running: Option<Partition>) -> Conduct<'_> {
+        Conduct {
+            map: self.map(),
+            monitors: self.boot.rollback || self.boot.anti_rollback,
+            entries,
+            running,
+            by_bootloader: 0,
+        }
+    }
+
     /// A boot, judged; its application does nothing.
     fn boots(
         &self,
@@ -121,10 +134,24 @@ impl DumpDevice {
         journal: &mut Journal<World>,
         inputs: BootInputs,
     ) -> Result<Rest, Dead> {
+        let before = self.entries(chip);
         let booted = self.decide(chip, inputs);
         if chip.dead() || chip.hangs() {
             return Err(Dead);
         }
+        let by_bootloader = u32::try_from(chip.done().count()).unwrap_or(u32::MAX);
+        // A factory reset begins in one state only, so the judge may look at it.
+        let read = entries_of(booted.as_ref().map(|(decision, _)| decision));
+        let entries = if inputs.factory_reset_pin {
+            before
+        } else {
+            read
+        };
+        let conduct = Conduct {
+            by_bootloader,
+            ..self.conduct(entries, None)
+        };
+        watch(journal, chip, &conduct);
         journal.sometimes(self.outcome(&booted));
         let found = no_brick::judge(&booted);
         let (decision, image) = match booted {
@@ -150,6 +177,25 @@ impl DumpDevice {
 
     /// The running application makes the call.
     fn calls(&self, chip: &mut Chip<'_>, journal: &mut Journal<World>) -> Result<Rest, Dead> {
+        // The call begins in one state only, so the judge may look at it.
+        let conduct = self.conduct(self.entries(chip), Some(self.running));
+        let done = self.call(chip, journal)?;
+        watch(journal, chip, &conduct);
+        match done {
+            Ok(()) => {
+                journal.change(|world| *world = World::Done);
+                journal.note("Ok; the device resets");
+            }
+            Err(error) => journal.note(format_args!("{}: {error}", error.esp_err())),
+        }
+        Ok(Rest::Reset)
+    }
+
+    fn call(
+        &self,
+        chip: &mut Chip<'_>,
+        journal: &mut Journal<World>,
+    ) -> Result<Result<(), OtaError<ChipError>>, Dead> {
         let mut bytes = [0; TABLE_LEN];
         let mut buffer = [0; CHUNK];
         let mut core = self.core(chip, &mut bytes, &mut buffer)?;
@@ -170,14 +216,17 @@ impl DumpDevice {
         if core.flash().dead() || core.flash().hangs() {
             return Err(Dead);
         }
-        match done {
-            Ok(()) => {
-                journal.change(|world| *world = World::Done);
-                journal.note("Ok; the device resets");
-            }
-            Err(error) => journal.note(format_args!("{}: {error}", error.esp_err())),
-        }
-        Ok(Rest::Reset)
+        Ok(done)
+    }
+
+    /// otadata as it is, for the judge.
+    fn entries(&self, chip: &Chip<'_>) -> Option<[Entry; 2]> {
+        let at = [self.map().entry(0)?, self.map().entry(1)?];
+        Some(at.map(|at| {
+            let mut bytes = [0; ENTRY_LEN];
+            chip.state().read(at.start, &mut bytes);
+            Entry::parse(&bytes)
+        }))
     }
 
     /// The update core of the running application.

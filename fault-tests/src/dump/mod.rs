@@ -30,6 +30,8 @@ pub const fn judges(property: Property) -> bool {
         Property::NoBrick
             | Property::AtomicSwitch
             | Property::Durability
+            | Property::BoundedWear
+            | Property::Containment
             | Property::PublishOrder
             | Property::Totality
     )

@@ -26,7 +26,7 @@ use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
 use super::{ANY, Counts, Disagreement, Exploration, Limits, Start, Violation};
 use crate::chip::{Knowledge, nothing_done, span, widen};
-use crate::property::{Finding, Property};
+use crate::property::{Finding, Property, wear};
 use crate::subject::{Mark, Rest, Subject};
 
 /// What follows in a state: a known power-on, or several, if it has weak bits that are read.
@@ -223,7 +223,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                     finding: finding.clone(),
                     start,
                     path,
-                    window: self.window_of(at.node),
+                    window: finding.place.clone().or_else(|| self.window_of(at.node)),
                 }
             })
             .collect();
@@ -350,6 +350,14 @@ impl<'a, S: Subject> Engine<'a, S> {
         let root = self.trie.root(recording.world());
         let child = self.leaf_of(&mut base, None, root, recording.world())?;
         self.propagate(&mut walk, child, None);
+        if child == parent
+            && let Some(first) = recording.segments.first().and_then(|s| s.ops.first())
+        {
+            let first = Window::of(self.subject, &state, first, None);
+            let found = wear::judge_repetition(recording.ops, recording.calls.len(), first);
+            let found = found.map(|finding| (from, finding));
+            self.pass.violations.extend(found);
+        }
         let next = self.class_of(&mut base, None, child);
         self.pass.calm.follows(from, work.class, next);
         if next == work.class && recording.end == Ok(Rest::Idle) {
@@ -603,7 +611,8 @@ impl<'a, S: Subject> Engine<'a, S> {
     fn blame(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, cut: &Cut) {
         for number in 0..self.leaf(leaf).branches.len() {
             let branch = Rc::clone(&self.leaf(leaf).branches[number]);
-            for finding in &branch.findings {
+            // Of an operation the cut before is not to blame; it is listed where its power-on is met.
+            for finding in branch.findings.iter().filter(|f| f.place.is_none()) {
                 if self.pass.blamed.insert((cut.window, finding.property)) {
                     let at = Shown {
                         node: self.pass.cut(walk, leaf, tear, cut),

@@ -315,7 +315,7 @@ pub struct Violation {
     pub start: usize,
     /// The way there; no cut if the healthy history violates it.
     pub path: Path,
-    /// Where the last of them fell.
+    /// Where the last of them fell; or the operation that violates it, of a property of operations.
     pub window: Option<Window>,
 }
 

@@ -18,7 +18,7 @@ use super::ranges::Ranges;
 use super::run::PowerOn;
 use super::tears::{TearSet, Tears};
 use crate::chip::{span, widen};
-use crate::subject::{Dead, Rest};
+use crate::subject::{Dead, Rest, call_at};
 
 /// A stretch of operations on one unbroken stretch of flash.
 pub(super) struct Segment {
@@ -186,8 +186,7 @@ impl<W: Hash> Recording<W> {
 
     /// The call under way in operation `op`; none in the bootloader.
     pub(super) fn call_at(&self, op: usize) -> Option<&'static str> {
-        let call = self.calls.iter().rev().find(|(at, _)| *at as usize <= op);
-        call.map(|(_, name)| *name)
+        call_at(&self.calls, u32::try_from(op).unwrap_or(u32::MAX))
     }
 }
 

@@ -349,7 +349,11 @@ fn a_tear_that_was_solved_for_is_tried_where_drawn_bits_miss_it() {
     assert!(drawn.violations.is_empty(), "{:?}", drawn.violations);
     assert_eq!(drawn.counts.uncut, 0);
     let solved = echo(true, Level::L2);
-    let cuts: Vec<_> = solved.violations.iter().map(|v| v.cuts.len()).collect();
+    let cuts: Vec<_> = solved
+        .violations
+        .iter()
+        .map(|v| v.path.cuts.len())
+        .collect();
     assert!(!cuts.is_empty() && cuts.iter().all(|cuts| *cuts == 1));
     assert!(echo(true, Level::L1).violations.is_empty());
 }

@@ -26,13 +26,28 @@ impl Window {
     /// The window of a cut in `op`, in the state `before` it, while `call` was under way.
     pub(crate) fn of<S: Subject>(subject: &S, before: &State, op: &Op, call: Option<&str>) -> Self {
         let place = subject.place(op.addr()).kind;
-        let meaning = change(subject, before, op).map(|(from, to)| match from {
-            Some(from) => format!(" ({} -> {})", from.kind, to.kind),
-            None => format!(" (-> {})", to.kind),
+        let change = change(subject, before, op);
+        let change = change.as_ref().map(|(from, to)| {
+            let from = from.as_ref().map(|from| &*from.kind);
+            (from, &*to.kind)
+        });
+        Self::new(call, verb(op), place, change)
+    }
+
+    /// The window of an operation (`verb`) on a kind of place, which `change` tells of if it is a record.
+    pub(crate) fn new(
+        call: Option<&str>,
+        verb: &str,
+        place: &str,
+        change: Option<(Option<&str>, &str)>,
+    ) -> Self {
+        let meaning = change.map(|(from, to)| match from {
+            Some(from) => format!(" ({from} -> {to})"),
+            None => format!(" (-> {to})"),
         });
         Self {
             call: call.unwrap_or("boot").to_owned(),
-            transition: format!("{} {place}{}", verb(op), meaning.unwrap_or_default()),
+            transition: format!("{verb} {place}{}", meaning.unwrap_or_default()),
         }
     }
 }

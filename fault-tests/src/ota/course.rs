@@ -59,7 +59,7 @@ impl Course {
         Self([second, last, last])
     }
 
-    fn runs_as(self, other: Self) -> bool {
+    pub(super) fn runs_as(self, other: Self) -> bool {
         let mut both = self.0.into_iter().zip(other.0);
         both.all(|(one, other)| same(one, other))
     }
@@ -189,24 +189,21 @@ impl Plan {
         let kept = possible.iter().find(|course| course.rest().runs_as(ahead));
         let next = |course: Course| course.next();
         if possible.is_empty() {
-            wrong.push(Finding {
-                property: rollback_convergence::wrong_turn(
-                    self.trial.is_some_and(|trial| trial.runs_as(got)),
-                    self.other.is_some(),
-                    got.image.is_none(),
-                ),
-                allowed: either(&next, &courses),
-                got: show(Some(got)),
-            });
+            let property = rollback_convergence::wrong_turn(
+                self.trial.is_some_and(|trial| trial.runs_as(got)),
+                self.other.is_some(),
+                got.image.is_none(),
+            );
+            let allowed = either(&next, &courses);
+            wrong.push(Finding::new(property, allowed, show(Some(got))));
         } else if kept.is_none() {
             let second = |course: Course| course.rest().next();
             let rolls_back = possible.iter().all(|c| !same(second(*c), Some(got)));
             let again = same(ahead.next(), Some(got));
-            wrong.push(Finding {
-                property: rollback_convergence::wrong_future(rolls_back, again),
-                allowed: format!("{}, then {}", show(Some(got)), either(&second, &possible)),
-                got: format!("{}, then {}", show(Some(got)), then(ahead, show)),
-            });
+            let property = rollback_convergence::wrong_future(rolls_back, again);
+            let allowed = format!("{}, then {}", show(Some(got)), either(&second, &possible));
+            let got = format!("{}, then {}", show(Some(got)), then(ahead, show));
+            wrong.push(Finding::new(property, allowed, got));
         }
         let pointer = publish_order::judge(got.astray, |slot| self.vain.contains(slot));
         let second = || publish_order::judge_second_choice(vain.without(self.vain));

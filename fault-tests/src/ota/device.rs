@@ -18,9 +18,11 @@ use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
 use super::marks;
 use super::twin::outcome;
+use super::watch::watch;
 use super::world::{Afresh, World, judge_boot};
 use crate::chip::{Accepted, Chip, ChipError};
 use crate::explore::Record;
+use crate::property::containment::Conduct;
 use crate::property::{no_brick, publish_order};
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
@@ -166,50 +168,26 @@ impl Subject for Device {
             return Err(Dead);
         }
         let found = no_brick::judge(&booted);
+        let mut conduct = Conduct {
+            map: self.map(),
+            monitors: self.boot.rollback || self.boot.anti_rollback,
+            entries: entries_of(booted.as_ref()),
+            running: None,
+            by_bootloader: u32::try_from(chip.done().count()).unwrap_or(u32::MAX),
+        };
         let decision = match booted {
             Ok(decision) => decision,
             Err(error) => {
                 journal.boot(&error);
                 journal.found(found);
+                watch(journal, chip, &conduct);
                 return Ok(Rest::Stuck);
             }
         };
-        let at = decision.image.region.offset;
-        let held = chip.holds(at, &self.accepted.contents);
-        let image = held.and_then(|index| u8::try_from(index).ok()).map(ImageId);
-        if chip.dead() {
-            return Err(Dead);
-        }
-        let runs = image.map_or_else(|| "unpublished content".into(), |image| self.name(image));
-        journal.boot(format_args!("{runs} runs: {decision}"));
-        if let World::Calls(plan) = *journal.world() {
-            let mut caller = Caller {
-                device: self,
-                journal,
-                running: decision.partition,
-                table: &table,
-            };
-            return caller.run(chip, verifier, plan, outcome(&decision, image));
-        }
-        // When all is over, how the new update ends is all that is judged.
-        if !matches!(journal.world(), World::Afresh(_)) {
-            self.judge(journal, &decision, image);
-        }
-        let Some(me) = image else {
-            return Ok(Rest::Stuck);
-        };
-        let Ok(table) = PartitionTable::for_application(&table, self.md5) else {
-            journal.note("the application finds no partition table");
-            return Ok(Rest::Idle);
-        };
-        let ota = self.core(chip, verifier, table, decision.partition);
-        Application {
-            device: self,
-            ota,
-            journal,
-            me,
-        }
-        .run()
+        conduct.running = Some(decision.partition);
+        let rest = self.run(chip, journal, verifier, &table, &decision)?;
+        watch(journal, chip, &conduct);
+        Ok(rest)
     }
 
     fn asked(&self, _: &World) -> Option<World> {
@@ -244,6 +222,64 @@ impl Subject for Device {
 
     fn meaning(&self, addr: u32, bytes: &[u8]) -> Option<Meaning> {
         self.map().meaning(addr, bytes)
+    }
+}
+
+/// otadata as a bootloader read it.
+pub(crate) fn entries_of<E>(booted: Result<&Decision, &BootError<E>>) -> Option<[Entry; 2]> {
+    match booted {
+        Ok(decision) => decision.entries,
+        Err(BootError::NothingBootable { selection, .. }) => selection.entries,
+        Err(_) => None,
+    }
+}
+
+impl Device {
+    /// From the bootloader's jump on.
+    fn run(
+        &self,
+        chip: &mut Chip<'_>,
+        journal: &mut Journal<World>,
+        verifier: Verifier<'_>,
+        table: &[u8; TABLE_LEN],
+        decision: &Decision,
+    ) -> Result<Rest, Dead> {
+        let at = decision.image.region.offset;
+        let held = chip.holds(at, &self.accepted.contents);
+        let image = held.and_then(|index| u8::try_from(index).ok()).map(ImageId);
+        if chip.dead() {
+            return Err(Dead);
+        }
+        let runs = image.map_or_else(|| "unpublished content".into(), |image| self.name(image));
+        journal.boot(format_args!("{runs} runs: {decision}"));
+        if let World::Calls(plan) = *journal.world() {
+            let mut caller = Caller {
+                device: self,
+                journal,
+                running: decision.partition,
+                table,
+            };
+            return caller.run(chip, verifier, plan, outcome(decision, image));
+        }
+        // When all is over, how the new update ends is all that is judged.
+        if !matches!(journal.world(), World::Afresh(_)) {
+            self.judge(journal, decision, image);
+        }
+        let Some(me) = image else {
+            return Ok(Rest::Stuck);
+        };
+        let Ok(table) = PartitionTable::for_application(table, self.md5) else {
+            journal.note("the application finds no partition table");
+            return Ok(Rest::Idle);
+        };
+        let ota = self.core(chip, verifier, table, decision.partition);
+        Application {
+            device: self,
+            ota,
+            journal,
+            me,
+        }
+        .run()
     }
 }
 

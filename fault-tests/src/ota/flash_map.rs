@@ -14,6 +14,9 @@ use crate::subject::{Meaning, Place};
 /// Where the label stands in an otadata entry.
 const LABEL: Range<u32> = 4..24;
 
+/// The kind of an entry whose state is none of those with a name.
+const UNKNOWN: &str = "state unknown";
+
 /// The partitions, and the table that lists them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FlashMap<'p> {
@@ -24,9 +27,26 @@ pub(crate) struct FlashMap<'p> {
 
 impl FlashMap<'_> {
     /// Flash address of otadata.
-    pub(super) fn otadata(&self) -> Option<u32> {
+    pub(crate) fn otadata(&self) -> Option<u32> {
         let otadata = |p: &&Partition| p.kind == Type::DATA && p.subtype == SubType::OTA;
         self.partitions.iter().find(otadata).map(|p| p.offset)
+    }
+
+    /// The entry of otadata with this index: 0 or 1.
+    pub(crate) fn entry(&self, index: usize) -> Option<Range<u32>> {
+        let sector = u32::try_from(index).ok()?.checked_mul(SECTOR)?;
+        let at = self.otadata()?.checked_add(sector)?;
+        Some(at..at + 32)
+    }
+
+    /// The kind of an entry as ESP-IDF's code tells it: a state that has no meaning is as good as none.
+    pub(crate) fn entry_kind(&self, entry: &Entry) -> String {
+        let at = self.otadata().unwrap_or_default();
+        match self.meaning(at, &entry.emit()) {
+            Some(meaning) if meaning.kind == UNKNOWN => OtaState::UNDEFINED.to_string(),
+            Some(meaning) => meaning.kind,
+            None => String::new(),
+        }
     }
 
     /// The entries of otadata, of each of which so much is `learned`, and the headers of the slots.
@@ -101,7 +121,7 @@ impl FlashMap<'_> {
             if named {
                 entry.state.to_string()
             } else {
-                "state unknown".into()
+                UNKNOWN.into()
             }
         } else {
             "damaged".into()

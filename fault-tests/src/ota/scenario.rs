@@ -221,6 +221,8 @@ impl Scenario {
             Property::NoBrick
             | Property::AtomicSwitch
             | Property::Durability
+            | Property::BoundedWear
+            | Property::Containment
             | Property::PublishOrder
             | Property::Totality => true,
             Property::RollbackConvergence | Property::Stability => {

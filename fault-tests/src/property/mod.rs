@@ -22,6 +22,7 @@
 
 pub mod anti_rollback;
 pub mod completion;
+pub mod containment;
 pub mod error_honesty;
 pub mod no_brick;
 pub mod promises;
@@ -29,8 +30,11 @@ pub mod publish_order;
 pub mod rollback_convergence;
 pub mod stability;
 pub mod totality;
+pub mod wear;
 
 use std::fmt;
+
+use crate::explore::Window;
 
 /// A property of a device that updates itself, judged in every crash state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +53,10 @@ pub enum Property {
     Completion,
     /// P9: see [`anti_rollback`].
     AntiRollback,
+    /// P10: see [`wear`].
+    BoundedWear,
+    /// P11: see [`containment`].
+    Containment,
     /// P13: see [`publish_order`].
     PublishOrder,
     /// P14: see [`totality`].
@@ -80,7 +88,7 @@ const fn row(
 }
 
 /// Every property, in order; the README shows the same.
-const TABLE: [Row; 10] = [
+const TABLE: [Row; 12] = [
     row(
         Property::NoBrick,
         "P1",
@@ -122,6 +130,18 @@ const TABLE: [Row; 10] = [
         "P9",
         "anti-rollback",
         "the minimum version never falls, and an image that it admits is always there",
+    ),
+    row(
+        Property::BoundedWear,
+        "P10",
+        "bounded wear",
+        "an idle boot writes nothing, and no power-on erases a sector more often than its bound",
+    ),
+    row(
+        Property::Containment,
+        "P11",
+        "containment",
+        "nothing is written but otadata and slots that do not run, and never the only entry that counts",
     ),
     row(
         Property::PublishOrder,
@@ -175,6 +195,11 @@ impl Property {
         self.row().meaning
     }
 
+    /// Whether it is about the operations of a power-on, and not about what comes of a cut.
+    pub const fn is_of_operations(self) -> bool {
+        matches!(self, Self::BoundedWear | Self::Containment)
+    }
+
     /// The property with the short name `id`.
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|p| p.id() == id)
@@ -196,6 +221,8 @@ pub struct Finding {
     pub allowed: String,
     /// What the device did instead.
     pub got: String,
+    /// The operation that violates it, of a property of operations; otherwise the cut before counts.
+    pub place: Option<Window>,
 }
 
 impl Finding {
@@ -205,7 +232,20 @@ impl Finding {
             property,
             allowed: allowed.to_string(),
             got: got.to_string(),
+            place: None,
         }
+    }
+
+    /// The same, of an operation.
+    #[must_use]
+    pub fn at(mut self, place: Window) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Whether it says the same: the same property, allowed and got.
+    pub fn says(&self, other: &Self) -> bool {
+        (self.property, &self.allowed, &self.got) == (other.property, &other.allowed, &other.got)
     }
 }
 

@@ -10,6 +10,7 @@
 
 use sim_flash::Level;
 
+use super::operations::OPERATIONS;
 use crate::case::Window;
 use crate::property::Property;
 
@@ -20,7 +21,7 @@ pub struct Known {
     pub property: Property,
     /// What the device is doing: `boot`, or the application's call.
     pub call: &'static str,
-    /// The operation that the cut hits.
+    /// The operation that the cut hits, or that is itself what is wrong.
     pub transition: &'static str,
     /// The fewest cuts in a row that lead to it.
     pub cuts: u32,
@@ -94,7 +95,7 @@ const fn known(
     }
 }
 
-/// Every known window of the stock algorithm.
+/// Every known window of the stock algorithm in which a cut does harm.
 pub const STOCK: [Known; 91] = [
     known(P3, "boot", "erase otadata (NEW -> erased)", 1, IN_PLACE),
     known(
@@ -633,10 +634,15 @@ pub const WEAK: [Known; 10] = [
     known(P13, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
 ];
 
+/// Every known window: of cuts, and of operations.
+pub fn all() -> impl Iterator<Item = &'static Known> {
+    STOCK.iter().chain(&OPERATIONS).chain(&WEAK)
+}
+
 /// The known window that this is, if it is one at `level`.
 pub fn find(property: Property, window: Option<&Window>, level: Level) -> Option<&'static Known> {
     let window = window?;
-    let stable = STOCK.iter().find(|known| {
+    let stable = STOCK.iter().chain(&OPERATIONS).find(|known| {
         known.property == property
             && known.call == window.call
             && known.transition == window.transition

@@ -5,6 +5,7 @@ mod exhibit;
 mod gap;
 mod json;
 pub mod known;
+pub mod operations;
 mod print;
 mod profiles;
 mod report;

@@ -42,10 +42,10 @@ impl SweepReport {
     fn violations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for s in &self.scenarios {
             for window in s.windows(false) {
-                let place = window
-                    .window
-                    .as_ref()
-                    .map_or_else(|| "without a cut".into(), |w| format!("cut in {w}"));
+                let place = window.window.as_ref().map_or_else(
+                    || "without a cut".into(),
+                    |w| format!("{}in {w}", window.cut()),
+                );
                 writeln!(
                     f,
                     "\nVIOLATED in {}: {}, {place}",
@@ -75,7 +75,7 @@ impl SweepReport {
             return Ok(());
         }
         writeln!(f, "\nknown windows of the stock algorithm:")?;
-        for known in known::STOCK.iter().chain(&known::WEAK) {
+        for known in known::all() {
             let cases: Vec<_> = met
                 .iter()
                 .filter(|window| window.known == Some(known))
@@ -85,8 +85,11 @@ impl SweepReport {
             }
             writeln!(
                 f,
-                "  {}, cut in {}: {}",
-                known.property, known.call, known.transition
+                "  {}, {}in {}: {}",
+                known.property,
+                cases[0].cut(),
+                known.call,
+                known.transition
             )?;
             writeln!(f, "    {}", known.why)?;
             for window in cases {

@@ -68,7 +68,7 @@ impl fmt::Display for Verdict {
 pub struct WindowReport {
     /// What is violated, and how.
     pub finding: Finding,
-    /// Where the last cut fell; `None` if no cut is needed.
+    /// Where the last cut fell, or the operation that violates it; `None` if no cut is needed.
     pub window: Option<Window>,
     /// The case.
     pub case: CaseId,
@@ -81,6 +81,15 @@ pub struct WindowReport {
 }
 
 impl WindowReport {
+    /// `cut `, unless an operation itself is what is wrong.
+    pub(super) fn cut(&self) -> &'static str {
+        if self.finding.place.is_some() {
+            ""
+        } else {
+            "cut "
+        }
+    }
+
     /// The case as a file for the corpus, and a name for it.
     pub fn case_file(&self) -> (String, CaseFile) {
         let property = self.finding.property;
@@ -100,7 +109,8 @@ impl WindowReport {
             }
         }
         let why = self.known.map_or("", |known| known.why);
-        let comment = format!("{property}, cut in {place}.\n\n{why}\n\n{}", self.timeline);
+        let cut = self.cut();
+        let comment = format!("{property}, {cut}in {place}.\n\n{why}\n\n{}", self.timeline);
         let file = CaseFile {
             id: self.case.clone(),
             finding: self.finding.clone(),

@@ -32,6 +32,8 @@ struct WindowLine {
     property: String,
     allowed: String,
     got: String,
+    /// Whether the window is the operation that violates it.
+    placed: bool,
     /// Call and transition.
     window: Option<(String, String)>,
     case: String,
@@ -43,6 +45,7 @@ impl UnitLine {
     pub(super) fn new(unit: usize, report: &ScenarioReport) -> Self {
         let window = |window: &WindowReport| WindowLine {
             property: window.finding.property.id().to_owned(),
+            placed: window.finding.place.is_some(),
             allowed: window.finding.allowed.clone(),
             got: window.finding.got.clone(),
             window: window
@@ -112,6 +115,7 @@ impl WindowLine {
                 property,
                 allowed: self.allowed,
                 got: self.got,
+                place: window.clone().filter(|_| self.placed),
             },
             window,
             case,

@@ -2,7 +2,8 @@
 //!
 //! A window is a property, a call and a transition on flash. However many
 //! crash states violate the property there, and however many cuts came before,
-//! it is reported once, by the simplest case that shows it.
+//! it is reported once, by the simplest case that shows it. Of a property of operations the window is the
+//! operation that violates it, and the case leads there.
 
 use super::exhibit::Exhibit;
 use super::known;
@@ -63,6 +64,8 @@ pub(super) fn of<S: Subject>(
             None => reports.push(WindowReport { states, ..report }),
         }
     }
+    // What cuts do comes first.
+    reports.sort_by_key(|report| report.finding.property.is_of_operations());
     Ok(reports)
 }
 
@@ -84,12 +87,17 @@ fn report<S: Subject>(exhibit: &Exhibit<'_, S>, violation: &Violation) -> Option
         let replay = exhibit.replay(violation.start, &before);
         !replay.is_some_and(|replay| replay.shows(&violation.finding))
     };
-    let here = shrunk(violation.window.as_ref()).filter(needed);
+    let here = match violation.finding.place {
+        Some(_) => None,
+        None => shrunk(violation.window.as_ref()).filter(needed),
+    };
     let (path, proof) = here.or_else(|| shrunk(None))?;
-    let window = windows(exhibit.subject, &proof).pop();
+    let last_cut = || windows(exhibit.subject, &proof).pop();
+    let window = violation.finding.place.clone().or_else(last_cut);
+    let timeline = Timeline::new(exhibit.subject, &proof).about(Some(&violation.finding));
     Some(WindowReport {
         known: known::find(violation.finding.property, window.as_ref(), exhibit.level),
-        timeline: Timeline::new(exhibit.subject, &proof).to_string(),
+        timeline: timeline.to_string(),
         finding: violation.finding.clone(),
         window,
         case: exhibit.case(violation.start, path, proof.trace),

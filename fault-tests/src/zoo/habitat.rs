@@ -90,7 +90,8 @@ impl<S: Subject> Habitat for Home<S> {
     fn shrink(&self, path: &Path, finding: &Finding, level: Level) -> Option<(Path, String)> {
         let (subject, profile) = (&self.subject, &self.profile);
         let (path, proof) = shrink(subject, profile, &self.start, path, finding, None, level)?;
-        Some((path, Timeline::new(subject, &proof).to_string()))
+        let timeline = Timeline::new(subject, &proof).about(Some(finding));
+        Some((path, timeline.to_string()))
     }
 }
 
