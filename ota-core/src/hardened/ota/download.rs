@@ -129,8 +129,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// # Errors
     ///
     /// In this order: [`NotInTable`](OtaError::NotInTable), [`Running`](OtaError::Running),
-    /// [`NoSuchHandle`](OtaError::NoSuchHandle), [`AlreadyWritten`](OtaError::AlreadyWritten), then
-    /// those of `begin`.
+    /// [`NoSuchHandle`](OtaError::NoSuchHandle), those of `begin` about otadata,
+    /// [`AlreadyWritten`](OtaError::AlreadyWritten).
     pub fn set_final_partition(
         &mut self,
         handle: Handle,
@@ -145,13 +145,23 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         if app && self.inner.is_running(&row) {
             return Err(OtaError::Running);
         }
-        let staging = self.inner.staging(handle);
-        self.inner.set_final_partition(handle, destination, copy)?;
-        if app && copy && staging != Some(row) {
-            let (site, found) = self.settled()?;
-            self.protect_slot(&row, 0, &site, found)?;
+        let staging = self.inner.staging(handle).ok_or(OtaError::NoSuchHandle)?;
+        if app && copy && staging != row {
+            // First: an update whose destination is named must not come into being.
+            self.protect_destination(&row)?;
         }
-        Ok(())
+        self.inner.set_final_partition(handle, destination, copy)
+    }
+
+    fn protect_destination(&mut self, row: &Partition) -> Outcome<(), F> {
+        match self.settled() {
+            Err(OtaError::NoOtadata) => Ok(()),
+            Ok((_, found)) if self.is_on_trial(found.choice()) => Err(OtaError::RunningUnconfirmed),
+            settled => {
+                let (site, found) = settled?;
+                self.protect_slot(row, 0, &site, found).map(|_| ())
+            }
+        }
     }
 
     /// Forgets an update (`esp_ota_abort`). Nothing is written: the slot stays noted as being written,

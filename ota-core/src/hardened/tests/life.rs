@@ -269,3 +269,27 @@ fn a_download_goes_on_where_it_is_known_to_be_written() {
     assert_eq!(device.ram.bytes[at..at + whole.len()], whole);
     assert_eq!(SLOT_SIZE.div_ceil(32).next_multiple_of(4096), 4096);
 }
+
+#[test]
+fn what_an_update_is_copied_over_is_not_named_either() {
+    let mut device = Device::new(&[A, B, C]);
+    device.update(A, B, 2);
+    let (staging, destination) = (device.partition(C), device.partition(A));
+    device
+        .app(B, |ota| {
+            let handle = ota.begin(&staging, ImageSize::Unknown)?;
+            let running = ota.running_partition();
+            assert_eq!(
+                ota.set_final_partition(handle, &running, true),
+                Err(OtaError::Running)
+            );
+            assert!(ota.check_rollback_is_possible()?);
+            ota.set_final_partition(handle, &destination, true)?;
+            assert!(!ota.check_rollback_is_possible()?, "A is no way back now");
+            ota.write(handle, &image(3))?;
+            ota.end(handle)?;
+            ota.set_boot_partition(&destination)
+        })
+        .unwrap();
+    assert_eq!(device.ahead(), Some((A, [3; 32])));
+}
