@@ -126,7 +126,7 @@ fn known_window(case: &corpus::Case) -> &'static Known {
     let replay = replay(&setup.device, &setup.profile, start, &id.cuts, true).expect(case.name);
     assert!(replay.shows(&finding), "{}", case.name);
     let window = windows(&setup.device, &replay).pop();
-    known::find(finding.property, window.as_ref()).expect(case.name)
+    known::find(ota::Policy::Stock, finding.property, window.as_ref()).expect(case.name)
 }
 
 /// Each known window, once, has its case in the corpus, and the corpus has no other.

@@ -7,14 +7,17 @@
 
 mod application;
 mod caller;
+mod core;
 mod course;
 mod device;
 mod errand;
 mod firmware;
 mod flash_map;
+mod hardened;
 pub(crate) mod image_header;
 mod life;
 pub mod marks;
+mod policy;
 mod scenario;
 mod setup;
 mod twin;
@@ -28,6 +31,8 @@ pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootload
 pub use errand::{Aim, Errand, Step};
 pub use firmware::{Firmware, ImageId};
 pub(crate) use flash_map::FlashMap;
+pub use hardened::EXHAUSTED;
+pub use policy::{NoPolicy, Policy};
 pub use scenario::{SCENARIOS, Scenario, find};
 pub use setup::{Inputs, NotApplicable, Setup};
 pub use world::{Promise, Promises, World};

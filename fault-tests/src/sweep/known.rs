@@ -6,6 +6,7 @@
 //! this list has found something new, and fails.
 
 use crate::case::Window;
+use crate::ota::Policy;
 use crate::property::Property;
 
 /// One known window.
@@ -528,9 +529,9 @@ pub const STOCK: [Known; 79] = [
     ),
 ];
 
-/// The known window that this is, if it is one.
-pub fn find(property: Property, window: Option<&Window>) -> Option<&'static Known> {
-    let window = window?;
+/// The known window that this is, if it is one. Of the stock policy alone any are known.
+pub fn find(policy: Policy, property: Property, window: Option<&Window>) -> Option<&'static Known> {
+    let window = window.filter(|_| policy == Policy::Stock)?;
     STOCK.iter().find(|known| {
         known.property == property
             && known.call == window.call

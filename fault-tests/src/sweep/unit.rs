@@ -67,6 +67,7 @@ impl Unit<'_> {
             starts: &self.setup.starts[self.starts.clone()],
             level: options.level,
             cuts: self.scenario.cuts(options.cuts),
+            policy: options.policy,
         };
         let mut exploration = exhibit.explore(options, &|counts| progress(name, counts));
         exhibit.report(options, &mut exploration, started)

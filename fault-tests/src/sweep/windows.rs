@@ -88,7 +88,7 @@ fn report<S: Subject>(exhibit: &Exhibit<'_, S>, violation: &Violation) -> Option
     let (cuts, proof) = here.or_else(|| shrunk(None))?;
     let window = windows(exhibit.subject, &proof).pop();
     Some(WindowReport {
-        known: known::find(violation.finding.property, window.as_ref()),
+        known: known::find(exhibit.policy, violation.finding.property, window.as_ref()),
         timeline: Timeline::new(exhibit.subject, &proof).to_string(),
         finding: violation.finding.clone(),
         window,
