@@ -32,7 +32,8 @@ const SWITCHES: usize = 3;
 impl Found {
     /// Puts otadata in order, and writes nothing if it is. What is chosen does not change.
     ///
-    /// Entries of stock code stay as they are.
+    /// Entries of stock code stay as they are, unless one selects for stock code alone: then they are
+    /// written down as a generation.
     pub(super) fn settle<F: NorFlash>(
         &mut self,
         flash: &mut F,
@@ -40,6 +41,10 @@ impl Found {
     ) -> Result<(), Trouble<F::Error>> {
         match self {
             Self::Book(book) => book.settle(flash, site),
+            Self::Stock(adopted) if adopted.misleading => {
+                *self = Self::Book(adopted.write_down(flash, site)?);
+                Ok(())
+            }
             Self::Stock(_) => Ok(()),
         }
     }
@@ -279,6 +284,7 @@ impl Book {
             into: sector.other(),
             generation: newest.saturating_add(1),
             seq: self.seq,
+            misleading: false,
         };
         let mut book = found(flash, site, &adopted)?;
         book.finish(flash, site)?;

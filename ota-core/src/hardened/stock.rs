@@ -36,6 +36,8 @@ pub(super) struct Adopted {
     pub(super) generation: u32,
     /// Sequence number of the entry in the other sector; 0 if it selects nothing.
     pub(super) seq: u32,
+    /// A stock bootloader boots something else.
+    pub(super) misleading: bool,
 }
 
 /// Whether stock code has written an entry since the authority's, which has the number `seq`.
@@ -53,7 +55,14 @@ fn is_foreign(head: &Head, seq: u32) -> bool {
         Some(birth) => birth.seq != head.entry.seq,
         None => head.no_birth,
     };
-    head.entry.is_valid() && !summary::is_ours(&head.entry) && beside && head.entry.seq > seq
+    selects(&head.entry) && !summary::is_ours(&head.entry) && beside && head.entry.seq > seq
+}
+
+/// Whether the entry selects a slot. Stock code goes by [`Entry::is_valid`] alone; but no stock code
+/// writes the number 0 (numbers begin with 1), and a cut erase does: with the first bytes of an erased
+/// sector zeroed, the CRC that was never programmed is the one of 0.
+fn selects(entry: &Entry) -> bool {
+    entry.is_valid() && entry.seq != 0
 }
 
 /// What the entries choose. `authority` is what the records chose before.
@@ -64,7 +73,7 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
     let generation = generation.unwrap_or(0).saturating_add(1);
     let eligible = heads.each_ref().map(|head| match authority {
         Some(book) => is_foreign(head, book.seq),
-        None => head.entry.is_valid(),
+        None => selects(&head.entry),
     });
     let active = otadata::select(&entries, eligible, otadata::Pick::Newest);
     let named = active.and_then(|index| {
@@ -77,12 +86,15 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
         } else {
             Slot::Ota(0)
         };
+        // A valid entry that selects nothing selects something for stock code: it has to go.
+        let misleading = heads.iter().find(|head| head.entry.is_valid());
         return Adopted {
             origin: Origin::Nothing,
             choice: Choice::confirmed(Image::unknown(default)),
-            into: Sector::First,
+            into: misleading.map_or(Sector::First, |head| head.sector),
             generation,
             seq: 0,
+            misleading: misleading.is_some(),
         };
     };
     let there = if index == 0 {
@@ -90,7 +102,7 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
     } else {
         Sector::First
     };
-    let other = entries.get(there.index()).filter(|entry| entry.is_valid());
+    let other = entries.get(there.index()).filter(|entry| selects(entry));
     let factory = site.factory.then_some(Image::unknown(Slot::Factory));
     let mut known = [None; 2];
     if let Some(book) = authority {
@@ -121,6 +133,7 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
         into: there,
         generation,
         seq: entry.seq,
+        misleading: false,
     }
 }
 

@@ -118,6 +118,28 @@ fn a_damaged_entry_is_healed() {
     }
 }
 
+/// The CRC of sequence number 0 is that of an erased field: a cut erase of a blank sector that zeroes
+/// its first bytes alone makes an entry that nobody wrote.
+#[test]
+fn a_cut_erase_of_a_blank_sector_selects_nothing() {
+    for sector in 0..2 {
+        for len in [4, 25, 28] {
+            let mut device = Device::new(&[FACTORY, A, B]);
+            device.ram.put(device.partition(B).offset, &image(9));
+            device.ram.put(OTADATA + sector * 0x1000, &[0; 28][..len]);
+            if len < 28 {
+                assert_eq!(device.stock(), Some(B), "for stock code it is an entry");
+            }
+            assert_eq!(device.boot().unwrap().slot, FACTORY);
+            assert_eq!(device.stock(), Some(FACTORY), "{sector} {len}");
+            let mut again = device.power_on();
+            assert_eq!(again.boot().unwrap().slot, FACTORY);
+            assert_eq!(again.cost(), otadata(0, 0));
+            again.update(FACTORY, A, 2);
+        }
+    }
+}
+
 #[test]
 fn an_image_without_a_digest_of_its_own_is_hashed() {
     struct Plain;
