@@ -85,7 +85,17 @@ pub(super) fn power_on(
         ..AppConfig::new(device.target, device.boot.flash_size)
     };
     let running = decision.partition;
-    let ota = Ota::new(chip, verifier, NoSecureVersion, table, running, config, log);
+    let mut ota = Ota::new(chip, verifier, NoSecureVersion, table, running, config, log);
+    if decision.order == Order::Exhausted {
+        journal.call("repair", "");
+        let repaired = ota.repair();
+        if ota.flash().dead() || ota.flash().hangs() {
+            return Err(Dead);
+        }
+        if let Err(error) = repaired {
+            journal.note(format_args!("{}: {error}", error.esp_err()));
+        }
+    }
     Application {
         device,
         ota,
@@ -144,6 +154,7 @@ fn judge(
     }
     if decision.order == Order::Exhausted {
         journal.sometimes(EXHAUSTED);
+        journal.change(World::exhausted);
     }
     if let (Reason::Trial { .. }, Some(image)) = (decision.reason, image)
         && journal.world().has_started(image)

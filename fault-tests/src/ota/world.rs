@@ -32,6 +32,17 @@ impl World {
         }
     }
 
+    /// The log of otadata is exhausted: a start could not be counted, so the image that was switched to
+    /// may wait, or be given up.
+    pub(super) fn exhausted(&mut self) {
+        if let Self::Updates(promises) = self
+            && let Promise::Activated { from, to } | Promise::Counting { from, to } =
+                promises.promise
+        {
+            promises.promise = Promise::Switching { from, to };
+        }
+    }
+
     /// Nobody asks for `image` again.
     pub(super) fn give_up(&mut self, image: ImageId) {
         if let Self::Updates(promises) = self {
