@@ -84,7 +84,7 @@ fn wrong_flags_are_refused_with_what_was_expected() {
         &["sweep", "--level", "L3"],
         &["sweep", "--profile", "nrf52840"],
         &["sweep", "--profile", "w25q512"],
-        &["sweep", "--policy", "hardened"],
+        &["sweep", "--policy", "soft"],
         &["sweep", "--audit", "0"],
         &["sweep", "--json", "no/such/folder/out.jsonl"],
         &["replay", "bo1:nonsense"],

@@ -128,7 +128,13 @@ fn known_window(case: &corpus::Case) -> &'static Known {
     let seen = replay.findings().find(|seen| seen.says(&finding));
     let place = seen.and_then(|seen| seen.place.clone());
     let window = place.or_else(|| windows(&setup.device, &replay).pop());
-    known::find(finding.property, window.as_ref(), id.level).expect(case.name)
+    known::find(
+        ota::Policy::Stock,
+        finding.property,
+        window.as_ref(),
+        id.level,
+    )
+    .expect(case.name)
 }
 
 /// Each known window, once, has its case in the corpus, and the corpus has no other.

@@ -32,7 +32,7 @@ mod decision;
 mod error;
 mod factory_reset;
 mod load;
-mod rows;
+pub(crate) mod rows;
 mod select;
 mod tried;
 
@@ -42,6 +42,10 @@ pub use factory_reset::{FactoryReset, Wipe};
 pub use load::load_boot_image;
 pub use select::select_boot_partition;
 pub use tried::{Attempt, Refused, Tried};
+
+use factory_reset::wipe;
+pub(crate) use factory_reset::wipe_data;
+pub(crate) use select::check_secure_version;
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
@@ -129,7 +133,7 @@ pub fn boot<F: NorFlash, V: VerifyImage<F>, S: SecureVersion>(
     if !inputs.deep_sleep_wake {
         match &config.factory_reset {
             Some(what) if inputs.factory_reset_pin => {
-                let wipe = factory_reset::wipe(flash, table, what);
+                let wipe = wipe(flash, table, what);
                 // The first selection has already moved states on, and this one does it again: an
                 // entry that it found NEW is PENDING_VERIFY by now, and becomes ABORTED.
                 selection = select_boot_partition(flash, efuse, table, config)?.after(&selection);

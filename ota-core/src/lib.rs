@@ -7,6 +7,7 @@ pub mod chip;
 pub mod efuse;
 pub mod error;
 pub mod flash;
+pub mod hardened;
 pub mod image;
 pub mod otadata;
 pub mod partition;

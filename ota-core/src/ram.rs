@@ -25,10 +25,55 @@ pub(crate) enum Op {
     Program { at: u32, len: usize },
 }
 
+/// What a cut leaves of the operation that it hits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Torn {
+    /// Nothing happened.
+    Nothing,
+    /// All of it happened.
+    Done,
+    /// The first bytes are programmed; of an erase, zeroed.
+    Prefix(usize),
+    /// The bytes from here on are.
+    Suffix(usize),
+    /// Some bits are programmed; of an erase, all are zeroed and some erased.
+    Some(u64),
+    /// All bits are zeroed: of an erase.
+    Zeroed,
+}
+
+impl Torn {
+    fn tear(self, cells: &mut [u8], wanted: Option<&[u8]>) {
+        let mut seed = match self {
+            Self::Some(seed) => seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            _ => 0,
+        };
+        for (i, cell) in cells.iter_mut().enumerate() {
+            // xorshift64
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            let left = seed.to_le_bytes()[3];
+            let done = wanted.map_or(0, |wanted| wanted[i]);
+            *cell = match self {
+                Self::Done => wanted.map_or(0xFF, |_| *cell & done),
+                Self::Prefix(n) if i < n => *cell & done,
+                Self::Suffix(n) if i >= n => *cell & done,
+                Self::Nothing | Self::Prefix(_) | Self::Suffix(_) => *cell,
+                Self::Some(_) if wanted.is_none() => left,
+                Self::Some(_) => *cell & (done | left),
+                Self::Zeroed => 0,
+            };
+        }
+    }
+}
+
 #[derive(Clone)]
 pub(crate) struct Ram {
     pub(crate) bytes: Vec<u8>,
     pub(crate) ops: Vec<Op>,
+    /// A copy of it, for tests that take `ops` out.
+    pub(crate) done: Vec<Op>,
     pub(crate) reads: usize,
     /// Number of operations that still succeed.
     pub(crate) power: usize,
@@ -36,6 +81,8 @@ pub(crate) struct Ram {
     pub(crate) dead_reads: bool,
     /// Accesses after the first failure.
     pub(crate) after_failure: usize,
+    /// What the first operation that fails leaves.
+    pub(crate) torn: Torn,
     failed: bool,
 }
 
@@ -43,11 +90,20 @@ impl Ram {
     pub(crate) fn erased() -> Self {
         Self {
             bytes: std::vec![0xFF; SIZE as usize],
+            ..Self::empty()
+        }
+    }
+
+    fn empty() -> Self {
+        Self {
+            bytes: Vec::new(),
             ops: Vec::new(),
+            done: Vec::new(),
             reads: 0,
             power: usize::MAX,
             dead_reads: true,
             after_failure: 0,
+            torn: Torn::Nothing,
             failed: false,
         }
     }
@@ -92,7 +148,26 @@ impl Ram {
             .unwrap()
     }
 
-    fn operate(&mut self) -> Result<(), NorFlashErrorKind> {
+    /// Whether an operation has failed.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.failed
+    }
+
+    /// The same flash, with the power back and no memory of what was done.
+    pub(crate) fn power_on(&self) -> Self {
+        Self {
+            bytes: self.bytes.clone(),
+            ..Self::empty()
+        }
+    }
+
+    fn operate(
+        &mut self,
+        at: u32,
+        len: usize,
+        wanted: Option<&[u8]>,
+    ) -> Result<(), NorFlashErrorKind> {
+        let first = !self.failed;
         if self.failed {
             self.after_failure += 1;
         }
@@ -101,6 +176,10 @@ impl Ram {
             Ok(())
         } else {
             self.failed = true;
+            if first {
+                let at = at as usize;
+                self.torn.tear(&mut self.bytes[at..at + len], wanted);
+            }
             Err(NorFlashErrorKind::Other)
         }
     }
@@ -136,7 +215,7 @@ impl NorFlash for Ram {
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
         check_erase(self, from, to)?;
-        self.operate()?;
+        self.operate(from, (to - from) as usize, None)?;
         self.ops.push(Op::Erase { from, to });
         self.bytes[from as usize..to as usize].fill(0xFF);
         Ok(())
@@ -144,7 +223,7 @@ impl NorFlash for Ram {
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
         check_write(self, offset, bytes.len())?;
-        self.operate()?;
+        self.operate(offset, bytes.len(), Some(bytes))?;
         let (at, len) = (offset, bytes.len());
         self.ops.push(Op::Program { at, len });
         for (cell, byte) in self.bytes[offset as usize..].iter_mut().zip(bytes) {

@@ -36,7 +36,7 @@ mod end;
 mod error;
 mod handle;
 mod query;
-mod storage;
+pub(crate) mod storage;
 mod switch;
 mod table_check;
 mod write;
@@ -100,12 +100,12 @@ impl AppConfig {
 /// It holds nothing that outlives a reset: a new one is as good as the old.
 #[derive(Debug)]
 pub struct Ota<'t, F, V, S, const HANDLES: usize = 1> {
-    flash: F,
-    verifier: V,
-    efuse: S,
-    table: PartitionTable<'t>,
-    running: Partition,
-    config: AppConfig,
+    pub(crate) flash: F,
+    pub(crate) verifier: V,
+    pub(crate) efuse: S,
+    pub(crate) table: PartitionTable<'t>,
+    pub(crate) running: Partition,
+    pub(crate) config: AppConfig,
     handles: Handles<HANDLES>,
 }
 
@@ -157,7 +157,7 @@ impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
 
     /// The row of the table that `partition` describes (`esp_partition_verify`): same type,
     /// subtype, place and label, and both encrypted or neither. An empty label matches any.
-    fn in_table(&self, partition: &Partition) -> Option<Partition> {
+    pub(crate) fn in_table(&self, partition: &Partition) -> Option<Partition> {
         let label = partition.label.as_bytes();
         let encrypted = |row: &Partition| row.encrypted_with(self.config.flash_encryption);
         self.table.iter().find(|row| {
@@ -167,7 +167,7 @@ impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
         })
     }
 
-    fn is_running(&self, partition: &Partition) -> bool {
+    pub(crate) fn is_running(&self, partition: &Partition) -> bool {
         same_place(partition, &self.running)
     }
 
@@ -181,8 +181,18 @@ impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
         self.table.find(Type::APP, Some(SubType::FACTORY))
     }
 
+    /// The bytes written in an open update so far.
+    pub(crate) fn wrote(&mut self, handle: Handle) -> Option<u32> {
+        self.handles.get(handle).map(|open| open.wrote)
+    }
+
+    /// Where an open update is written.
+    pub(crate) fn staging(&mut self, handle: Handle) -> Option<Partition> {
+        self.handles.get(handle).map(|open| open.staging)
+    }
+
     /// otadata, unless it does not hold two entries.
-    fn otadata(&self) -> Option<Partition> {
+    pub(crate) fn otadata(&self) -> Option<Partition> {
         self.table
             .find(Type::DATA, Some(SubType::OTA))
             .filter(|row| row.size >= MIN_SIZE)
@@ -235,7 +245,7 @@ fn same_place(one: &Partition, other: &Partition) -> bool {
 }
 
 /// Whether an image can be staged there: an app partition `ota_0` to `ota_15`.
-fn is_ota(partition: &Partition) -> bool {
+pub(crate) fn is_ota(partition: &Partition) -> bool {
     matches!(partition.slot(), Some(Slot::Ota(_)))
 }
 

@@ -10,6 +10,7 @@ use sim_flash::{Level, Profile};
 
 use crate::dump::Call;
 use crate::explore::ANY;
+use crate::ota::Policy;
 use crate::partition_csv;
 use crate::sweep::{self, Budget, Shard};
 
@@ -211,9 +212,14 @@ pub(crate) struct SweepArgs {
     /// The chip
     #[arg(long, value_name = "NAME", default_value = "w25q64jv", value_parser = sweep::profile)]
     pub(crate) profile: Profile,
-    /// The commit policy
-    #[arg(long, value_name = "NAME", default_value = sweep::POLICY, value_parser = [sweep::POLICY])]
-    pub(crate) policy: String,
+    /// The commit policy: stock, hardened, or hardened-GROUPS-RESERVE for a small log
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "stock",
+        conflicts_with = "dump"
+    )]
+    pub(crate) policy: Policy,
     /// Execute one in N of the pruned judgements after all, or all, or none
     #[arg(long, value_name = "N|all|none", default_value = "1000")]
     pub(crate) audit: Audit,

@@ -10,10 +10,10 @@ use crate::case::{CaseFile, CaseId, Replay, Timeline, replay};
 use crate::dump::{Call, DumpSetup};
 use crate::explore::Start;
 use crate::input;
-use crate::ota::{self, Inputs, Setup};
+use crate::ota::{self, Inputs, NoPolicy, Policy, Setup};
 use crate::property::Finding;
 use crate::subject::Subject;
-use crate::sweep::{self, POLICY, inputs_hash};
+use crate::sweep::{self, inputs_hash};
 
 const HOLDS: u8 = 0;
 const VIOLATED: u8 = 1;
@@ -135,16 +135,21 @@ impl Device {
     /// Builds the device; `refuse` says which case it was for.
     fn of(id: &CaseId, args: &ReplayArgs, refuse: &dyn Fn(String) -> Usage) -> Result<Self, Usage> {
         let profile = sweep::profile(&id.profile).map_err(|error| refuse(error.to_string()))?;
-        if id.policy != POLICY {
-            let found = &id.policy;
-            let why = format!("found the policy \"{found}\", expected {POLICY}");
-            return Err(refuse(why));
-        }
+        let policy: Policy = id
+            .policy
+            .parse()
+            .map_err(|error: NoPolicy| refuse(error.to_string()))?;
         if let Some(call) = Call::of_scenario(&id.scenario) {
+            if policy != Policy::Stock {
+                return Err(refuse("a dump is of a device with the stock policy".into()));
+            }
             return of_dump(id, call, args, &profile, refuse);
         }
         let inputs = super::sweep::inputs(&args.firmware, &profile)?;
         let setup = of_scenario(id, inputs.as_ref(), &profile).map_err(refuse)?;
+        let setup = setup
+            .under(policy)
+            .map_err(|why| refuse(format!("scenario {}: {}", id.scenario, why.0)))?;
         Ok(Self::Scenario(Box::new(setup)))
     }
 

@@ -22,6 +22,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         budget: args.budget,
         seed: args.seed,
         profile: args.profile.clone(),
+        policy: args.policy,
         audit_one_in: args.audit.one_in,
         ..SweepOptions::default()
     };

@@ -10,6 +10,7 @@ use super::call::Call;
 use super::setup::DumpSetup;
 use crate::case::{CaseId, Timeline};
 use crate::explore::{Counts, Reached};
+use crate::ota::Policy;
 use crate::partition_csv::size_text;
 use crate::sweep::{Exhibit, SweepOptions, SweepReport, thousands};
 
@@ -87,6 +88,7 @@ impl DumpSetup {
             starts: std::slice::from_ref(&self.start),
             level: options.level,
             cuts: options.cuts.unwrap_or(DEPTH),
+            policy: Policy::Stock,
         }
     }
 

@@ -1,15 +1,16 @@
 //! What the application does from its first instruction on: confirm itself, then update itself.
 
-use ota_core::efuse::NoSecureVersion;
 use ota_core::otadata::OtaState;
 use ota_core::partition::{Partition, Slot};
-use ota_core::update::{ImageSize, Ota, OtaError};
+use ota_core::update::{ImageSize, OtaError};
 
-use super::device::{Device, SelfTest, Verifier, Writing};
+use super::core::UpdateCore;
+use super::device::{Device, SelfTest, Writing};
 use super::firmware::ImageId;
 use super::marks;
+use super::policy::Policy;
 use super::world::{Afresh, Promise, World};
-use crate::chip::{Chip, ChipError};
+use crate::chip::ChipError;
 use crate::subject::{Dead, Journal, Rest};
 
 /// Bytes handed to each `write`: one sector, as a download buffer often is.
@@ -18,18 +19,16 @@ pub(super) const CHUNK: usize = 4096;
 /// Where the ELF's SHA-256 stands in an image: application descriptor at 32, digest at 144 of it.
 const ELF_SHA256: std::ops::Range<usize> = 0xB0..0xD0;
 
-pub(super) type UpdateCore<'a, 'm> = Ota<'a, &'a mut Chip<'m>, Verifier<'a>, NoSecureVersion, 1>;
-
 /// A running application.
-pub(super) struct Application<'a, 'm> {
+pub(super) struct Application<'a, C> {
     pub(super) device: &'a Device,
-    pub(super) ota: UpdateCore<'a, 'm>,
+    pub(super) ota: C,
     pub(super) journal: &'a mut Journal<World>,
     /// The image that runs.
     pub(super) me: ImageId,
 }
 
-impl Application<'_, '_> {
+impl<'m, C: UpdateCore<'m>> Application<'_, C> {
     pub(super) fn run(&mut self) -> Result<Rest, Dead> {
         if self.unconfirmed()? {
             if self.hangs() {
@@ -44,6 +43,9 @@ impl Application<'_, '_> {
         }
         let next = ImageId(self.me.0 + 1);
         if usize::from(next.0) >= self.device.published.len() {
+            return Ok(Rest::Idle);
+        }
+        if self.journal.world().has_given_up(next) {
             return Ok(Rest::Idle);
         }
         if self.device.self_test == SelfTest::Hangs && self.failed_before(next)? {
@@ -120,7 +122,7 @@ impl Application<'_, '_> {
 
     /// Downloads `next` into the next slot and switches to it.
     fn update(&mut self, next: ImageId) -> Result<Rest, Dead> {
-        let Some(slot) = self.ota.next_update_partition(None) else {
+        let Some(slot) = self.ota.next_update_partition() else {
             self.journal.note("there is no slot to update");
             return Ok(Rest::Idle);
         };
@@ -178,13 +180,16 @@ impl Application<'_, '_> {
         let ended = self.settle(ended)?;
         if ended.is_none() {
             self.journal.sometimes(marks::REFUSED);
+            if self.device.policy != Policy::Stock {
+                self.journal.change(|world| world.give_up(next));
+            }
         }
         Ok(ended)
     }
 
     /// The result, or `None` after a noted error that the application survives, or death.
     fn settle<T>(&mut self, result: Result<T, OtaError<ChipError>>) -> Result<Option<T>, Dead> {
-        let chip = self.ota.flash();
+        let chip = self.ota.chip();
         if chip.dead() || chip.hangs() {
             return Err(Dead);
         }

@@ -16,7 +16,9 @@ use super::application::{Application, CHUNK};
 use super::caller::Caller;
 use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
+use super::hardened;
 use super::marks;
+use super::policy::Policy;
 use super::twin::outcome;
 use super::watch::watch;
 use super::world::{Afresh, World, judge_boot};
@@ -75,7 +77,7 @@ pub fn stock_bootloader(
     )
 }
 
-/// A device that boots, confirms itself and updates itself, with the stock policy.
+/// A device that boots, confirms itself and updates itself.
 #[derive(Clone, Debug)]
 pub struct Device {
     /// What the server has published, oldest first; an application asks for the one after itself.
@@ -88,7 +90,9 @@ pub struct Device {
     pub self_test: SelfTest,
     /// How updates are written.
     pub writing: Writing,
-    /// The bootloader.
+    /// How it writes otadata.
+    pub policy: Policy,
+    /// The bootloader, under the stock policy.
     pub bootloader: Bootloader,
     /// The bootloader's configuration.
     pub boot: BootConfig,
@@ -157,6 +161,9 @@ impl Subject for Device {
     type World = World;
 
     fn power_on(&self, chip: &mut Chip<'_>, journal: &mut Journal<World>) -> Result<Rest, Dead> {
+        if let Policy::Hardened(log) = self.policy {
+            return hardened::power_on(self, log, chip, journal);
+        }
         let mut table = [0; TABLE_LEN];
         let mut buffer = [0; CHUNK];
         let Ok(verifier) = StreamVerifier::new(self.target, &mut buffer) else {

@@ -7,15 +7,18 @@
 
 mod application;
 mod caller;
+mod core;
 mod course;
 mod device;
 mod errand;
 mod firmware;
 mod flash_map;
+mod hardened;
 pub mod honesty;
 pub(crate) mod image_header;
 mod life;
 pub mod marks;
+mod policy;
 mod scenario;
 mod setup;
 mod torn_entry;
@@ -31,6 +34,8 @@ pub(crate) use device::{entries_of, learned_with_invalid};
 pub use errand::{Aim, Errand, Step};
 pub use firmware::{Firmware, ImageId};
 pub(crate) use flash_map::FlashMap;
+pub use hardened::EXHAUSTED;
+pub use policy::{NoPolicy, Policy};
 pub use scenario::{SCENARIOS, Scenario, find};
 pub use setup::{Inputs, NotApplicable, Setup};
 pub(crate) use watch::watch;

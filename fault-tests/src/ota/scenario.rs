@@ -3,6 +3,7 @@
 use sim_flash::Level;
 
 use super::device::{SelfTest, Writing};
+use super::policy::Policy;
 use crate::explore::ANY;
 use crate::property::Property;
 
@@ -234,8 +235,9 @@ impl Scenario {
 
     /// How many cuts in a row it is explored to: as asked, or else as deep as it ends in good time.
     /// With weak bits the stock algorithm has no end, so that is one.
-    pub fn cuts(&self, asked: Option<u32>, level: Level) -> u32 {
-        let depth = if level < Level::L3 { self.depth } else { 1 };
+    pub fn cuts(&self, asked: Option<u32>, policy: Policy, level: Level) -> u32 {
+        let endless = policy == Policy::Stock && level >= Level::L3;
+        let depth = if endless { 1 } else { self.depth };
         asked.unwrap_or(depth)
     }
 }

@@ -19,8 +19,10 @@ use super::device::{Device, SelfTest, learned, learned_with_invalid, stock_bootl
 use super::errand::{ERRANDS, Errand};
 use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
+use super::hardened;
 use super::image_header;
 use super::life::LIVES;
+use super::policy::Policy;
 use super::scenario::{Begin, Scenario, Table};
 use super::twin::Twin;
 use super::world::World;
@@ -54,6 +56,25 @@ pub struct Inputs {
 }
 
 impl Setup {
+    /// The same device, on the same flash, with this policy built in.
+    pub fn under(mut self, policy: Policy) -> Result<Self, NotApplicable> {
+        if let Policy::Hardened(_) = policy {
+            if self
+                .starts
+                .iter()
+                .any(|start| matches!(start.world, World::Calls(_)))
+            {
+                return Err(NotApplicable(
+                    "what its calls must come to is known under the stock policy only",
+                ));
+            }
+            self.device.records = hardened::records(&self.device);
+            self.device.labels = Vec::new();
+        }
+        self.device.policy = policy;
+        Ok(self)
+    }
+
     /// The start of this name.
     pub fn start(&self, name: &str) -> Option<&Start<World>> {
         self.starts.iter().find(|start| start.name == name)
@@ -217,6 +238,7 @@ impl Scenario {
             damaged: self.damaged.map(ImageId),
             self_test: self.self_test,
             writing: self.writing,
+            policy: Policy::Stock,
             bootloader: stock_bootloader,
             boot: BootConfig {
                 table_offset: layout.table_offset,

@@ -42,6 +42,49 @@ impl World {
         }
     }
 
+    /// The bootloader is about to count the start of the image that was switched to.
+    pub(super) fn counting(&mut self) {
+        if let Self::Updates(promises) = self
+            && let Promise::Switching { from, to } | Promise::Activated { from, to } =
+                promises.promise
+        {
+            promises.promise = Promise::Counting { from, to };
+        }
+    }
+
+    /// The log of otadata is exhausted: a start could not be counted, so the image that was switched to
+    /// may wait, or be given up.
+    pub(super) fn exhausted(&mut self) {
+        if let Self::Updates(promises) = self
+            && let Promise::Activated { from, to } | Promise::Counting { from, to } =
+                promises.promise
+        {
+            promises.promise = Promise::Switching { from, to };
+        }
+    }
+
+    /// Nobody asks for `image` again.
+    pub(super) fn give_up(&mut self, image: ImageId) {
+        if let Self::Updates(promises) = self {
+            promises.given_up = Some(image);
+        }
+    }
+
+    /// Whether nobody asks for `image` again.
+    pub(super) fn has_given_up(&self, image: ImageId) -> bool {
+        matches!(self, Self::Updates(promises) if promises.given_up == Some(image))
+    }
+
+    /// Whether `image` is on trial and was started before.
+    pub(super) fn has_started(&self, image: ImageId) -> bool {
+        match self {
+            Self::Updates(promises) => {
+                matches!(promises.promise, Promise::Started { to, .. } if to == image)
+            }
+            Self::Calls(_) | Self::Afresh(_) => false,
+        }
+    }
+
     /// The device promises this, beyond the image it last promised to keep.
     pub(super) fn promise(&mut self, promise: Promise) {
         if let Self::Updates(promises) = self {
@@ -57,6 +100,11 @@ pub struct Promises {
     pub confirmed: ImageId,
     /// What has been promised, or is being promised, beyond that.
     pub promise: Promise,
+    /// An image that was refused and is not asked for again.
+    ///
+    /// Only under the hardened policy: there each download leaves otadata with higher numbers, so one
+    /// that is refused for ever would never come to an end.
+    pub given_up: Option<ImageId>,
 }
 
 /// A promise under way or given.
@@ -78,6 +126,13 @@ pub enum Promise {
         /// The image to be started.
         to: ImageId,
     },
+    /// The call returned Ok, and the bootloader is counting the start of `to`: a cut may spend it.
+    Counting {
+        /// The image that asked.
+        from: ImageId,
+        /// The image to be started.
+        to: ImageId,
+    },
     /// `to` was started; until it confirms itself, the device may fall back.
     Started {
         /// The image that asked for the switch.
@@ -93,6 +148,7 @@ impl Promises {
         Self {
             confirmed: image,
             promise: Promise::None,
+            given_up: None,
         }
     }
 
@@ -100,7 +156,9 @@ impl Promises {
     fn allowed(self) -> Vec<ImageId> {
         let mut allowed = match self.promise {
             Promise::None => vec![self.confirmed],
-            Promise::Switching { from, to } | Promise::Started { from, to } => {
+            Promise::Switching { from, to }
+            | Promise::Counting { from, to }
+            | Promise::Started { from, to } => {
                 vec![self.confirmed, from, to]
             }
             Promise::Activated { to, .. } => vec![to],
@@ -115,7 +173,11 @@ impl Promises {
     /// that states behind it are judged too.
     fn after_boot(mut self, image: ImageId) -> Self {
         match self.promise {
-            Promise::Switching { from, to } | Promise::Activated { from, to } if to == image => {
+            Promise::Switching { from, to }
+            | Promise::Activated { from, to }
+            | Promise::Counting { from, to }
+                if to == image =>
+            {
                 self.promise = Promise::Started { from, to };
             }
             _ if self.allowed().contains(&image) => {}
@@ -144,7 +206,7 @@ pub(super) fn judge_boot(
     // A promise given (Ok was returned) is no longer under way.
     let under_way = match world.promise {
         Promise::None | Promise::Activated { .. } => false,
-        Promise::Switching { .. } | Promise::Started { .. } => true,
+        Promise::Switching { .. } | Promise::Counting { .. } | Promise::Started { .. } => true,
     };
     journal.found(promises::judge(ran, &world.allowed(), under_way, name));
     if let Some(image) = image {

@@ -5,9 +5,10 @@ use std::time::Instant;
 use sim_flash::{Level, Profile};
 
 use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
-use super::{Budget, POLICY, SweepOptions, coverage, windows};
+use super::{Budget, SweepOptions, coverage, windows};
 use crate::case::{CaseId, Replay, replay};
 use crate::explore::{Counts, Exploration, Limits, Path, Start, explore};
+use crate::ota::Policy;
 use crate::subject::Subject;
 
 /// A device at a point of its life, named for case ids.
@@ -25,6 +26,8 @@ pub(crate) struct Exhibit<'a, S: Subject> {
     pub(crate) level: Level,
     /// How many there may be in a row.
     pub(crate) cuts: u32,
+    /// The commit policy that is built in.
+    pub(crate) policy: Policy,
 }
 
 impl<S: Subject> Exhibit<'_, S> {
@@ -75,7 +78,7 @@ impl<S: Subject> Exhibit<'_, S> {
             about: self.about,
             profile: self.profile.name().to_owned(),
             level: self.level,
-            policy: POLICY,
+            policy: self.policy,
             verdict: verdict(exploration, &windows),
             counts: exploration.counts,
             closure: exploration.closure,
@@ -111,7 +114,7 @@ impl<S: Subject> Exhibit<'_, S> {
             inputs: self.inputs,
             profile: self.profile.name().to_owned(),
             level: self.level,
-            policy: POLICY.to_owned(),
+            policy: self.policy.to_string(),
             path,
             trace,
         }

@@ -12,6 +12,7 @@ use sim_flash::Level;
 
 use super::operations::OPERATIONS;
 use crate::case::Window;
+use crate::ota::Policy;
 use crate::property::Property;
 
 /// One known window.
@@ -639,9 +640,14 @@ pub fn all() -> impl Iterator<Item = &'static Known> {
     STOCK.iter().chain(&OPERATIONS).chain(&WEAK)
 }
 
-/// The known window that this is, if it is one at `level`.
-pub fn find(property: Property, window: Option<&Window>, level: Level) -> Option<&'static Known> {
-    let window = window?;
+/// The known window that this is, if it is one at `level`. Of the stock policy alone any are known.
+pub fn find(
+    policy: Policy,
+    property: Property,
+    window: Option<&Window>,
+    level: Level,
+) -> Option<&'static Known> {
+    let window = window.filter(|_| policy == Policy::Stock)?;
     let stable = STOCK.iter().chain(&OPERATIONS).find(|known| {
         known.property == property
             && known.call == window.call

@@ -21,7 +21,7 @@ use sim_flash::{Level, Profile};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::explore::Counts;
-use crate::ota::{Inputs, Scenario, Setup};
+use crate::ota::{Inputs, Policy, Scenario, Setup};
 
 pub(crate) use exhibit::Exhibit;
 pub use gap::{Difference, Gap};
@@ -29,9 +29,6 @@ pub(crate) use print::thousands;
 pub use profiles::{NoProfile, profile, usable};
 pub use report::{MarkReport, ScenarioReport, Skipped, SweepReport, Verdict, WindowReport};
 pub use shard::{Shard, lines, merge};
-
-/// The name of the commit policy under test.
-pub const POLICY: &str = "stock";
 
 /// What to sweep, and how far.
 #[derive(Clone, Debug)]
@@ -42,6 +39,8 @@ pub struct SweepOptions {
     pub inputs: Option<Inputs>,
     /// The chip.
     pub profile: Profile,
+    /// The commit policy under test.
+    pub policy: Policy,
     /// How badly a cut may behave.
     pub level: Level,
     /// Cuts in a row, at most.
@@ -71,6 +70,7 @@ impl Default for SweepOptions {
             scenarios: crate::ota::SCENARIOS.iter().collect(),
             inputs: None,
             profile: Profile::w25q64jv(),
+            policy: Policy::Stock,
             level: Level::L2,
             cuts: None,
             budget: Budget::Boots(2_000_000),
@@ -107,15 +107,16 @@ pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progres
     let mut skipped = Vec::new();
     let mut setups = Vec::new();
     for &scenario in &options.scenarios {
-        match &options.inputs {
-            None => setups.push((scenario, scenario.bundled(&options.profile))),
-            Some(inputs) => match scenario.with_inputs(&options.profile, inputs) {
-                Ok(setup) => setups.push((scenario, setup)),
-                Err(why) => skipped.push(Skipped {
-                    scenario: scenario.name.to_owned(),
-                    why: why.0.to_owned(),
-                }),
-            },
+        let setup = match &options.inputs {
+            None => Ok(scenario.bundled(&options.profile)),
+            Some(inputs) => scenario.with_inputs(&options.profile, inputs),
+        };
+        match setup.and_then(|setup| setup.under(options.policy)) {
+            Ok(setup) => setups.push((scenario, setup)),
+            Err(why) => skipped.push(Skipped {
+                scenario: scenario.name.to_owned(),
+                why: why.0.to_owned(),
+            }),
         }
     }
     let units = setups
@@ -171,6 +172,7 @@ fn is_full(options: &SweepOptions) -> bool {
     let all = crate::ota::SCENARIOS.iter().map(|scenario| scenario.name);
     let swept = options.scenarios.iter().map(|scenario| scenario.name);
     options.inputs.is_none()
+        && options.policy == Policy::Stock
         && options.level >= Level::L2
         && options.cuts != Some(0)
         && all.eq(swept)

@@ -9,6 +9,7 @@ use super::coverage::{self, Row};
 use super::known::Known;
 use crate::case::{CaseFile, CaseId, Window};
 use crate::explore::Counts;
+use crate::ota::Policy;
 use crate::property::{Finding, Property};
 
 /// The verdict on one scenario.
@@ -132,7 +133,7 @@ pub struct ScenarioReport {
     /// How badly cuts behaved.
     pub level: Level,
     /// The commit policy.
-    pub policy: &'static str,
+    pub policy: Policy,
     /// The verdict.
     pub verdict: Verdict,
     /// What was done.

@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::gap::{Difference, Gap};
 use super::report::{ScenarioReport, SweepReport};
 use super::unit_line::UnitLine;
-use super::{POLICY, Skipped, SweepOptions, Units, inputs_hash};
+use super::{Skipped, SweepOptions, Units, inputs_hash};
 use crate::input;
 
 /// The version of this command: what another one wrote may mean something else.
@@ -82,7 +82,7 @@ impl Plan {
             inputs: options.inputs.as_ref().map(inputs_hash),
             profile: options.profile.name().to_owned(),
             level: options.level.to_string(),
-            policy: POLICY.to_owned(),
+            policy: options.policy.to_string(),
             cuts: options.cuts,
             budget: format!("{:?}", options.budget),
             seed: options.seed,

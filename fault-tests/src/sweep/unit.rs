@@ -14,7 +14,7 @@ use super::exhibit::Exhibit;
 use super::report::{ScenarioReport, WindowReport};
 use super::{Progress, SweepOptions, inputs_hash};
 use crate::explore::{ANY, Counts};
-use crate::ota::{Scenario, Setup};
+use crate::ota::{Policy, Scenario, Setup};
 
 /// Units of one scenario, at most.
 pub(super) const MOST: usize = 4;
@@ -48,7 +48,7 @@ fn groups(starts: usize) -> impl Iterator<Item = Range<usize>> {
 impl Unit<'_> {
     /// How long it may take, compared with others, if it is explored until no state is left.
     pub(super) fn size(&self) -> usize {
-        if self.scenario.cuts(None, Level::L2) != ANY {
+        if self.scenario.cuts(None, Policy::Stock, Level::L2) != ANY {
             return 0;
         }
         let published = self.setup.device.published.iter();
@@ -68,7 +68,10 @@ impl Unit<'_> {
             profile: &self.setup.profile,
             starts: &self.setup.starts[self.starts.clone()],
             level: options.level,
-            cuts: self.scenario.cuts(options.cuts, options.level),
+            cuts: self
+                .scenario
+                .cuts(options.cuts, options.policy, options.level),
+            policy: options.policy,
         };
         let mut exploration = exhibit.explore(options, &|counts| progress(name, counts));
         exhibit.report(options, &mut exploration, started)

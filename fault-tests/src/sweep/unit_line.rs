@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::coverage::Row;
+use super::known;
 use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
-use super::{POLICY, known};
 use crate::case::{CaseId, Window};
 use crate::explore::Counts;
-use crate::ota;
+use crate::ota::{self, Policy};
 use crate::property::{Finding, Property};
 
 #[derive(Serialize, Deserialize)]
@@ -16,6 +16,7 @@ pub(super) struct UnitLine {
     scenario: String,
     profile: String,
     level: String,
+    policy: String,
     verdict: Verdict,
     counts: Counts,
     closure: bool,
@@ -61,6 +62,7 @@ impl UnitLine {
             scenario: report.scenario.to_owned(),
             profile: report.profile.clone(),
             level: report.level.to_string(),
+            policy: report.policy.to_string(),
             verdict: report.verdict,
             counts: report.counts,
             closure: report.closure,
@@ -77,12 +79,13 @@ impl UnitLine {
     pub(super) fn read(self) -> Result<(usize, ScenarioReport), String> {
         let scenario = ota::find(&self.scenario)
             .ok_or_else(|| format!("found no scenario of the name \"{}\"", self.scenario))?;
+        let policy: Policy = self.policy.parse().map_err(|error| format!("{error}"))?;
         let report = ScenarioReport {
             scenario: scenario.name,
             about: scenario.about,
             profile: self.profile,
             level: self.level.parse().map_err(|error| format!("{error}"))?,
-            policy: POLICY,
+            policy,
             verdict: self.verdict,
             counts: self.counts,
             closure: self.closure,
@@ -92,7 +95,7 @@ impl UnitLine {
             windows: self
                 .windows
                 .into_iter()
-                .map(WindowLine::read)
+                .map(|window| window.read(policy))
                 .collect::<Result<_, _>>()?,
             marks: self.marks,
             coverage: self.coverage,
@@ -102,7 +105,7 @@ impl UnitLine {
 }
 
 impl WindowLine {
-    fn read(self) -> Result<WindowReport, String> {
+    fn read(self, policy: Policy) -> Result<WindowReport, String> {
         let property = Property::from_id(&self.property)
             .ok_or_else(|| format!("found no property \"{}\"", self.property))?;
         let window = self
@@ -110,7 +113,7 @@ impl WindowLine {
             .map(|(call, transition)| Window { call, transition });
         let case: CaseId = self.case.parse().map_err(|error| format!("{error}"))?;
         Ok(WindowReport {
-            known: known::find(property, window.as_ref(), case.level),
+            known: known::find(policy, property, window.as_ref(), case.level),
             finding: Finding {
                 property,
                 allowed: self.allowed,

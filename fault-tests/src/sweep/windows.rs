@@ -96,7 +96,12 @@ fn report<S: Subject>(exhibit: &Exhibit<'_, S>, violation: &Violation) -> Option
     let window = violation.finding.place.clone().or_else(last_cut);
     let timeline = Timeline::new(exhibit.subject, &proof).about(Some(&violation.finding));
     Some(WindowReport {
-        known: known::find(violation.finding.property, window.as_ref(), exhibit.level),
+        known: known::find(
+            exhibit.policy,
+            violation.finding.property,
+            window.as_ref(),
+            exhibit.level,
+        ),
         timeline: timeline.to_string(),
         finding: violation.finding.clone(),
         window,

@@ -9,6 +9,7 @@ use core::panic::PanicInfo;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 use ota_core::boot::{BootConfig, BootInputs, FactoryReset, boot};
 use ota_core::efuse::Unary;
+use ota_core::hardened;
 use ota_core::image::{
     Header, ImageMetadata, Refusal, StreamVerifier, Target, VerifyError, VerifyImage, read_app_desc,
 };
@@ -102,6 +103,7 @@ fn call() {
     }
     call_boot();
     call_update();
+    call_hardened();
 }
 
 /// A verifier of which the optimiser knows no more than of the flash.
@@ -199,6 +201,79 @@ fn call_update() {
         let desc = ota.partition_description(&next).ok();
         black_box(ota.check_image_validity(Type::APP, &header, desc.as_ref())).ok();
     }
+}
+
+/// The hardened policy: its boot, and each of its calls.
+fn call_hardened() {
+    let log = hardened::Log::new(black_box(30), black_box(20)).unwrap_or_default();
+    let mut room = black_box([0; TABLE_LEN]);
+    let config = BootConfig {
+        anti_rollback: black_box(false),
+        app_test: black_box(true),
+        factory_reset: black_box(Some(FactoryReset {
+            data_labels: "nvs, phy_init",
+            erase_otadata: true,
+        })),
+        ..BootConfig::new(black_box(4 << 20))
+    };
+    let inputs = BootInputs {
+        factory_reset_pin: black_box(false),
+        app_test_pin: black_box(false),
+        deep_sleep_wake: black_box(false),
+    };
+    let mut efuse = black_box(Unary::new(0, 16));
+    let decision = hardened::boot(
+        &mut Opaque,
+        &mut Anything,
+        &mut efuse,
+        &config,
+        log,
+        &inputs,
+        &mut room,
+    );
+    black_box(decision).ok();
+    black_box(hardened::appearance(&black_box([0; 32])));
+
+    let Ok(table) = PartitionTable::for_application(&room, true) else {
+        return;
+    };
+    let Some(running) = partition_at(table, black_box(0x1_0000)) else {
+        return;
+    };
+    let config = AppConfig {
+        rollback: black_box(true),
+        anti_rollback: black_box(false),
+        flash_encryption: black_box(false),
+        ..AppConfig::new(Target::new(&chip::ESP32C3), black_box(4 << 20))
+    };
+    let ota: hardened::Ota<'_, _, _, _, 2> =
+        hardened::Ota::new(Opaque, Anything, efuse, table, running, config, log);
+    let mut ota = ota.with_attempts(black_box(3));
+    let Some(next) = black_box(ota.next_update_partition(None)) else {
+        return;
+    };
+    let data: &[u8] = black_box(&[0xE9; 100]);
+    if let Ok(handle) = ota.begin(&next, ImageSize::Known(black_box(1000))) {
+        black_box(ota.set_final_partition(handle, &running, black_box(true))).ok();
+        black_box(ota.write(handle, data)).ok();
+        black_box(ota.write_with_offset(handle, data, black_box(4096))).ok();
+        black_box(ota.end(handle)).ok();
+    }
+    black_box(ota.progress(&next)).ok();
+    if let Ok(handle) = ota.resume(&next, black_box(4096)) {
+        black_box(ota.abort(handle)).ok();
+    }
+    black_box(ota.set_boot_partition(&next)).ok();
+    black_box(ota.boot_partition()).ok();
+    black_box(ota.state_partition(&next)).ok();
+    black_box(ota.foreign_bootloader()).ok();
+    black_box(ota.mark_app_valid_cancel_rollback()).ok();
+    black_box(ota.mark_app_invalid_rollback()).ok();
+    black_box(ota.check_rollback_is_possible()).ok();
+    black_box(ota.last_invalid_partition()).ok();
+    black_box(ota.erase_last_boot_app_partition()).ok();
+    black_box(ota.invalidate_inactive_otadata_slot()).ok();
+    black_box(ota.repair()).ok();
 }
 
 #[cfg(feature = "allocate")]

@@ -6,7 +6,7 @@
 use embedded_storage::nor_flash::NorFlash;
 
 use crate::flash::SECTOR;
-use crate::partition::{PartitionTable, SubType, Type};
+use crate::partition::{Partition, PartitionTable, SubType, Type};
 
 /// What a factory reset erases.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,17 +32,42 @@ pub enum Wipe {
 ///
 /// At most 95 erases. A power cut leaves the partitions before it erased, the one it hits in any
 /// state, and those after it as they were.
-pub(super) fn wipe<F: NorFlash>(
+pub(crate) fn wipe<F: NorFlash>(
     flash: &mut F,
     table: PartitionTable<'_>,
     what: &FactoryReset,
 ) -> Wipe {
+    wipe_rows(flash, table, |row| what.names(row))
+}
+
+/// The same, but otadata is left alone, and whether it is to be erased is said.
+pub(crate) fn wipe_data<F: NorFlash>(
+    flash: &mut F,
+    table: PartitionTable<'_>,
+    what: &FactoryReset,
+) -> (Wipe, bool) {
+    let is_otadata = |row: &Partition| row.subtype == SubType::OTA;
+    let wipe = wipe_rows(flash, table, |row| what.names(row) && !is_otadata(row));
+    let mut data = table.iter().filter(|row| row.kind == Type::DATA);
+    (wipe, data.any(|row| what.names(&row) && is_otadata(&row)))
+}
+
+impl FactoryReset {
+    /// Whether it erases this data partition.
+    fn names(&self, row: &Partition) -> bool {
+        (self.erase_otadata && row.subtype == SubType::OTA)
+            || lists(self.data_labels.as_bytes(), row.label.as_bytes())
+    }
+}
+
+fn wipe_rows<F: NorFlash>(
+    flash: &mut F,
+    table: PartitionTable<'_>,
+    is_to_go: impl Fn(&Partition) -> bool,
+) -> Wipe {
     let mut result = Wipe::Done;
-    for row in table.iter().filter(|row| row.kind == Type::DATA) {
-        let otadata = what.erase_otadata && row.subtype == SubType::OTA;
-        if !otadata && !lists(what.data_labels.as_bytes(), row.label.as_bytes()) {
-            continue;
-        }
+    let data = table.iter().filter(|row| row.kind == Type::DATA);
+    for row in data.filter(is_to_go) {
         let whole_sectors = row.offset % SECTOR == 0 && row.size % SECTOR == 0;
         let end = row.offset.checked_add(row.size);
         let erased = match end {

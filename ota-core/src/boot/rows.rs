@@ -8,28 +8,28 @@ use crate::partition::{Partition, PartitionTable, Slot};
 
 /// The bootloader's look-ups. Each walks the table, 95 rows at most.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<'t>(pub(super) PartitionTable<'t>);
+pub(crate) struct Rows<'t>(pub(crate) PartitionTable<'t>);
 
 impl Rows<'_> {
     /// otadata; one at address 0 counts as none.
-    pub(super) fn otadata(self) -> Option<Partition> {
+    pub(crate) fn otadata(self) -> Option<Partition> {
         self.0.otadata().filter(|row| row.offset != 0)
     }
 
     /// Whether there is a slot to default to; one at address 0 counts as none here, though it is
     /// tried as a candidate.
-    pub(super) fn has(self, slot: Slot) -> bool {
+    pub(crate) fn has(self, slot: Slot) -> bool {
         self.0.slot(slot).is_some_and(|row| row.offset != 0)
     }
 
     /// Number of OTA rows, duplicates counted. Sequence numbers are taken modulo this, so a table
     /// of `ota_0` and `ota_2` has slots 0 and 1, and `ota_2` is never reached.
-    pub(super) fn app_count(self) -> u32 {
+    pub(crate) fn app_count(self) -> u32 {
         self.0.boot_ota_count()
     }
 
     /// The OTA partition `index`, if the bootloader can reach it: below 16 and below the count.
-    pub(super) fn ota(self, index: u32) -> Option<Partition> {
+    pub(crate) fn ota(self, index: u32) -> Option<Partition> {
         let n = u8::try_from(index).ok().filter(|&n| n < 16)?;
         if index >= self.app_count() {
             return None;
@@ -38,7 +38,7 @@ impl Rows<'_> {
     }
 
     /// The partition of a slot that is to be tried; one of size 0 is passed over.
-    pub(super) fn candidate(self, slot: Slot) -> Option<Partition> {
+    pub(crate) fn candidate(self, slot: Slot) -> Option<Partition> {
         let row = match slot {
             Slot::Ota(n) => self.ota(u32::from(n)),
             Slot::Factory | Slot::Test => self.0.slot(slot),

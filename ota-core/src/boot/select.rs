@@ -179,7 +179,7 @@ fn active_and_new_enough<F: NorFlash, S: SecureVersion>(
 }
 
 /// Whether the image at `at` is new enough for this device.
-pub(super) fn check_secure_version<F: NorFlash, S: SecureVersion>(
+pub(crate) fn check_secure_version<F: NorFlash, S: SecureVersion>(
     flash: &mut F,
     efuse: &mut S,
     at: Region,

@@ -23,6 +23,17 @@ pub enum Refused {
     },
     /// Anti-rollback: the secure version of the device could not be read.
     DeviceVersionUnknown,
+    /// [`hardened`](crate::hardened) only: it verifies and is another image than the one that was
+    /// chosen.
+    OtherImage,
+    /// `hardened` only: it verifies and was found bad.
+    Bad,
+    /// `hardened` only: it is being written.
+    Unfinished,
+    /// `hardened` only: it is on trial, and was started as often as it may be.
+    TrialOver,
+    /// `hardened` only: it is on trial, and this start could not be counted.
+    NotCounted,
 }
 
 impl Refused {
@@ -32,7 +43,15 @@ impl Refused {
         matches!(self, Self::Image(_))
     }
 
-    pub(super) fn image<E: NorFlashError>(error: VerifyError<E>) -> Self {
+    /// Whether it may be whole and was passed over for another reason.
+    pub(crate) const fn verifies(&self) -> bool {
+        matches!(
+            self,
+            Self::OtherImage | Self::Bad | Self::Unfinished | Self::TrialOver | Self::NotCounted
+        )
+    }
+
+    pub(crate) fn image<E: NorFlashError>(error: VerifyError<E>) -> Self {
         Self::Image(error.map_flash(|e| e.kind()))
     }
 
@@ -51,6 +70,11 @@ impl fmt::Display for Refused {
                 "its secure version {image} is below the device's {device}"
             ),
             Self::DeviceVersionUnknown => f.pad("the device's secure version cannot be read"),
+            Self::OtherImage => f.pad("it is not the image that was chosen"),
+            Self::Bad => f.pad("it was found bad"),
+            Self::Unfinished => f.pad("it is being written"),
+            Self::TrialOver => f.pad("its trial is over"),
+            Self::NotCounted => f.pad("its start could not be counted"),
         }
     }
 }
@@ -82,12 +106,12 @@ impl Tried {
     /// The most candidates there are: factory, sixteen OTA slots, test.
     pub const CAPACITY: usize = 18;
 
-    pub(super) const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         list: [None; Self::CAPACITY],
     };
 
     /// Each candidate occurs once, so there is always room.
-    pub(super) fn push(&mut self, attempt: Attempt) {
+    pub(crate) fn push(&mut self, attempt: Attempt) {
         if let Some(free) = self.list.iter_mut().find(|place| place.is_none()) {
             *free = Some(attempt);
         }

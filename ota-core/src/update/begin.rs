@@ -76,14 +76,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         partition: &Partition,
         size: ImageSize,
     ) -> Result<Handle, OtaError<F::Error>> {
-        let partition = self.in_table(partition).ok_or(OtaError::NotInTable)?;
+        let partition = self.admit(partition)?;
         if partition.kind == Type::APP {
-            if !is_ota(&partition) {
-                return Err(OtaError::NotStageable);
-            }
-            if self.is_running(&partition) {
-                return Err(OtaError::Running);
-            }
             self.refuse_unconfirmed()?;
         }
         let open = self.open(partition)?;
@@ -210,9 +204,32 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     }
 
     fn open(&mut self, partition: Partition) -> Result<&mut Open, OtaError<F::Error>> {
-        if self.open_handle(&partition).is_some() {
+        self.may_open(&partition)?;
+        self.handles.open(partition).ok_or(OtaError::NoFreeHandle)
+    }
+
+    /// The row of the table, if an image may be staged there as far as the table tells.
+    pub(crate) fn admit(&self, partition: &Partition) -> Result<Partition, OtaError<F::Error>> {
+        let partition = self.in_table(partition).ok_or(OtaError::NotInTable)?;
+        if partition.kind == Type::APP {
+            if !is_ota(&partition) {
+                return Err(OtaError::NotStageable);
+            }
+            if self.is_running(&partition) {
+                return Err(OtaError::Running);
+            }
+        }
+        Ok(partition)
+    }
+
+    /// Whether there is room to open an update, and the partition is not open in another one.
+    pub(crate) fn may_open(&self, partition: &Partition) -> Result<(), OtaError<F::Error>> {
+        if self.open_handle(partition).is_some() {
             return Err(OtaError::AlreadyInProgress);
         }
-        self.handles.open(partition).ok_or(OtaError::NoFreeHandle)
+        if self.handles.is_full() {
+            return Err(OtaError::NoFreeHandle);
+        }
+        Ok(())
     }
 }

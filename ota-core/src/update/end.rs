@@ -5,7 +5,7 @@ use embedded_storage::nor_flash::NorFlash;
 use super::handle::{Handle, Open};
 use super::{Ota, OtaError, storage, table_check, write};
 use crate::efuse::SecureVersion;
-use crate::image::VerifyImage;
+use crate::image::{ImageMetadata, VerifyImage};
 use crate::partition::{Partition, Type};
 
 /// Bytes copied at a time: a page.
@@ -36,6 +36,14 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// [`Range`](OtaError::Range) or [`Table`](OtaError::Table) for a partition table; `Range` or
     /// [`Flash`](OtaError::Flash) of the copy.
     pub fn end(&mut self, handle: Handle) -> Result<(), OtaError<F::Error>> {
+        self.finish(handle).map(|_| ())
+    }
+
+    /// Ends an update; what it was, and the image if it was an application.
+    pub(crate) fn finish(
+        &mut self,
+        handle: Handle,
+    ) -> Result<(Open, Option<ImageMetadata>), OtaError<F::Error>> {
         let mut open = self.handles.take(handle).ok_or(OtaError::NoSuchHandle)?;
         if open.wrote == 0 {
             return Err(OtaError::NothingWritten);
@@ -47,14 +55,17 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
                 other => other,
             })?;
         }
-        self.verify_as_target(&open)?;
+        let image = self.verify_as_target(&open)?;
         if open.copy {
             copy(&mut self.flash, &open.target, &open.staging)?;
         }
-        Ok(())
+        Ok((open, image))
     }
 
-    fn verify_as_target(&mut self, open: &Open) -> Result<(), OtaError<F::Error>> {
+    fn verify_as_target(
+        &mut self,
+        open: &Open,
+    ) -> Result<Option<ImageMetadata>, OtaError<F::Error>> {
         let at = open.staging.region();
         // What is staged in a bootloader partition counts as a bootloader whatever it is for: the
         // reference tells a bootloader by its place, and moves that place to the staging partition.
@@ -64,17 +75,18 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
             Type::APP | Type::BOOTLOADER if as_bootloader => self
                 .verifier
                 .verify_bootloader(&mut self.flash, at)
-                .map(|_| ())
+                .map(|_| None)
                 .map_err(OtaError::Image),
             Type::APP => self
                 .verifier
                 .verify(&mut self.flash, at)
-                .map(|_| ())
+                .map(Some)
                 .map_err(OtaError::Image),
             Type::PARTITION_TABLE => {
-                table_check::check(&mut self.flash, &open.staging, self.config.flash_size)
+                table_check::check(&mut self.flash, &open.staging, self.config.flash_size)?;
+                Ok(None)
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 }

@@ -231,6 +231,20 @@ pub enum OtaError<E> {
     RollbackImpossible,
     /// The inactive entry is left alone.
     Inactive(Inactive),
+    /// [`hardened`](crate::hardened) only: no group is left in the log of otadata. What is chosen stays
+    /// chosen; [`repair`](crate::hardened::Ota::repair) makes room.
+    LogExhausted,
+    /// `hardened` only: the slot is being written, and no `end` has verified it.
+    Unfinished,
+    /// `hardened` only: the image verifies and is not the one that `end` verified.
+    OtherImage,
+    /// `hardened` only: the image's secure version is too low. Nothing was erased.
+    TooOld {
+        /// Secure version of the image.
+        image: u32,
+        /// Secure version of the device.
+        device: u32,
+    },
 }
 
 impl<E: NorFlashError> OtaError<E> {
@@ -260,7 +274,10 @@ impl<E: NorFlashError> OtaError<E> {
             Self::AlreadyWritten { .. } | Self::Sequential | Self::Tail(_) | Self::TailRange(_) => {
                 EspErr::INVALID_STATE
             }
-            Self::Magic { .. } | Self::Image(_) | Self::Table(_) => EspErr::OTA_VALIDATE_FAILED,
+            Self::Magic { .. } | Self::Image(_) | Self::Table(_) | Self::OtherImage => {
+                EspErr::OTA_VALIDATE_FAILED
+            }
+            Self::LogExhausted | Self::Unfinished => EspErr::INVALID_STATE,
             Self::NoDescriptorKind | Self::NoState => EspErr::NOT_SUPPORTED,
             Self::NoActiveEntry | Self::Inactive(_) => EspErr::FAIL,
             Self::Next(error) => error.esp_err(),
@@ -270,7 +287,7 @@ impl<E: NorFlashError> OtaError<E> {
                 EspErr::INVALID_VERSION
             }
             Self::SpiMode { .. } => EspErr::OTA_SPI_MODE_MISMATCH,
-            Self::SmallSecureVersion { .. } => EspErr::OTA_SMALL_SEC_VER,
+            Self::SmallSecureVersion { .. } | Self::TooOld { .. } => EspErr::OTA_SMALL_SEC_VER,
             Self::SecureVersion(error) => error.esp_err(),
             Self::RollbackImpossible => EspErr::OTA_ROLLBACK_FAILED,
         }
@@ -345,6 +362,12 @@ impl<E: fmt::Debug> fmt::Display for OtaError<E> {
             Self::SecureVersion(error) => error.fmt(f),
             Self::RollbackImpossible => f.pad("there is no other image to go back to"),
             Self::Inactive(error) => error.fmt(f),
+            Self::LogExhausted => f.pad("the log of otadata is full; it needs repair"),
+            Self::Unfinished => f.pad("the image was not verified since it was written"),
+            Self::OtherImage => f.pad("the image is not the one that was verified"),
+            Self::TooOld { image, device } => {
+                write!(f, "secure version {image} is below the device's {device}")
+            }
         }
     }
 }

@@ -24,20 +24,20 @@ impl From<u32> for Handle {
 
 /// One open update.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Open {
+pub(crate) struct Open {
     pub(super) handle: Handle,
     /// Where the image is written.
-    pub(super) staging: Partition,
+    pub(crate) staging: Partition,
     /// What it is an image of: decides how it is verified.
-    pub(super) target: Partition,
+    pub(crate) target: Partition,
     /// Copy from staging to target at the end.
-    pub(super) copy: bool,
+    pub(crate) copy: bool,
     /// Sectors are erased as the writes come to them.
     pub(super) need_erase: bool,
     /// It continues an earlier update.
     pub(super) resumed: bool,
     /// Bytes programmed, and where the next write goes.
-    pub(super) wrote: u32,
+    pub(crate) wrote: u32,
     /// With flash encryption: the first bytes of a block of 16 that is not complete.
     pub(super) partial: Partial,
 }
@@ -79,6 +79,10 @@ impl<const N: usize> Handles<N> {
         open: [None; N],
         last: 0,
     };
+
+    pub(super) fn is_full(&self) -> bool {
+        self.open.iter().all(Option::is_some)
+    }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Open> {
         self.open.iter().flatten()

@@ -10,7 +10,7 @@ use crate::flash::SECTOR;
 use crate::partition::Partition;
 
 /// Checks the span, and gives its flash address.
-pub(super) fn locate(partition: &Partition, offset: u32, len: usize) -> Result<u32, RangeError> {
+pub(crate) fn locate(partition: &Partition, offset: u32, len: usize) -> Result<u32, RangeError> {
     let size = partition.size;
     let room = size
         .checked_sub(offset)
@@ -25,14 +25,14 @@ pub(super) fn locate(partition: &Partition, offset: u32, len: usize) -> Result<u
 }
 
 /// Refuses a partition that may not be written.
-pub(super) fn writable(partition: &Partition) -> Result<(), RangeError> {
+pub(crate) fn writable(partition: &Partition) -> Result<(), RangeError> {
     if partition.readonly() {
         return Err(RangeError::ReadOnly);
     }
     Ok(())
 }
 
-pub(super) fn read<F: ReadNorFlash>(
+pub(crate) fn read<F: ReadNorFlash>(
     flash: &mut F,
     partition: &Partition,
     offset: u32,
@@ -43,7 +43,7 @@ pub(super) fn read<F: ReadNorFlash>(
 }
 
 /// Programs `bytes`. A power cut leaves any part of them programmed.
-pub(super) fn program<F: NorFlash>(
+pub(crate) fn program<F: NorFlash>(
     flash: &mut F,
     partition: &Partition,
     offset: u32,
@@ -58,7 +58,7 @@ pub(super) fn program<F: NorFlash>(
 }
 
 /// Erases `len` bytes in one range. A power cut leaves any part of it erased.
-pub(super) fn erase<F: NorFlash>(
+pub(crate) fn erase<F: NorFlash>(
     flash: &mut F,
     partition: &Partition,
     offset: u32,

@@ -164,7 +164,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     }
 
     /// The secure versions of the image in `partition` and of the device.
-    pub(super) fn secure_versions(
+    pub(crate) fn secure_versions(
         &mut self,
         partition: &Partition,
     ) -> Result<(u32, u32), OtaError<F::Error>> {

@@ -1,0 +1,71 @@
+//! The calls that an application makes, whichever policy its update core has.
+
+use ota_core::efuse::NoSecureVersion;
+use ota_core::hardened;
+use ota_core::image::AppDesc;
+use ota_core::otadata::OtaState;
+use ota_core::partition::Partition;
+use ota_core::update::{Handle, ImageSize, Ota, OtaError};
+
+use super::device::Verifier;
+use crate::chip::{Chip, ChipError};
+
+type Outcome<T> = Result<T, OtaError<ChipError>>;
+
+/// An update core on the chip under test.
+pub(super) trait UpdateCore<'m> {
+    fn chip(&mut self) -> &mut Chip<'m>;
+    fn running_partition(&self) -> Partition;
+    fn next_update_partition(&self) -> Option<Partition>;
+    fn state_partition(&mut self, partition: &Partition) -> Outcome<OtaState>;
+    fn last_invalid_partition(&mut self) -> Outcome<Option<Partition>>;
+    fn partition_description(&mut self, partition: &Partition) -> Outcome<AppDesc>;
+    fn begin(&mut self, partition: &Partition, size: ImageSize) -> Outcome<Handle>;
+    fn write(&mut self, handle: Handle, data: &[u8]) -> Outcome<()>;
+    fn end(&mut self, handle: Handle) -> Outcome<()>;
+    fn set_boot_partition(&mut self, partition: &Partition) -> Outcome<()>;
+    fn mark_app_valid_cancel_rollback(&mut self) -> Outcome<()>;
+}
+
+macro_rules! update_core {
+    ($core:ty) => {
+        impl<'m> UpdateCore<'m> for $core {
+            fn chip(&mut self) -> &mut Chip<'m> {
+                self.flash()
+            }
+            fn running_partition(&self) -> Partition {
+                self.running_partition()
+            }
+            fn next_update_partition(&self) -> Option<Partition> {
+                self.next_update_partition(None)
+            }
+            fn state_partition(&mut self, partition: &Partition) -> Outcome<OtaState> {
+                self.state_partition(partition)
+            }
+            fn last_invalid_partition(&mut self) -> Outcome<Option<Partition>> {
+                self.last_invalid_partition()
+            }
+            fn partition_description(&mut self, partition: &Partition) -> Outcome<AppDesc> {
+                self.partition_description(partition)
+            }
+            fn begin(&mut self, partition: &Partition, size: ImageSize) -> Outcome<Handle> {
+                self.begin(partition, size)
+            }
+            fn write(&mut self, handle: Handle, data: &[u8]) -> Outcome<()> {
+                self.write(handle, data)
+            }
+            fn end(&mut self, handle: Handle) -> Outcome<()> {
+                self.end(handle)
+            }
+            fn set_boot_partition(&mut self, partition: &Partition) -> Outcome<()> {
+                self.set_boot_partition(partition)
+            }
+            fn mark_app_valid_cancel_rollback(&mut self) -> Outcome<()> {
+                self.mark_app_valid_cancel_rollback()
+            }
+        }
+    };
+}
+
+update_core!(Ota<'_, &mut Chip<'m>, Verifier<'_>, NoSecureVersion, 1>);
+update_core!(hardened::Ota<'_, &mut Chip<'m>, Verifier<'_>, NoSecureVersion, 1>);

@@ -1,0 +1,260 @@
+//! A device with `ota-core`'s hardened policy in its bootloader and in its application.
+//!
+//! It differs from the stock one in how it boots and in its update core; what it does with them is the
+//! same, and so are the promises that it is judged by. Beyond those, each boot at rest must leave
+//! otadata as a stock bootloader boots the same slot from, and no image is started more often than it
+//! may be.
+
+use embedded_storage::nor_flash::ReadNorFlash;
+use ota_core::boot::{BootInputs, Refused};
+use ota_core::efuse::NoSecureVersion;
+use ota_core::flash::SECTOR;
+use ota_core::hardened::{
+    Appearance, BootError, Decision, Log, Order, Ota, Reason, Source, appearance, load_boot_image,
+    load_table, select_boot_partition,
+};
+use ota_core::image::StreamVerifier;
+use ota_core::otadata::{self, ENTRY_LEN, Entry};
+use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
+use ota_core::update::AppConfig;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::application::{Application, CHUNK};
+use super::device::{Device, Verifier};
+use super::firmware::ImageId;
+use super::marks;
+use super::world::{World, judge_boot};
+use crate::chip::{Chip, ChipError};
+use crate::explore::Record;
+use crate::property::Property;
+use crate::subject::{Dead, Journal, Rest};
+
+/// Exhaustion of the log was met.
+pub const EXHAUSTED: &str = "log exhausted";
+
+/// Rows of a sector of otadata.
+const ROWS: u32 = SECTOR / 32;
+
+/// One power-on of `device` under the hardened policy.
+pub(super) fn power_on(
+    device: &Device,
+    log: Log,
+    chip: &mut Chip<'_>,
+    journal: &mut Journal<World>,
+) -> Result<Rest, Dead> {
+    let mut table = [0; TABLE_LEN];
+    let mut buffer = [0; CHUNK];
+    let Ok(verifier) = StreamVerifier::new(device.target, &mut buffer) else {
+        return Ok(Rest::Stuck);
+    };
+    let mut verifier = Verifier::knowing(verifier, &device.accepted);
+    let decision = match boot(device, log, chip, &mut verifier, journal, &mut table) {
+        Ok(decision) if !chip.dead() => decision,
+        Ok(_) => return Err(Dead),
+        Err(_) if chip.dead() => return Err(Dead),
+        Err(error) => {
+            journal.boot(&error);
+            let got = match error {
+                BootError::NothingBootable { .. } => "nothing that boots".into(),
+                other => other.to_string(),
+            };
+            journal.violated(Property::NoBrick, "a slot whose image verifies", got);
+            return Ok(Rest::Stuck);
+        }
+    };
+    let at = decision.image.region.offset;
+    let held = chip.holds(at, &device.accepted.contents);
+    let image = held.and_then(|index| u8::try_from(index).ok()).map(ImageId);
+    if chip.dead() {
+        return Err(Dead);
+    }
+    let runs = image.map_or_else(|| "unpublished content".into(), |image| device.name(image));
+    journal.boot(format_args!("{runs} runs: {decision}"));
+    // When all is over, how the new update ends is all that is judged.
+    if !matches!(journal.world(), World::Afresh(_)) {
+        judge(device, journal, &decision, image);
+    }
+    judge_stock(device, chip, journal, &decision)?;
+    let Some(me) = image else {
+        return Ok(Rest::Stuck);
+    };
+    let Ok(table) = PartitionTable::for_application(&table, device.md5) else {
+        journal.note("the application finds no partition table");
+        return Ok(Rest::Idle);
+    };
+    let config = AppConfig {
+        rollback: device.boot.rollback,
+        table_offset: device.boot.table_offset,
+        ..AppConfig::new(device.target, device.boot.flash_size)
+    };
+    let running = decision.partition;
+    let mut ota = Ota::new(chip, verifier, NoSecureVersion, table, running, config, log);
+    if decision.order == Order::Exhausted {
+        journal.call("repair", "");
+        let repaired = ota.repair();
+        if ota.flash().dead() || ota.flash().hangs() {
+            return Err(Dead);
+        }
+        if let Err(error) = repaired {
+            journal.note(format_args!("{}: {error}", error.esp_err()));
+        }
+    }
+    Application {
+        device,
+        ota,
+        journal,
+        me,
+    }
+    .run()
+}
+
+/// The bootloader, step by step: the world hears that a start is being counted.
+#[expect(
+    clippy::result_large_err,
+    reason = "the list of refused slots is the point of the error"
+)]
+fn boot(
+    device: &Device,
+    log: Log,
+    chip: &mut Chip<'_>,
+    verifier: &mut Verifier<'_>,
+    journal: &mut Journal<World>,
+    table: &mut [u8; TABLE_LEN],
+) -> Result<Decision, BootError<ChipError>> {
+    let inputs = BootInputs::default();
+    let table = load_table(chip, &device.boot, table)?;
+    let selection = select_boot_partition(chip, table, &device.boot, log, &inputs)?;
+    if selection.counts().is_some() {
+        journal.change(World::counting);
+    }
+    let efuse = &mut NoSecureVersion;
+    load_boot_image(chip, verifier, efuse, table, &device.boot, selection)
+}
+
+fn judge(
+    device: &Device,
+    journal: &mut Journal<World>,
+    decision: &Decision,
+    image: Option<ImageId>,
+) {
+    let tried = decision.tried.iter().next();
+    if let (Some(chosen), Some(first)) = (&decision.chosen, tried)
+        && let Source::Record { .. } = chosen.source
+        && first.slot == chosen.slot
+        && matches!(first.refused, Refused::Image(_) | Refused::OtherImage)
+    {
+        journal.violated(
+            Property::PublishOrder,
+            "the record chooses a slot whose image verifies",
+            format!("it chooses {}, whose image does not", first.slot),
+        );
+    }
+    if let Reason::RolledBack { .. } = decision.reason {
+        journal.sometimes(marks::ROLLED_BACK);
+    }
+    if !decision.tried.is_empty() {
+        journal.sometimes(marks::FELL_BACK);
+    }
+    if decision.order == Order::Exhausted {
+        journal.sometimes(EXHAUSTED);
+        journal.change(World::exhausted);
+    }
+    if let (Reason::Trial { .. }, Some(image)) = (decision.reason, image)
+        && journal.world().has_started(image)
+    {
+        journal.violated(
+            Property::RollbackConvergence,
+            format!(
+                "{} is started once before it confirms itself",
+                device.name(image)
+            ),
+            "it is started again",
+        );
+    }
+    judge_boot(journal, |image| device.name(image), decision.slot, image);
+    if let (Reason::RolledBack { .. }, Some(image)) = (decision.reason, image) {
+        // Acted on: what was given up stays given up.
+        journal.change(|world| world.confirm(image));
+    }
+}
+
+/// With otadata in order, a stock bootloader boots the same slot.
+fn judge_stock(
+    device: &Device,
+    chip: &mut Chip<'_>,
+    journal: &mut Journal<World>,
+    decision: &Decision,
+) -> Result<(), Dead> {
+    let Some(at) = device.otadata().filter(|_| decision.order == Order::Kept) else {
+        return Ok(());
+    };
+    if matches!(decision.reason, Reason::Fallback) {
+        return Ok(());
+    }
+    let mut entries = [Entry::ERASED; 2];
+    for (entry, sector) in entries.iter_mut().zip([at, at + SECTOR]) {
+        let mut bytes = [0; ENTRY_LEN];
+        chip.read(sector, &mut bytes).map_err(|_| Dead)?;
+        *entry = Entry::parse(&bytes);
+    }
+    let active = otadata::active(&entries).and_then(|entry| {
+        let slot = otadata::slot_of(entries[entry].seq, device.ota_slots())?;
+        u8::try_from(slot).ok().map(Slot::Ota)
+    });
+    let default = match device.slot(Slot::Factory) {
+        Some(_) => Slot::Factory,
+        None => Slot::Ota(0),
+    };
+    let boots = active.unwrap_or(default);
+    if boots != decision.slot {
+        journal.violated(
+            Property::AtomicSwitch,
+            format!("a stock bootloader boots {} too", decision.slot),
+            format!("it boots {boots}"),
+        );
+    }
+    Ok(())
+}
+
+/// The rows of otadata, and the headers of images.
+pub(super) fn records(device: &Device) -> Vec<Record> {
+    let rows = device.otadata().into_iter().flat_map(|otadata| {
+        [otadata, otadata + SECTOR]
+            .into_iter()
+            .flat_map(|sector| (0..ROWS).map(move |row| (row, sector + row * 32)))
+    });
+    let images = device.records.iter().filter(|record| {
+        let otadata = device.otadata().unwrap_or(u32::MAX);
+        !(otadata..otadata + 2 * SECTOR).contains(&record.range.start)
+    });
+    rows.map(|(row, at)| {
+        let learned = if row == 0 { learned_entry } else { learned_row };
+        Record::new(at..at + 32, learned)
+    })
+    .chain(images.cloned())
+    .collect()
+}
+
+/// Of an entry for stock code: whether it is erased, damaged, or what it is.
+fn learned_entry(bytes: &[u8]) -> u128 {
+    let Some(entry) = bytes.first_chunk().map(Entry::parse) else {
+        return u128::MAX;
+    };
+    if entry == Entry::ERASED {
+        0
+    } else if entry.is_blankish() {
+        1
+    } else {
+        xxh3_128(bytes) | 2
+    }
+}
+
+/// Of a row of the log: whether it is blank, refused wherever it lies, or what it is.
+fn learned_row(bytes: &[u8]) -> u128 {
+    match bytes.first_chunk().map(appearance) {
+        Some(Appearance::Blank) => 0,
+        Some(Appearance::Refused) => 1,
+        Some(Appearance::Record) => xxh3_128(bytes) | 2,
+        None => u128::MAX,
+    }
+}

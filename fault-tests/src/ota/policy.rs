@@ -1,0 +1,68 @@
+//! The commit policies that a device can be built with.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ota_core::hardened::Log;
+
+/// How a device writes otadata. Its name stands in case ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// `stock`: ESP-IDF's.
+    #[default]
+    Stock,
+    /// `hardened`: ota-core's own; `hardened-G-R` with a log of G groups of which R are kept back, so
+    /// that its end is met often.
+    Hardened(Log),
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stock => f.pad("stock"),
+            Self::Hardened(log) if *log == Log::DEFAULT => f.pad("hardened"),
+            Self::Hardened(log) => write!(f, "hardened-{}-{}", log.groups(), log.reserve()),
+        }
+    }
+}
+
+/// The name is of no policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("found the policy \"{0}\", expected stock, hardened or hardened-GROUPS-RESERVE")]
+pub struct NoPolicy(String);
+
+impl FromStr for Policy {
+    type Err = NoPolicy;
+
+    fn from_str(name: &str) -> Result<Self, NoPolicy> {
+        let small = || {
+            let (groups, reserve) = name.strip_prefix("hardened-")?.split_once('-')?;
+            Log::new(groups.parse().ok()?, reserve.parse().ok()?)
+        };
+        match name {
+            "stock" => Ok(Self::Stock),
+            "hardened" => Ok(Self::Hardened(Log::DEFAULT)),
+            _ => small()
+                .map(Self::Hardened)
+                .ok_or_else(|| NoPolicy(name.into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_has_one_name() {
+        for name in ["stock", "hardened", "hardened-4-2"] {
+            assert_eq!(
+                name.parse::<Policy>().map(|p| p.to_string()),
+                Ok(name.into())
+            );
+        }
+        for name in ["", "soft", "hardened-", "hardened-4-4", "hardened-31-2"] {
+            assert!(name.parse::<Policy>().is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The hardened policy under the explorer: no window at all.
+
+use fault_tests::ota::{self, EXHAUSTED, Policy, marks};
+use fault_tests::sweep::{self, SweepOptions, SweepReport, Verdict};
+
+/// Sweeps scenarios with bundled images of a few sectors.
+fn sweep(policy: &str, scenario: &str, cuts: u32) -> SweepReport {
+    let options = SweepOptions {
+        scenarios: vec![ota::find(scenario).expect("a scenario")],
+        policy: policy.parse::<Policy>().expect("a policy"),
+        cuts: Some(cuts),
+        ..SweepOptions::default()
+    };
+    sweep::run(&options, &|_, _| {})
+}
+
+/// How many crash states met this mark.
+fn met(report: &SweepReport, mark: &str) -> u64 {
+    let marks = report.scenarios.iter().flat_map(|scenario| &scenario.marks);
+    marks
+        .filter(|met| met.mark == mark)
+        .map(|met| met.states)
+        .sum()
+}
+
+#[test]
+fn three_updates_in_a_row_have_no_window() {
+    let report = sweep("hardened", "three-updates", 1);
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    assert!(
+        report
+            .scenarios
+            .iter()
+            .all(|scenario| scenario.windows.is_empty())
+    );
+    assert!(met(&report, marks::CONFIRMED) > 0);
+    assert!(met(&report, marks::ROLLED_BACK) > 0);
+    assert_eq!(met(&report, EXHAUSTED), 0);
+}
+
+/// With three groups, of which two are kept back, one cut exhausts the log; that is met, and no image is
+/// lost.
+#[test]
+fn an_exhausted_log_boots_what_was_chosen_and_can_be_repaired() {
+    let report = sweep("hardened-3-2", "three-updates", 1);
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    assert!(met(&report, EXHAUSTED) > 0);
+}

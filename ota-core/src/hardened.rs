@@ -1,0 +1,196 @@
+//! The hardened policy: otadata that a power cut cannot make forget.
+//!
+//! **What was chosen stays chosen until something else is.** Whatever operation the power fails in, the
+//! next boot runs what was chosen before or what was to be chosen, and then stays with it.
+//!
+//! **A stock bootloader boots the same slot.** At rest, both entries of otadata are what ESP-IDF would
+//! have them be; all that is ours lies in bytes that stock code neither reads nor writes.
+//!
+//! **It wears less.** An update costs two sector erases of otadata (stock with rollback: four),
+//! confirming it none, a boot that finds nothing to do neither reads an image twice nor writes at all.
+//!
+//! [`boot`] is the bootloader, [`Ota`] the application's side. Both take the calls and the
+//! configuration of the stock policy ([`crate::boot`], [`crate::update`]).
+//!
+//! # The problem
+//!
+//! otadata is two sectors, and all that stock code keeps in each is one entry of 32 bytes. To change the
+//! state of an entry it erases the sector and programs the entry anew. In between, and that is 45 ms of
+//! erase against 0.1 ms of program, nothing says what the entry said; a cut there makes the device forget
+//! the image that it was about to confirm. Appending would help, but flash is no list of bytes that are
+//! written or not:
+//!
+//! - a cut *program* leaves some bits done and others not, and some that read differently each time;
+//! - so a row that reads blank may have been programmed, and a row that reads right may read wrong
+//!   tomorrow;
+//! - a cut *erase* leaves anything at all in its sector, old contents that look whole included.
+//!
+//! # The idea
+//!
+//! **A row that cannot be counterfeited.** Each row of 32 bytes ends with the count of its own 0 bits. A
+//! torn program leaves bits at 1, so the count of zeros falls while the count that is stored can only
+//! rise: no torn form of a record is a record. Two CRCs make content that an erase left by accident pass
+//! once in 2^64.
+//!
+//! **One content per row.** Two records over each other can make a third. So what may be one thing or
+//! another (a *decision*) is only ever programmed behind a row that can only be one thing (a *claim*, its
+//! content follows from its place). If the claim reads blank, its decision was never begun, and the same
+//! claim is programmed again; if anything is to be seen, the group is used up and the next one is taken.
+//!
+//! **Nobody acts on what may vanish.** Behind the decision comes a *seal*. Claim, decision and seal are
+//! a *group*, and a log that ends with a sealed decision is beyond doubt, as a program is only begun when
+//! the one before it is complete. A log that ends in any other way is put in order first: what it says
+//! now is appended once more. So a torn decision may come to count or not, but once someone has acted on
+//! it, it does.
+//!
+//! **The old sector hands over.** A sector that is being erased says nothing and may look like anything.
+//! So the authority is never the sector that was written last as such: a new *generation* is prepared in
+//! the other sector, and counts for nothing until a *hand-over* in the old one is complete. From its first
+//! own claim on the new one is the authority by itself, and the old one may be erased.
+//!
+//! # The sectors
+//!
+//! ```text
+//! row  0      entry for stock code: first half │ second half
+//! row  1..=4  birth: what is chosen, digests, images that were found bad
+//! row  5..=7  group 1:  claim  decision  seal
+//! row  8..=10 group 2:  claim  decision  seal
+//!             …                                   30 groups
+//! row 95..    progress of the download            32 rows
+//! ```
+//!
+//! Slot `a` is confirmed, generation 6 says so in sector 1; sector 0 is void. An update to `b` was
+//! downloaded, and is now chosen ([`Ota::set_boot_partition`]):
+//!
+//! ```text
+//!          before                      during                        after
+//! sector 0     sector 1        sector 0     sector 1         sector 0     sector 1
+//! (void)       g6 entry a      g7 entry b-  g6 entry a       g7 entry b   (void)
+//!              birth a         birth b      birth a          birth b
+//!              C D(a) S                     C D(a) S         C D(b) S
+//!              C D(a,b') S                  C D(a,b') S
+//!                                           C H(b)
+//! ```
+//!
+//! `b'` is the digest of what was written to `b`; `b-` is an entry without its CRC; H is the hand-over.
+//! What a cut leaves, operation by operation:
+//!
+//! | operation | cut in it | the next boot |
+//! |---|---|---|
+//! | 1. erase sector 0 | anything in sector 0 | runs `a`, writes nothing |
+//! | 2. program birth, 3. first half of the entry | the same | runs `a`, writes nothing |
+//! | 4. claim | a group used up, or not | appends D(a), runs `a` |
+//! | 5. hand-over | a hand-over that reads right or wrong | right: appends it again, then as below; wrong: appends D(a), runs `a` |
+//! | 6. its seal, 7. second half of the entry, 8. claim, decision, seal in sector 0 | the hand-over | appends D(b) in sector 0, begins a generation of its own in sector 1, runs `b` |
+//!
+//! The first start of `b` appends `D(b, started once)`, its confirmation `D(b)`: no erase. If it does not
+//! confirm, the next boot switches back to `a`, just as above.
+//!
+//! # The protocol
+//!
+//! | step | does | erases | programs |
+//! |---|---|---|---|
+//! | append | claim, decision or hand-over, seal | 0 | 3 |
+//! | switch | erase other, birth, half an entry, append hand-over, other half, append decision there | 1 | 9 |
+//! | settle | after a cut: append what is chosen; where a hand-over was cut, complete the entry and switch once more to the same choice | 0 or 1 | 3 to 16 |
+//!
+//! The entry is completed last because its CRC covers the sequence number alone; see `summary`. After a
+//! cut it is completed *and* written anew in the other sector, so that at rest no entry is there whose
+//! CRC was programmed twice.
+//!
+//! | call | writes, at rest | erases | programs |
+//! |---|---|---|---|
+//! | [`boot`], nothing on trial | | 0 | 0 |
+//! | [`boot`], on trial | append | 0 | 3 |
+//! | [`boot`], trial over; [`mark_app_invalid_rollback`](Ota::mark_app_invalid_rollback) | switch | 1 | 9 |
+//! | [`begin`](Ota::begin), [`resume`](Ota::resume) | switch, then the slot is erased | 1 | 9 |
+//! | [`write`](Ota::write) | a row for each 32nd of the slot | 0 | ≤ 32 |
+//! | [`end`](Ota::end) | append | 0 | 3 |
+//! | [`set_boot_partition`](Ota::set_boot_partition) | switch | 1 | 9 |
+//! | the same to factory, and factory reset | switch twice: no entry may be left | 2 | 14 |
+//! | [`mark_app_valid_cancel_rollback`](Ota::mark_app_valid_cancel_rollback) | append | 0 | 3 |
+//! | [`erase_last_boot_app_partition`](Ota::erase_last_boot_app_partition), [`invalidate_inactive_otadata_slot`](Ota::invalidate_inactive_otadata_slot) | switch | 1 | 9 |
+//!
+//! The first call on a device of the stock policy writes down what its entries choose: one erase more. An
+//! idle boot reads the first five rows of both sectors and one log from its end to the last group in use:
+//! 3.2 KiB at most.
+//!
+//! # What is guaranteed
+//!
+//! Levels are those of how badly a cut may behave: up to L2 torn operations read the same each time; at
+//! L3 bits may be weak, and a cut erase leaves anything; at L4 a cut may damage other rows of the same
+//! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code up to two cuts
+//! in a row, *argued* what follows from the rules above, and was shown by a model of them, but not by the
+//! explorer on this code.
+//!
+//! | call | L0..L2 | L3, re-programming heals | L3, it does not | L4 | L5 |
+//! |---|---|---|---|---|---|
+//! | [`boot`], nothing on trial | no operation | no operation | no operation | no operation | the choice of the hand-over, or of the generation before (argued) |
+//! | [`boot`], on trial | started at most as often as it may be (swept) | the same (argued) | any single cut (argued) | starts may count anew (argued) | starts count anew (argued) |
+//! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (argued) | any single cut (argued) | may be lost (argued) | on trial again (argued) |
+//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (argued) | any single cut (argued) | before or after, not for good (argued) | before or after (argued) |
+//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (argued) | any single cut (argued) | both entries name what runs (argued) | what runs (argued) |
+//! | factory reset | before or after (tested, one and two cuts) | the same (argued) | any single cut (argued) | not known | not known |
+//! | [`resume`](Ota::resume), progress | counts complete parts alone (argued) | the same (argued) | not known | not known | begins anew (argued) |
+//!
+//! # Limits
+//!
+//! Three things no protocol in two sectors can do; so this one does not.
+//!
+//! - **Nothing can be told from a perfect forgery.** If a cut erase could leave a valid claim of a
+//!   generation that was never begun, nothing would tell it from a real one. It takes 64 bits of checksum
+//!   and a bit count to be right by accident.
+//! - **Weak rows must heal.** If a cell stays weak although the same content was programmed over it to
+//!   completion, the row that every power-on begins with may stay in doubt for ever. Then one cut is
+//!   harmless, and the second may not be.
+//! - **A log is finite.** A cut erase costs nothing, but a cut inside the hand-over costs two groups, and
+//!   they come back only with the next switch. Of 30 groups 20 are [kept back](Log) for this: ten such cuts in a row,
+//!   each within 0.4 ms, and the log is *exhausted*. The device then boots what is chosen and refuses to
+//!   change it ([`OtaError::LogExhausted`](crate::update::OtaError::LogExhausted)); an image on trial
+//!   is not started, as that could not be counted; [`Ota::repair`] begins a new log.
+//!
+//! And: flash that encrypts is not recognised as blank, and not supported yet; on flash that programs in
+//! units above 16 bytes an entry is programmed whole, and a torn one may be another entry for a stock
+//! bootloader (not for ours).
+//!
+//! # In company with stock code
+//!
+//! - **Stock bootloader, this application.** Our entries have state UNDEFINED: such a bootloader boots
+//!   them and neither monitors nor rewrites them. Nobody counts starts and nobody goes back;
+//!   [`Ota::foreign_bootloader`] tells.
+//! - **This bootloader, stock application.** It erases a sector and writes an entry, which has no birth
+//!   behind it or not the one that fits, and is newer: that is adopted. Its cuts are the stock policy's, but for this:
+//!   where it erases the entry of the running image, the hand-over in the other sector still names it.
+//!   While an update of such an application is on trial, the first boot writes that down over the sector
+//!   that names the image before; a cut in that one erase loses which slot to go back to, and what boots
+//!   after the trial is the first that verifies.
+//! - **`otatool.py`** changes an entry and leaves the records: adopted too.
+//!
+//! # Besides
+//!
+//! An image must carry the digest that [`end`](Ota::end) noted, to be chosen and to boot: a bit of its
+//! header that falls cannot switch the check off. A slot is given up, erased or overwritten only after
+//! nothing names it. The slot that runs is never written, whatever otadata says.
+
+mod boot;
+mod choice;
+mod commit;
+mod decision;
+mod image;
+mod layout;
+mod ota;
+mod read;
+mod record;
+mod stock;
+mod summary;
+
+pub use boot::{Selection, boot, load_boot_image, load_table, select_boot_partition};
+pub use choice::Status;
+pub use decision::{BootError, Chosen, Decision, Order, Reason, Source};
+pub use layout::Log;
+pub use ota::Ota;
+pub use record::{Appearance, appearance};
+pub use stock::Origin;
+
+#[cfg(test)]
+mod tests;

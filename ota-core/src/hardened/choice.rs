@@ -1,0 +1,400 @@
+//! What is chosen: the slot that boots, the one to go back to, and how far an update is.
+//!
+//! A [`Choice`] is what otadata says under this policy. The birth of a generation holds all of it;
+//! a decision or hand-over in the log holds what changes, in a payload of 15 bytes:
+//!
+//! | byte | field |
+//! |---|---|
+//! | 0 | slot that boots: 0..=15, `40` factory |
+//! | 1 | slot to go back to, `FE` none |
+//! | 2 | `01` confirmed, `80` + n on trial and started n times |
+//! | 3 | slot that is being written, `FE` none |
+//! | 4 | flags |
+//! | 5..15 | digest of the image in the slot that boots; with flag *staged*, of that in the open slot |
+//!
+//! The numbers are never read from a row that is not a [valid record](super::record), so no distance
+//! between them is needed.
+
+use super::layout::BIRTH_ROWS;
+use super::record::{Kind, PAYLOAD, Record};
+use crate::partition::Slot;
+use crate::wire;
+
+/// Bytes of an image's SHA-256 that are kept.
+pub(super) const DIGEST: usize = 10;
+/// Bytes of a bad image's SHA-256 that are kept.
+pub(super) const BAD_DIGEST: usize = 7;
+
+const NONE: u8 = 0xFE;
+const FACTORY: u8 = 0x40;
+const CONFIRMED: u8 = 0x01;
+const TRIAL: u8 = 0x80;
+
+/// The first bytes of the SHA-256 of an image; none that are known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Digest(pub(super) Option<[u8; DIGEST]>);
+
+impl Digest {
+    /// Chosen before this policy took over, or flashed over a wire: anything that verifies will do.
+    pub(super) const UNKNOWN: Self = Self(None);
+
+    /// Of a whole SHA-256.
+    pub(super) fn of(hash: &[u8; 32]) -> Self {
+        Self(Some(wire::bytes::<0, DIGEST, 32>(hash)))
+    }
+
+    /// Whether an image with this digest may be the one.
+    pub(super) fn admits(self, found: Self) -> bool {
+        self.0.is_none() || self == found
+    }
+
+    pub(super) fn bad(self) -> Option<[u8; BAD_DIGEST]> {
+        self.0
+            .map(|digest| wire::bytes::<0, BAD_DIGEST, DIGEST>(&digest))
+    }
+
+    /// All zeros stand for none, as no SHA-256 that anyone meets begins so.
+    fn parse(bytes: [u8; DIGEST]) -> Self {
+        Self((bytes != [0; DIGEST]).then_some(bytes))
+    }
+
+    fn emit(self) -> [u8; DIGEST] {
+        self.0.unwrap_or([0; DIGEST])
+    }
+}
+
+/// A slot, and what must be in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Image {
+    pub(super) slot: Slot,
+    pub(super) digest: Digest,
+}
+
+impl Image {
+    pub(super) const fn unknown(slot: Slot) -> Self {
+        Self {
+            slot,
+            digest: Digest::UNKNOWN,
+        }
+    }
+}
+
+/// Whether the chosen image has proven itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Status {
+    /// It is confirmed, or nobody asked it to be.
+    Confirmed,
+    /// It is on trial.
+    Trial {
+        /// How often it was started: noted before each start.
+        started: u8,
+    },
+}
+
+impl Status {
+    /// More starts than this are not told apart.
+    const MOST: u8 = 0x3F;
+
+    fn parse(byte: u8) -> Option<Self> {
+        match byte {
+            CONFIRMED => Some(Self::Confirmed),
+            TRIAL..NONE => Some(Self::Trial {
+                started: byte - TRIAL,
+            }),
+            _ => None,
+        }
+    }
+
+    fn emit(self) -> u8 {
+        match self {
+            Self::Confirmed => CONFIRMED,
+            Self::Trial { started } => TRIAL | started.min(Self::MOST),
+        }
+    }
+}
+
+/// What is chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Choice {
+    /// What boots.
+    pub(super) current: Image,
+    /// What boots if that comes to nothing.
+    pub(super) previous: Option<Image>,
+    pub(super) status: Status,
+    /// How often an image on trial is started at most.
+    pub(super) attempts: u8,
+    /// The slot that is being written, or waits to be chosen.
+    pub(super) open: Option<Slot>,
+    /// The digest of what was written there, once `end` has verified it.
+    pub(super) staged: Digest,
+    /// Parts of the open slot that were complete before this generation.
+    pub(super) base: u8,
+    /// The last images that were found bad, the latest first.
+    pub(super) bad: [Option<[u8; BAD_DIGEST]>; 2],
+}
+
+impl Choice {
+    /// A confirmed image, and nothing else.
+    pub(super) const fn confirmed(current: Image) -> Self {
+        Self {
+            current,
+            previous: None,
+            status: Status::Confirmed,
+            attempts: 1,
+            open: None,
+            staged: Digest::UNKNOWN,
+            base: 0,
+            bad: [None; 2],
+        }
+    }
+
+    /// No slot is being written any more.
+    pub(super) const fn closed(mut self) -> Self {
+        self.open = None;
+        self.staged = Digest::UNKNOWN;
+        self.base = 0;
+        self
+    }
+
+    /// Back to `image`, which was confirmed; what was chosen is bad.
+    pub(super) fn rolled_back(mut self, image: Image) -> Self {
+        if let Some(digest) = self.current.digest.bad() {
+            let [latest, _] = self.bad;
+            if latest != Some(digest) {
+                self.bad = [Some(digest), latest];
+            }
+        }
+        self.current = image;
+        self.previous = None;
+        self.status = Status::Confirmed;
+        self
+    }
+
+    /// The factory image; what was confirmed is what to go back to.
+    pub(super) const fn for_factory(self) -> Self {
+        let previous = match self.status {
+            Status::Confirmed => Some(self.current),
+            Status::Trial { .. } => self.previous,
+        };
+        let mut choice = self.closed();
+        choice.current = Image::unknown(Slot::Factory);
+        choice.previous = previous;
+        choice.status = Status::Confirmed;
+        choice
+    }
+
+    /// Whether an image with this digest was found bad.
+    pub(super) fn is_bad(&self, digest: Digest) -> bool {
+        digest
+            .bad()
+            .is_some_and(|bad| self.bad.contains(&Some(bad)))
+    }
+}
+
+/// What comes with a choice in the log: how far the switch to it got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Flags {
+    /// The sector's own entry for stock code is complete.
+    pub(super) summary_ok: bool,
+    /// The other sector's entry does not win over it, and names no slot that is being written.
+    pub(super) other_ok: bool,
+}
+
+impl Flags {
+    const SUMMARY: u8 = 1;
+    const OTHER: u8 = 2;
+    const STAGED: u8 = 4;
+
+    /// Nothing is left to do.
+    pub(super) const DONE: Self = Self {
+        summary_ok: true,
+        other_ok: true,
+    };
+}
+
+/// The payload of a decision or hand-over.
+pub(super) fn emit(choice: &Choice, flags: Flags) -> [u8; PAYLOAD] {
+    let mut bits = 0xF8;
+    for (bit, set) in [
+        (Flags::SUMMARY, flags.summary_ok),
+        (Flags::OTHER, flags.other_ok),
+        (Flags::STAGED, choice.staged != Digest::UNKNOWN),
+    ] {
+        if set {
+            bits |= bit;
+        }
+    }
+    let mut payload = [0; PAYLOAD];
+    wire::put::<0, 5, PAYLOAD>(
+        &mut payload,
+        [
+            slot_byte(Some(choice.current.slot)),
+            slot_byte(choice.previous.map(|image| image.slot)),
+            choice.status.emit(),
+            slot_byte(choice.open),
+            bits,
+        ],
+    );
+    let digest = match choice.staged {
+        Digest::UNKNOWN => choice.current.digest,
+        staged => staged,
+    };
+    wire::put::<5, DIGEST, PAYLOAD>(&mut payload, digest.emit());
+    payload
+}
+
+/// The choice that a payload makes of the one that the generation was born with.
+pub(super) fn parse(payload: &[u8; PAYLOAD], birth: &Choice) -> Option<(Choice, Flags)> {
+    let [current, previous, status, open, bits] = wire::bytes::<0, 5, PAYLOAD>(payload);
+    let digest = Digest::parse(wire::bytes::<5, DIGEST, PAYLOAD>(payload));
+    let staged = bits & Flags::STAGED != 0;
+    let current = slot_of(current)??;
+    let known = |slot: Slot| {
+        // The images that a generation is born with are the ones it can go back to.
+        [Some(birth.current), birth.previous]
+            .into_iter()
+            .flatten()
+            .find(|image| image.slot == slot)
+            .unwrap_or(Image::unknown(slot))
+    };
+    let choice = Choice {
+        current: if staged {
+            known(current)
+        } else {
+            Image {
+                slot: current,
+                digest,
+            }
+        },
+        previous: slot_of(previous)?.map(known),
+        status: Status::parse(status)?,
+        open: slot_of(open)?,
+        staged: if staged { digest } else { Digest::UNKNOWN },
+        ..*birth
+    };
+    let flags = Flags {
+        summary_ok: bits & Flags::SUMMARY != 0,
+        other_ok: bits & Flags::OTHER != 0,
+    };
+    Some((choice, flags))
+}
+
+/// What a generation begins with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Birth {
+    /// Counts up with each generation.
+    pub(super) generation: u32,
+    /// The group of the parent in which the hand-over began; 0 without a parent.
+    pub(super) child: u8,
+    /// Sequence number of the entry for stock code; 0 if it stays blank.
+    pub(super) seq: u32,
+    pub(super) choice: Choice,
+}
+
+impl Birth {
+    /// The records of the birth rows, in order.
+    pub(super) fn records(&self) -> [Record; BIRTH_ROWS] {
+        let choice = &self.choice;
+        let [s0, s1, s2, s3] = self.seq.to_le_bytes();
+        let mut first = [0xFF; PAYLOAD];
+        wire::put::<0, 10, PAYLOAD>(
+            &mut first,
+            [
+                slot_byte(Some(choice.current.slot)),
+                slot_byte(choice.previous.map(|image| image.slot)),
+                choice.status.emit(),
+                slot_byte(choice.open),
+                choice.attempts,
+                choice.base,
+                s0,
+                s1,
+                s2,
+                s3,
+            ],
+        );
+        let digest = |digest: Digest| {
+            let mut payload = [0xFF; PAYLOAD];
+            wire::put::<0, DIGEST, PAYLOAD>(&mut payload, digest.emit());
+            payload
+        };
+        let previous = choice
+            .previous
+            .map_or(Digest::UNKNOWN, |image| image.digest);
+        let [bad, worse] = choice.bad.map(|bad| bad.unwrap_or([0; BAD_DIGEST]));
+        let mut bads = [0xFF; PAYLOAD];
+        wire::put::<0, BAD_DIGEST, PAYLOAD>(&mut bads, bad);
+        wire::put::<BAD_DIGEST, BAD_DIGEST, PAYLOAD>(&mut bads, worse);
+        [
+            (Kind::Birth, first),
+            (Kind::BirthCurrent, digest(choice.current.digest)),
+            (Kind::BirthPrevious, digest(previous)),
+            (Kind::BirthBad, bads),
+        ]
+        .map(|(kind, payload)| Record {
+            kind,
+            number: 0,
+            child: self.child,
+            generation: self.generation,
+            payload,
+        })
+    }
+
+    /// The birth that the payloads of these rows say.
+    pub(super) fn parse(
+        generation: u32,
+        child: u8,
+        [first, current, previous, bad]: [&[u8; PAYLOAD]; BIRTH_ROWS],
+    ) -> Option<Self> {
+        let [slot, back, status, open, attempts, base] = wire::bytes::<0, 6, PAYLOAD>(first);
+        let digest =
+            |payload: &[u8; PAYLOAD]| Digest::parse(wire::bytes::<0, DIGEST, PAYLOAD>(payload));
+        let bads = [
+            wire::bytes::<0, BAD_DIGEST, PAYLOAD>(bad),
+            wire::bytes::<BAD_DIGEST, BAD_DIGEST, PAYLOAD>(bad),
+        ];
+        Some(Self {
+            generation,
+            child,
+            seq: wire::u32_at::<6, PAYLOAD>(first),
+            choice: Choice {
+                current: Image {
+                    slot: slot_of(slot)??,
+                    digest: digest(current),
+                },
+                previous: slot_of(back)?.map(|slot| Image {
+                    slot,
+                    digest: digest(previous),
+                }),
+                status: Status::parse(status)?,
+                attempts,
+                open: slot_of(open)?,
+                staged: Digest::UNKNOWN,
+                base,
+                bad: bads.map(|bad| (bad != [0; BAD_DIGEST]).then_some(bad)),
+            },
+        })
+    }
+}
+
+fn slot_byte(slot: Option<Slot>) -> u8 {
+    match slot {
+        Some(Slot::Ota(n)) => n & 0x0F,
+        Some(Slot::Factory) => FACTORY,
+        // Never chosen: see `slot_of`.
+        Some(Slot::Test) | None => NONE,
+    }
+}
+
+/// The slot that a byte names, if it names one; `None` if it says nothing at all.
+#[expect(
+    clippy::option_option,
+    reason = "no slot is an answer, nonsense is not"
+)]
+fn slot_of(byte: u8) -> Option<Option<Slot>> {
+    match byte {
+        0..=15 => Some(Some(Slot::Ota(byte))),
+        FACTORY => Some(Some(Slot::Factory)),
+        NONE => Some(None),
+        _ => None,
+    }
+}

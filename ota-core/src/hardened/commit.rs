@@ -1,0 +1,425 @@
+//! Writing: append to a log, hand over to the other sector, put right what a cut has left.
+//!
+//! Every method is one step of [the protocol](super#the-protocol) and says what a cut in it leaves.
+//! After an error nothing more is written, and what is in RAM is no longer what is on flash: read
+//! again.
+
+use embedded_storage::nor_flash::NorFlash;
+
+use super::choice::{self, Birth, Choice, Flags};
+use super::layout::{BIRTH, Place, SUMMARY, Sector, sector_address};
+use super::read::{Book, Found, Handed, LogEnd, Site, seq_above};
+use super::record::{self, Kind, PAYLOAD, Record};
+use super::stock::Adopted;
+use super::summary;
+use crate::flash::SECTOR;
+use crate::otadata::NextError;
+
+/// Why nothing more was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Trouble<E> {
+    /// The flash failed.
+    Flash(E),
+    /// No group is left in the log that the next record belongs to.
+    Full,
+    /// No sequence number names the slot, so stock code could not boot it.
+    Next(NextError),
+}
+
+/// The most switches that it takes to make both entries for stock code right: see [`Book::finish`].
+const SWITCHES: usize = 3;
+
+impl Found {
+    /// Puts otadata in order, and writes nothing if it is. What is chosen does not change.
+    ///
+    /// Entries of stock code stay as they are, unless one selects for stock code alone: then they are
+    /// written down as a generation.
+    pub(super) fn settle<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+    ) -> Result<(), Trouble<F::Error>> {
+        match self {
+            Self::Book(book) => book.settle(flash, site),
+            Self::Stock(adopted) if adopted.misleading => {
+                *self = Self::Book(adopted.write_down(flash, site)?);
+                Ok(())
+            }
+            Self::Stock(_) => Ok(()),
+        }
+    }
+
+    /// The same, and entries of stock code are written down as a generation.
+    pub(super) fn book<F: NorFlash>(
+        self,
+        flash: &mut F,
+        site: &Site,
+    ) -> Result<Book, Trouble<F::Error>> {
+        match self {
+            Self::Book(mut book) => {
+                book.settle(flash, site)?;
+                Ok(book)
+            }
+            Self::Stock(adopted) => adopted.write_down(flash, site),
+        }
+    }
+}
+
+impl Adopted {
+    /// Writes a generation that chooses what the entries of stock code choose: one erase.
+    ///
+    /// A cut leaves either their choice or the same one from the record. What is lost in the erase is
+    /// what the entry that is not active says: which slot to go back to.
+    fn write_down<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        site: &Site,
+    ) -> Result<Book, Trouble<F::Error>> {
+        let mut book = found(flash, site, self)?;
+        book.finish(flash, site)?;
+        Ok(book)
+    }
+}
+
+/// A generation without a parent: what it chooses must be what is chosen already.
+fn found<F: NorFlash>(
+    flash: &mut F,
+    site: &Site,
+    adopted: &Adopted,
+) -> Result<Book, Trouble<F::Error>> {
+    let Adopted {
+        choice,
+        into,
+        generation,
+        seq: before,
+        ..
+    } = *adopted;
+    let seq = seq_above(before, choice.current.slot, site.slots).map_err(Trouble::Next)?;
+    let birth = Birth {
+        generation,
+        child: 0,
+        seq,
+        choice,
+    };
+    begin(flash, site, into, &birth)?;
+    complete_entry(flash, site, into, &birth)?;
+    let mut book = Book {
+        end: LogEnd {
+            sector: into,
+            generation,
+            next: 1,
+        },
+        seq,
+        choice,
+        flags: Flags {
+            summary_ok: true,
+            other_ok: Flags::other_ok(&choice, seq, before, site.slots),
+        },
+        sealed: false,
+        handed: None,
+        entries_ok: true,
+    };
+    book.restate(flash, site)?;
+    Ok(book)
+}
+
+impl Book {
+    /// Puts the log in order after a cut, and writes nothing if it is. The choice does not change: one
+    /// that may not be there at the next reading is written again, so that it is, before anyone acts on
+    /// it.
+    fn settle<F: NorFlash>(&mut self, flash: &mut F, site: &Site) -> Result<(), Trouble<F::Error>> {
+        if let Some(Handed {
+            mut parent,
+            sealed,
+            child,
+        }) = self.handed
+        {
+            if !sealed {
+                let payload = choice::emit(&self.choice, self.flags);
+                parent.append(flash, site, Kind::Handover, child, payload)?;
+            }
+            self.handed = None;
+            self.sealed = false;
+        }
+        if !self.sealed {
+            self.restate(flash, site)?;
+        }
+        self.finish(flash, site)
+    }
+
+    /// Appends the choice as it is. Three programs.
+    fn restate<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+    ) -> Result<(), Trouble<F::Error>> {
+        let payload = choice::emit(&self.choice, self.flags);
+        self.end.append(flash, site, Kind::Decision, 0, payload)?;
+        self.sealed = true;
+        Ok(())
+    }
+
+    /// Makes the entries for stock code right, if they are not: the one that the last switch left half
+    /// programmed, one in the other sector that wins over ours or names a slot that is to be written,
+    /// one that is damaged. Each takes a switch, to the same choice.
+    fn finish<F: NorFlash>(&mut self, flash: &mut F, site: &Site) -> Result<(), Trouble<F::Error>> {
+        for _ in 0..SWITCHES {
+            if self.flags == Flags::DONE && self.entries_ok {
+                break;
+            }
+            if !self.flags.summary_ok {
+                // Until the switch is through, a stock bootloader finds an entry that is whole.
+                let birth = Birth {
+                    generation: self.end.generation,
+                    child: 0,
+                    seq: self.seq,
+                    choice: self.choice,
+                };
+                complete_entry(flash, site, self.end.sector, &birth)?;
+            }
+            let choice = self.choice;
+            self.switch(flash, site, choice)?;
+        }
+        Ok(())
+    }
+
+    /// Chooses something else, in the log: three programs. A change of the slot that boots, or of the
+    /// one to go back to, takes a [switch](Self::change).
+    ///
+    /// When the groups for ordinary decisions are used up, it is a switch instead. A cut leaves the
+    /// choice before or the one after.
+    pub(super) fn decide<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+        choice: Choice,
+    ) -> Result<(), Trouble<F::Error>> {
+        if !site.log.is_ordinary(self.end.next) {
+            return self.change(flash, site, choice);
+        }
+        self.choice = choice;
+        self.restate(flash, site)
+    }
+
+    /// Chooses something else, in the other sector: one erase; a second one where one entry for stock
+    /// code must not outlive it. A cut leaves the choice before or the one after.
+    pub(super) fn change<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+        choice: Choice,
+    ) -> Result<(), Trouble<F::Error>> {
+        self.switch(flash, site, choice)?;
+        self.finish(flash, site)
+    }
+
+    /// A new generation in the other sector. The log must end with a sealed decision.
+    ///
+    /// | cut in | leaves |
+    /// |---|---|
+    /// | erase, birth, first half of the entry | the choice before; the other sector counts for nothing |
+    /// | hand-over | before or after, whichever is read first: the next reader writes it again |
+    /// | second half of the entry, first decision | after |
+    fn switch<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+        choice: Choice,
+    ) -> Result<(), Trouble<F::Error>> {
+        if self.end.next > site.log.groups() {
+            return Err(Trouble::Full);
+        }
+        let seq = seq_above(self.seq, choice.current.slot, site.slots).map_err(Trouble::Next)?;
+        let into = self.end.sector.other();
+        let birth = Birth {
+            generation: self.end.generation.saturating_add(1),
+            child: self.end.next,
+            seq,
+            choice,
+        };
+        let flags = Flags {
+            summary_ok: true,
+            other_ok: Flags::other_ok(&choice, seq, self.seq, site.slots),
+        };
+        begin(flash, site, into, &birth)?;
+        let payload = choice::emit(&choice, flags);
+        let child = birth.child;
+        self.end
+            .append(flash, site, Kind::Handover, child, payload)?;
+        complete_entry(flash, site, into, &birth)?;
+        *self = Self {
+            end: LogEnd {
+                sector: into,
+                generation: birth.generation,
+                next: 1,
+            },
+            seq,
+            choice,
+            flags,
+            sealed: false,
+            handed: None,
+            entries_ok: true,
+        };
+        self.restate(flash, site)
+    }
+
+    /// Begins a new log where this one is full: a generation in the other sector that chooses the same,
+    /// without a hand-over, for which there is no room. One erase.
+    ///
+    /// A cut leaves the same choice. But where the last row of the full log is torn, the choice may read
+    /// differently until this is through.
+    pub(super) fn repair<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        site: &Site,
+    ) -> Result<Self, Trouble<F::Error>> {
+        let (sector, newest) = match self.handed {
+            // What hands over cannot be made definite: its choice is begun anew in its own place.
+            Some(handed) => (handed.parent.sector, self.end.generation),
+            None => (self.end.sector, self.end.generation),
+        };
+        let adopted = Adopted {
+            origin: super::stock::Origin::Nothing,
+            choice: self.choice,
+            into: sector.other(),
+            generation: newest.saturating_add(1),
+            seq: self.seq,
+            misleading: false,
+        };
+        let mut book = found(flash, site, &adopted)?;
+        book.finish(flash, site)?;
+        Ok(book)
+    }
+}
+
+/// The record that says that part `part` of the open slot is complete.
+pub(super) fn progress(generation: u32, part: u8) -> Record {
+    Record {
+        kind: Kind::Progress,
+        number: part,
+        child: 0,
+        generation,
+        payload: [0xFF; PAYLOAD],
+    }
+}
+
+impl LogEnd {
+    /// Says that part `part` of the open slot is complete: one program.
+    ///
+    /// A cut leaves it said or not.
+    pub(super) fn note_progress<F: NorFlash>(
+        self,
+        flash: &mut F,
+        site: &Site,
+        part: u8,
+    ) -> Result<(), Trouble<F::Error>> {
+        let place = Place::progress(self.sector, part);
+        let record = progress(self.generation, part);
+        program(flash, site, place, &record.emit(place, site.salt))
+    }
+
+    /// Appends a group: claim, decision or hand-over, seal. Three programs.
+    ///
+    /// A cut in the first leaves nothing said; in the second, the row before or the new one, whichever
+    /// is read; in the third the new one, unsealed.
+    fn append<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+        kind: Kind,
+        child: u8,
+        payload: [u8; PAYLOAD],
+    ) -> Result<(), Trouble<F::Error>> {
+        let group = self.next;
+        if group > site.log.groups() {
+            return Err(Trouble::Full);
+        }
+        let place = |which| Place::in_group(self.sector, group, which);
+        let record = |kind, child, payload| Record {
+            kind,
+            number: group,
+            child,
+            generation: self.generation,
+            payload,
+        };
+        let nothing = [0xFF; PAYLOAD];
+        let claim = record(Kind::Claim, 0, nothing).emit(place(0), site.salt);
+        let said = record(kind, child, payload).emit(place(1), site.salt);
+        let mut sealed = nothing;
+        crate::wire::put::<0, 4, PAYLOAD>(&mut sealed, record::fingerprint(&said));
+        let seal = record(Kind::Seal, 0, sealed).emit(place(2), site.salt);
+        program(flash, site, place(0), &claim)?;
+        program(flash, site, place(1), &said)?;
+        program(flash, site, place(2), &seal)?;
+        self.next = group.saturating_add(1);
+        Ok(())
+    }
+}
+
+/// Erases a sector, and writes the birth and the first half of the entry for stock code.
+fn begin<F: NorFlash>(
+    flash: &mut F,
+    site: &Site,
+    into: Sector,
+    birth: &Birth,
+) -> Result<(), Trouble<F::Error>> {
+    const {
+        assert!((SECTOR as usize).is_multiple_of(F::ERASE_SIZE));
+        assert!(record::LEN.is_multiple_of(F::WRITE_SIZE));
+    }
+    let from = sector_address(site.otadata, into);
+    flash
+        .erase(from, from.saturating_add(SECTOR))
+        .map_err(Trouble::Flash)?;
+    let mut rows = [[0xFF; record::LEN]; super::layout::BIRTH_ROWS];
+    for ((row, record), number) in rows.iter_mut().zip(birth.records()).zip(BIRTH..) {
+        *row = record.emit(Place::new(into, number), site.salt);
+    }
+    let at = Place::new(into, BIRTH).address(site.otadata);
+    flash
+        .write(at, rows.as_flattened())
+        .map_err(Trouble::Flash)?;
+    if birth.seq == 0 || whole_rows::<F>() {
+        return Ok(());
+    }
+    let (half, _) = summary::halves(&summary::entry(birth.seq, birth.generation));
+    let at = Place::new(into, SUMMARY).address(site.otadata);
+    flash.write(at, &half).map_err(Trouble::Flash)
+}
+
+/// Writes the second half of the entry for stock code; the same again does no harm.
+fn complete_entry<F: NorFlash>(
+    flash: &mut F,
+    site: &Site,
+    sector: Sector,
+    birth: &Birth,
+) -> Result<(), Trouble<F::Error>> {
+    if birth.seq == 0 {
+        return Ok(());
+    }
+    let entry = summary::entry(birth.seq, birth.generation);
+    let at = Place::new(sector, SUMMARY).address(site.otadata);
+    if whole_rows::<F>() {
+        return flash.write(at, &entry.emit()).map_err(Trouble::Flash);
+    }
+    let (_, half) = summary::halves(&entry);
+    #[expect(clippy::cast_possible_truncation, reason = "16")]
+    let at = at.saturating_add(summary::HALF as u32);
+    flash.write(at, &half).map_err(Trouble::Flash)
+}
+
+/// Whether the flash cannot program half an entry.
+const fn whole_rows<F: NorFlash>() -> bool {
+    F::WRITE_SIZE > summary::HALF
+}
+
+fn program<F: NorFlash>(
+    flash: &mut F,
+    site: &Site,
+    place: Place,
+    bytes: &[u8; record::LEN],
+) -> Result<(), Trouble<F::Error>> {
+    flash
+        .write(place.address(site.otadata), bytes)
+        .map_err(Trouble::Flash)
+}

@@ -1,0 +1,454 @@
+//! Reading: which sector is the authority, and what it says.
+//!
+//! A pure function of one read of each row: nothing is read twice, so that a bit that reads
+//! differently each time is one thing or the other and never both. What follows from what a row
+//! proves is in [the idea](super#the-idea); the rules are
+//!
+//! 1. The younger generation is the authority if its log has a claim.
+//! 2. So it is if the last valid row of the older one's log is the hand-over to it.
+//! 3. Otherwise the older one is.
+//!
+//! A generation is read only if all rows of its birth are valid. If one is, it is the authority; if
+//! none is, or if stock code has since written an entry, [`stock`](super::stock) says what is chosen.
+
+use embedded_storage::nor_flash::ReadNorFlash;
+
+use super::choice::{self, Birth, Choice, Flags};
+use super::layout::{self, BIRTH, Log, Place, SUMMARY, Sector};
+use super::record::{self, Kind, Record, Row, Salt};
+use super::stock::{self, Adopted};
+use super::summary;
+use crate::flash::Region;
+use crate::otadata::{Entry, NextError};
+use crate::partition::{Partition, PartitionTable, Slot};
+
+/// Where otadata is, and how it is to be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Site {
+    pub(super) otadata: Region,
+    pub(super) salt: Salt,
+    pub(super) log: Log,
+    /// Number of OTA slots, as the bootloader counts.
+    pub(super) slots: u32,
+    /// Whether there is a factory image to choose.
+    pub(super) factory: bool,
+}
+
+impl Site {
+    pub(super) fn new(otadata: &Partition, table: PartitionTable<'_>, log: Log) -> Self {
+        Self {
+            otadata: otadata.region(),
+            salt: layout::salt(table),
+            log,
+            slots: table.boot_ota_count(),
+            factory: table.slot(Slot::Factory).is_some(),
+        }
+    }
+
+    fn row<F: ReadNorFlash>(
+        &self,
+        flash: &mut F,
+        place: Place,
+    ) -> Result<[u8; record::LEN], F::Error> {
+        const { assert!(record::LEN.is_multiple_of(F::READ_SIZE)) };
+        let mut bytes = [0; record::LEN];
+        flash.read(place.address(self.otadata), &mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub(super) fn parsed<F: ReadNorFlash>(
+        &self,
+        flash: &mut F,
+        place: Place,
+    ) -> Result<Row, F::Error> {
+        let bytes = self.row(flash, place)?;
+        Ok(Row::parse(&bytes, place, self.salt))
+    }
+}
+
+/// The end of a sector's log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct LogEnd {
+    pub(super) sector: Sector,
+    pub(super) generation: u32,
+    /// The group after the last one of which anything is to be seen; past the last if the log is full.
+    pub(super) next: u8,
+}
+
+/// A hand-over that may not be complete, and what it says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Handed {
+    /// The log that it stands in.
+    pub(super) parent: LogEnd,
+    /// Whether nothing is left to do there.
+    pub(super) sealed: bool,
+    /// The group in which it was begun.
+    pub(super) child: u8,
+}
+
+/// What is chosen, and the log that says so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Book {
+    pub(super) end: LogEnd,
+    /// Sequence number of the entry for stock code; 0 for none.
+    pub(super) seq: u32,
+    pub(super) choice: Choice,
+    pub(super) flags: Flags,
+    /// Whether the log ends with a sealed decision: [`choice`](Self::choice) is then beyond doubt.
+    pub(super) sealed: bool,
+    /// The authority has not taken over for good yet.
+    pub(super) handed: Option<Handed>,
+    /// The entries for stock code are what they should be.
+    pub(super) entries_ok: bool,
+}
+
+/// What otadata holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Found {
+    /// Records of this policy.
+    Book(Book),
+    /// Nothing of it, or entries that stock code wrote since.
+    Stock(Adopted),
+}
+
+impl Found {
+    pub(super) fn choice(&self) -> &Choice {
+        match self {
+            Self::Book(book) => &book.choice,
+            Self::Stock(adopted) => &adopted.choice,
+        }
+    }
+}
+
+/// The first rows of a sector.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub(super) sector: Sector,
+    pub(super) entry: Entry,
+    pub(super) birth: Option<Birth>,
+    /// Nothing is to be seen where the birth would be.
+    pub(super) no_birth: bool,
+}
+
+/// Reads otadata: the first five rows of each sector, and of one log, or of both, the rows from the
+/// end up to the last that decide.
+pub(super) fn read<F: ReadNorFlash>(flash: &mut F, site: &Site) -> Result<Found, F::Error> {
+    let first = head(flash, site, Sector::First)?;
+    let second = head(flash, site, Sector::Second)?;
+    let heads = [first, second];
+    let authority = match (first.birth, second.birth) {
+        (None, None) => None,
+        (Some(birth), None) => Some(alone(flash, site, Sector::First, &birth)?),
+        (None, Some(birth)) => Some(alone(flash, site, Sector::Second, &birth)?),
+        (Some(one), Some(other)) if other.generation > one.generation => {
+            Some(between(flash, site, Sector::Second, &other, &one)?)
+        }
+        (Some(one), Some(other)) => Some(between(flash, site, Sector::First, &one, &other)?),
+    };
+    let seq = authority.map_or(0, |book| book.seq);
+    Ok(match authority {
+        Some(mut book) if !stock::has_rewritten(&heads, seq) => {
+            book.entries_ok = entries_ok(&book, &heads);
+            Found::Book(book)
+        }
+        _ => Found::Stock(stock::adopted(&heads, authority.as_ref(), site)),
+    })
+}
+
+/// The only generation there is.
+fn alone<F: ReadNorFlash>(
+    flash: &mut F,
+    site: &Site,
+    sector: Sector,
+    birth: &Birth,
+) -> Result<Book, F::Error> {
+    let scan = scan(flash, site, sector, birth)?;
+    Ok(scan.book(birth))
+}
+
+/// The authority among two generations.
+fn between<F: ReadNorFlash>(
+    flash: &mut F,
+    site: &Site,
+    younger_in: Sector,
+    younger: &Birth,
+    older: &Birth,
+) -> Result<Book, F::Error> {
+    let young = scan(flash, site, younger_in, younger)?;
+    if young.opened {
+        return Ok(young.book(younger));
+    }
+    let old = scan(flash, site, younger_in.other(), older)?;
+    let follows = older.generation.checked_add(1) == Some(younger.generation);
+    if let Some(Said {
+        child: Some(child),
+        payload,
+        ..
+    }) = old.latest
+        && follows
+        && child == younger.child
+        && let Some((choice, _)) = choice::parse(&payload, &younger.choice)
+        && choice.current == younger.choice.current
+    {
+        let mut book = young.book(younger);
+        book.choice = choice;
+        book.flags = Flags {
+            summary_ok: younger.seq == 0,
+            other_ok: Flags::other_ok(&choice, younger.seq, older.seq, site.slots),
+        };
+        book.handed = Some(Handed {
+            parent: old.end,
+            sealed: old.ends_sealed,
+            child,
+        });
+        return Ok(book);
+    }
+    Ok(old.book(older))
+}
+
+/// Whether the entries for stock code say what they should: the authority's own what it was given, the
+/// other one nothing that wins over it.
+fn entries_ok(book: &Book, heads: &[Head; 2]) -> bool {
+    heads.iter().all(|head| {
+        if head.sector == book.end.sector {
+            head.entry == summary::entry(book.seq, book.end.generation)
+        } else {
+            !head.entry.is_valid() || head.entry.seq < book.seq
+        }
+    })
+}
+
+/// Reads the first rows of a sector.
+fn head<F: ReadNorFlash>(flash: &mut F, site: &Site, sector: Sector) -> Result<Head, F::Error> {
+    let entry = Entry::parse(&site.row(flash, Place::new(sector, SUMMARY))?);
+    let mut rows = [Row::Blank; layout::BIRTH_ROWS];
+    for (row, number) in rows.iter_mut().zip(BIRTH..) {
+        *row = site.parsed(flash, Place::new(sector, number))?;
+    }
+    let birth = birth(&rows);
+    Ok(Head {
+        sector,
+        entry,
+        birth,
+        no_birth: rows.iter().all(|row| !row.is_visible()),
+    })
+}
+
+/// The birth that the rows say, if all are valid and of one generation.
+fn birth(rows: &[Row; layout::BIRTH_ROWS]) -> Option<Birth> {
+    let [Row::Valid(first), second, third, fourth] = rows else {
+        return None;
+    };
+    let generation = first.generation;
+    let same = |row: &Record| row.child == first.child;
+    let first = Some(first).filter(|row| row.kind == Kind::Birth)?;
+    let second = second.of(Kind::BirthCurrent, generation);
+    let third = third.of(Kind::BirthPrevious, generation);
+    let fourth = fourth.of(Kind::BirthBad, generation);
+    let payloads = [
+        &first.payload,
+        &second.filter(|row| same(row))?.payload,
+        &third.filter(|row| same(row))?.payload,
+        &fourth.filter(|row| same(row))?.payload,
+    ];
+    Birth::parse(generation, first.child, payloads)
+}
+
+/// The second row of a group, if it is a decision or a hand-over.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    choice: Choice,
+    flags: Flags,
+    /// Of a hand-over: the group in which it was begun.
+    child: Option<u8>,
+    payload: [u8; record::PAYLOAD],
+}
+
+/// What a log says.
+#[derive(Clone, Copy, Debug)]
+struct Scan {
+    end: LogEnd,
+    /// It has a valid claim.
+    opened: bool,
+    /// The last decision or hand-over that is valid.
+    latest: Option<Said>,
+    /// That one stands in the last group of which anything is to be seen, and its seal is valid.
+    ends_sealed: bool,
+}
+
+impl Scan {
+    /// This log as the authority.
+    fn book(&self, birth: &Birth) -> Book {
+        let new = Flags {
+            summary_ok: false,
+            other_ok: false,
+        };
+        let (choice, flags, handover) = match self.latest {
+            // A hand-over to a generation that is gone: what it says, and everything to be done anew.
+            Some(said) if said.child.is_some() => (said.choice, new, true),
+            Some(said) => (said.choice, said.flags, false),
+            None => (birth.choice, new, false),
+        };
+        Book {
+            end: self.end,
+            seq: birth.seq,
+            choice,
+            flags,
+            sealed: self.ends_sealed && !handover,
+            handed: None,
+            entries_ok: true,
+        }
+    }
+}
+
+/// Reads a log from its end, as far as needed.
+fn scan<F: ReadNorFlash>(
+    flash: &mut F,
+    site: &Site,
+    sector: Sector,
+    birth: &Birth,
+) -> Result<Scan, F::Error> {
+    let mut scan = Scan {
+        end: LogEnd {
+            sector,
+            generation: birth.generation,
+            next: 1,
+        },
+        opened: false,
+        latest: None,
+        ends_sealed: false,
+    };
+    for group in (1..=site.log.groups()).rev() {
+        let read = group_at(flash, site, sector, group, birth)?;
+        scan.opened |= read.claimed;
+        if read.visible && scan.end.next == 1 {
+            scan.end.next = group.saturating_add(1);
+            scan.ends_sealed = read.sealed;
+        }
+        if scan.latest.is_none() {
+            scan.latest = read.said;
+        }
+        if scan.opened && scan.latest.is_some() {
+            break;
+        }
+    }
+    Ok(scan)
+}
+
+/// The rows of a group.
+struct Group {
+    visible: bool,
+    claimed: bool,
+    said: Option<Said>,
+    /// The seal is that of `said`.
+    sealed: bool,
+}
+
+fn group_at<F: ReadNorFlash>(
+    flash: &mut F,
+    site: &Site,
+    sector: Sector,
+    group: u8,
+    birth: &Birth,
+) -> Result<Group, F::Error> {
+    let generation = birth.generation;
+    let place = |which| Place::in_group(sector, group, which);
+    let claim = site.parsed(flash, place(0))?;
+    let bytes = site.row(flash, place(1))?;
+    let decision = Row::parse(&bytes, place(1), site.salt);
+    let seal = site.parsed(flash, place(2))?;
+
+    let mine = |record: &&Record| record.number == group;
+    let of = |kind| decision.of(kind, generation).filter(mine);
+    let handover = of(Kind::Handover).map(|record| (record, Some(record.child)));
+    let said = of(Kind::Decision)
+        .map(|record| (record, None))
+        .or(handover)
+        .and_then(|(record, child)| {
+            let (choice, flags) = choice::parse(&record.payload, &birth.choice)?;
+            let payload = record.payload;
+            Some(Said {
+                choice,
+                flags,
+                child,
+                payload,
+            })
+        });
+    let seals = |record: &Record| record.payload.starts_with(&record::fingerprint(&bytes));
+    Ok(Group {
+        visible: claim.is_visible() || decision.is_visible() || seal.is_visible(),
+        claimed: claim
+            .of(Kind::Claim, generation)
+            .is_some_and(|record| mine(&record)),
+        sealed: said.is_some()
+            && seal
+                .of(Kind::Seal, generation)
+                .filter(mine)
+                .is_some_and(seals),
+        said,
+    })
+}
+
+impl Flags {
+    /// Whether the other sector's entry, which has the sequence number `other`, does not win over `seq`
+    /// and names no slot that is being written; 0 stands for no entry.
+    pub(super) fn other_ok(choice: &Choice, seq: u32, other: u32, slots: u32) -> bool {
+        let named = crate::otadata::slot_of(other, slots).and_then(|slot| u8::try_from(slot).ok());
+        let open = other != 0 && choice.open.is_some() && choice.open == named.map(Slot::Ota);
+        (other == 0 || other < seq) && !open
+    }
+}
+
+/// The sequence number that names `slot`, above `above`; begins anew where they end. 0 for factory,
+/// which no number names.
+pub(super) fn seq_above(above: u32, slot: Slot, slots: u32) -> Result<u32, NextError> {
+    /// Numbers above this are left for stock code, which needs one to switch.
+    const LAST: u32 = 0xFFFF_FFF0;
+    let Slot::Ota(slot) = slot else {
+        return Ok(0);
+    };
+    let slot = u32::from(slot);
+    if slot >= slots {
+        return Err(NextError::NoSuchSlot { slot, slots });
+    }
+    // `above` may be any number that was found; `slots` is 1 at least.
+    let first = slot.saturating_add(1);
+    let behind = above.saturating_sub(first).checked_div(slots).unwrap_or(0);
+    let seq = if above < first {
+        Some(first)
+    } else {
+        behind
+            .checked_add(1)
+            .and_then(|rounds| rounds.checked_mul(slots))
+            .and_then(|more| first.checked_add(more))
+    };
+    Ok(seq.filter(|seq| *seq <= LAST).unwrap_or(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::otadata::slot_of;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_next_number_names_the_slot_and_is_the_smallest_above(
+            above in 0u32..4000, slots in 1u32..=16, slot in 0u8..16,
+        ) {
+            let slot = slot % u8::try_from(slots).unwrap();
+            let seq = seq_above(above, Slot::Ota(slot), slots).unwrap();
+            prop_assert_eq!(slot_of(seq, slots), Some(u32::from(slot)));
+            let smallest = (above + 1..=above + 17).find(|s| slot_of(*s, slots) == Some(u32::from(slot)));
+            prop_assert_eq!(Some(seq), smallest);
+        }
+
+        #[test]
+        fn numbers_begin_anew_where_they_end(above in 0xFFFF_FFE0u32.., slots in 1u32..=16) {
+            let seq = seq_above(above, Slot::Ota(0), slots).unwrap();
+            prop_assert!(seq == 1 || seq > above);
+            prop_assert!(seq <= 0xFFFF_FFF0);
+            prop_assert_eq!(slot_of(seq, slots), Some(0));
+        }
+    }
+}

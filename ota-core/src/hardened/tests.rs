@@ -1,0 +1,257 @@
+//! Lives of a device under the hardened policy, on a RAM flash, with and without cuts.
+#![expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method alone is for one lifetime only"
+)]
+#![expect(
+    clippy::result_large_err,
+    reason = "the list of refused candidates is the point of the error"
+)]
+extern crate std;
+
+mod cuts;
+mod life;
+mod limits;
+mod mixed;
+
+use embedded_storage::nor_flash::{NorFlashErrorKind, ReadNorFlash};
+use std::vec::Vec;
+
+use super::*;
+use crate::boot::{BootConfig, BootInputs, FactoryReset};
+use crate::chip;
+use crate::efuse::{NoSecureVersion, Unary};
+use crate::image::{ImageMetadata, Refusal, Target, VerifyError, VerifyImage};
+use crate::otadata::Entry;
+use crate::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
+use crate::ram::{OTADATA, Op, Ram, SIZE, SLOT_SIZE, Torn, place};
+use crate::update::{AppConfig, ImageSize, OtaError};
+use crate::{EspErr, Region};
+
+const FACTORY: Slot = Slot::Factory;
+const A: Slot = Slot::Ota(0);
+const B: Slot = Slot::Ota(1);
+const C: Slot = Slot::Ota(2);
+
+/// An image is two bytes, E9 and its number, and a descriptor; the number is its SHA-256.
+#[derive(Clone, Copy)]
+struct Numbered;
+
+impl<F: ReadNorFlash> VerifyImage<F> for Numbered {
+    fn verify(
+        &mut self,
+        flash: &mut F,
+        at: Region,
+    ) -> core::result::Result<ImageMetadata, VerifyError<F::Error>> {
+        let refuse = |refusal| VerifyError {
+            at: at.offset,
+            refusal,
+        };
+        let mut first = [0; 4];
+        flash
+            .read(at.offset, &mut first)
+            .map_err(|e| refuse(Refusal::Flash(e)))?;
+        match first {
+            [0xE9, number, _, 0x77] => Ok(ImageMetadata {
+                region: at,
+                image_len: 4,
+                segments: 0,
+                hash: Some([number; 32]),
+                secure_version: Some(u32::from(number) / 16),
+            }),
+            [found, ..] => Err(refuse(Refusal::Magic { found })),
+        }
+    }
+}
+
+/// The bytes of an image: as many sectors as its number, and a bit.
+fn image(number: u8) -> Vec<u8> {
+    let mut bytes = std::vec![number; 4096 + 300];
+    bytes[..4].copy_from_slice(&[0xE9, number, 0, 0x77]);
+    bytes
+}
+
+type Result<T> = core::result::Result<T, OtaError<NorFlashErrorKind>>;
+type App<'a> = super::Ota<'a, &'a mut Ram, Numbered, Unary, 2>;
+
+/// A device: its flash, and what was built in.
+#[derive(Clone)]
+struct Device {
+    ram: Ram,
+    slots: Vec<Slot>,
+    log: Log,
+    attempts: u8,
+    config: BootConfig,
+    inputs: BootInputs,
+}
+
+impl Device {
+    /// Freshly flashed: image 1 in the first of its slots, noise in the others.
+    fn new(slots: &[Slot]) -> Self {
+        let mut ram = Ram::with_slots(slots);
+        for slot in slots {
+            ram.put(place(slots, *slot).offset, &[0x5A; 100]);
+        }
+        ram.put(place(slots, slots[0]).offset, &image(1));
+        // As much flash as there are partitions: it is copied often.
+        let end = slots
+            .iter()
+            .map(|slot| place(slots, *slot).offset + SLOT_SIZE);
+        ram.bytes.truncate(end.max().unwrap() as usize);
+        Self {
+            ram,
+            slots: slots.to_vec(),
+            log: Log::DEFAULT,
+            attempts: 1,
+            config: BootConfig {
+                factory_reset: Some(FactoryReset {
+                    data_labels: "nvs",
+                    erase_otadata: true,
+                }),
+                ..BootConfig::new(SIZE)
+            },
+            inputs: BootInputs::default(),
+        }
+    }
+
+    fn partition(&self, slot: Slot) -> Partition {
+        place(&self.slots, slot)
+    }
+
+    /// A reset; `Err` if nothing boots, or the power went.
+    fn boot(&mut self) -> core::result::Result<Decision, BootError<NorFlashErrorKind>> {
+        boot(
+            &mut self.ram,
+            &mut Numbered,
+            &mut NoSecureVersion,
+            &self.config,
+            self.log,
+            &self.inputs,
+            &mut [0; TABLE_LEN],
+        )
+    }
+
+    /// What a stock bootloader boots.
+    fn stock(&self) -> Option<Slot> {
+        let mut ram = self.ram.power_on();
+        let config = BootConfig {
+            rollback: true,
+            ..BootConfig::new(SIZE)
+        };
+        let decision = crate::boot::boot(
+            &mut ram,
+            &mut Numbered,
+            &mut NoSecureVersion,
+            &config,
+            &BootInputs::default(),
+            &mut [0; TABLE_LEN],
+        );
+        decision.ok().map(|decision| decision.slot)
+    }
+
+    /// The application in `running` makes calls.
+    fn app<T>(
+        &mut self,
+        running: Slot,
+        calls: impl FnOnce(&mut App<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let bytes = self.ram.table();
+        let table = PartitionTable::for_application(&bytes, true).unwrap();
+        let config = AppConfig {
+            rollback: true,
+            ..AppConfig::new(Target::new(&chip::ESP32C3), SIZE)
+        };
+        let running = place(&self.slots, running);
+        let efuse = Unary::with_version(0, 16);
+        let ota = Ota::new(
+            &mut self.ram,
+            Numbered,
+            efuse,
+            table,
+            running,
+            config,
+            self.log,
+        );
+        calls(&mut ota.with_attempts(self.attempts))
+    }
+
+    /// Downloads image `number` from `running` into `to`.
+    fn download(&mut self, running: Slot, to: Slot, number: u8) -> Result<()> {
+        let to = self.partition(to);
+        self.app(running, |ota| {
+            let handle = ota.begin(&to, ImageSize::Unknown)?;
+            for chunk in image(number).chunks(512) {
+                ota.write(handle, chunk)?;
+            }
+            ota.end(handle)
+        })
+    }
+
+    fn set_boot(&mut self, running: Slot, to: Slot) -> Result<()> {
+        let to = self.partition(to);
+        self.app(running, |ota| ota.set_boot_partition(&to))
+    }
+
+    fn confirm(&mut self, running: Slot) -> Result<()> {
+        self.app(running, |ota| ota.mark_app_valid_cancel_rollback())
+    }
+
+    /// A whole update, confirmed.
+    fn update(&mut self, running: Slot, to: Slot, number: u8) {
+        self.download(running, to, number).unwrap();
+        self.set_boot(running, to).unwrap();
+        assert_eq!(self.boot().unwrap().slot, to);
+        self.confirm(to).unwrap();
+    }
+
+    /// What the next boot runs, with its image and whether that is one more start of a trial; the
+    /// device stays as it is.
+    fn ahead(&self) -> Option<(Slot, [u8; 32])> {
+        let mut device = self.power_on();
+        let decision = device.boot().ok()?;
+        Some((decision.slot, decision.image.hash?))
+    }
+
+    fn power_on(&self) -> Self {
+        Self {
+            ram: self.ram.power_on(),
+            ..self.clone()
+        }
+    }
+
+    /// Erases and programs of otadata since last asked, and all others.
+    fn cost(&mut self) -> Cost {
+        let mut cost = Cost::default();
+        for op in self.ram.ops.drain(..) {
+            let (at, erase) = match op {
+                Op::Erase { from, .. } => (from, true),
+                Op::Program { at, .. } => (at, false),
+            };
+            match ((OTADATA..OTADATA + 0x2000).contains(&at), erase) {
+                (true, true) => cost.erases += 1,
+                (true, false) => cost.programs += 1,
+                (false, _) => cost.others += 1,
+            }
+        }
+        cost
+    }
+}
+
+/// Operations.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Cost {
+    /// Erases of a sector of otadata.
+    erases: u32,
+    /// Programs in otadata.
+    programs: u32,
+    /// Elsewhere.
+    others: u32,
+}
+
+fn otadata(erases: u32, programs: u32) -> Cost {
+    Cost {
+        erases,
+        programs,
+        others: 0,
+    }
+}

@@ -1,0 +1,295 @@
+//! A full life without cuts: what boots, and what each step costs.
+
+use super::*;
+use crate::otadata::OtaState;
+
+/// Boots, and says what runs and what it cost.
+fn boots(device: &mut Device) -> (Slot, Reason, Cost) {
+    device.cost();
+    let decision = device.boot().unwrap();
+    assert_eq!(decision.order, Order::Kept);
+    // At rest a stock bootloader boots the same, except that it knows of no trial.
+    assert_eq!(device.stock(), Some(decision.slot));
+    (decision.slot, decision.reason, device.cost())
+}
+
+fn trial(start: u8, attempts: u8) -> Reason {
+    Reason::Trial { start, attempts }
+}
+
+#[test]
+fn a_life_costs_what_the_table_says() {
+    let mut device = Device::new(&[FACTORY, A, B]);
+    let idle = otadata(0, 0);
+
+    assert_eq!(boots(&mut device), (FACTORY, Reason::Confirmed, idle));
+
+    // The first update writes down where the device stands: one erase more than the others.
+    device.download(FACTORY, A, 2).unwrap();
+    let first = device.cost();
+    assert_eq!(first.erases, 2);
+    device.set_boot(FACTORY, A).unwrap();
+    assert_eq!(
+        device.cost().erases,
+        1 + u32::from(device.stock() != Some(A))
+    );
+    assert_eq!(boots(&mut device), (A, trial(1, 1), otadata(0, 3)));
+    device.confirm(A).unwrap();
+    assert_eq!(device.cost(), otadata(0, 3));
+    assert_eq!(boots(&mut device), (A, Reason::Confirmed, idle));
+    device.confirm(A).unwrap();
+    assert_eq!(device.cost(), idle);
+
+    // The second one: begin 1, set_boot 1, confirm 0.
+    let to = device.partition(B);
+    device
+        .app(A, |ota| ota.begin(&to, ImageSize::Sequential).map(|_| ()))
+        .unwrap();
+    assert_eq!(device.cost(), otadata(1, 9));
+    device.download(A, B, 3).unwrap();
+    let download = device.cost();
+    // Two parts of 4 KiB are complete in it, and the digest takes three programs.
+    assert_eq!((download.erases, download.programs), (1, 9 + 1 + 3));
+    device.set_boot(A, B).unwrap();
+    assert_eq!(device.cost(), otadata(1, 9));
+    device.set_boot(A, B).unwrap();
+    assert_eq!(device.cost(), idle, "it is chosen already");
+    assert_eq!(boots(&mut device), (B, trial(1, 1), otadata(0, 3)));
+    // It does not confirm: the next reset goes back, and stays.
+    let back = (A, Reason::RolledBack { from: B }, otadata(1, 9));
+    assert_eq!(boots(&mut device), back);
+    assert_eq!(boots(&mut device), (A, Reason::Confirmed, idle));
+    let bad = device.app(A, |ota| ota.last_invalid_partition()).unwrap();
+    assert_eq!(bad, Some(device.partition(B)));
+
+    // The application refuses itself.
+    device.download(A, B, 4).unwrap();
+    device.set_boot(A, B).unwrap();
+    assert_eq!(boots(&mut device).0, B);
+    device.cost();
+    device
+        .app(B, |ota| ota.mark_app_invalid_rollback())
+        .unwrap();
+    assert_eq!(device.cost(), otadata(1, 9));
+    assert_eq!(boots(&mut device), (A, Reason::Confirmed, idle));
+
+    // Factory reset by the pin, and it may be held as long as one likes.
+    device.inputs.factory_reset_pin = true;
+    assert_eq!(
+        boots(&mut device),
+        (FACTORY, Reason::Confirmed, otadata(2, 14))
+    );
+    assert_eq!(boots(&mut device), (FACTORY, Reason::Confirmed, idle));
+    device.inputs.factory_reset_pin = false;
+
+    // And by the application.
+    device.update(FACTORY, A, 5);
+    device.cost();
+    device.set_boot(A, FACTORY).unwrap();
+    assert_eq!(device.cost(), otadata(2, 14));
+    assert_eq!(boots(&mut device), (FACTORY, Reason::Confirmed, idle));
+}
+
+#[test]
+fn an_idle_boot_reads_each_row_that_it_needs_once() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.ram.reads = 0;
+    device.boot().unwrap();
+    // The table, the first five rows of both sectors, the groups of one log from its end to the third,
+    // the image.
+    assert_eq!(device.ram.reads, 1 + 10 + 3 * (30 - 3 + 1) + 1);
+}
+
+#[test]
+fn an_image_on_trial_is_started_as_often_as_it_may_be() {
+    for attempts in 1..=8 {
+        let mut device = Device::new(&[A, B]);
+        device.attempts = attempts;
+        device.download(A, B, 2).unwrap();
+        device.set_boot(A, B).unwrap();
+        for start in 1..=attempts {
+            assert_eq!(
+                boots(&mut device),
+                (B, trial(start, attempts), otadata(0, 3))
+            );
+        }
+        // As long as it runs it may still confirm itself, for three programs.
+        let mut late = device.power_on();
+        late.confirm(B).unwrap();
+        assert_eq!(late.cost(), otadata(0, 3));
+        assert_eq!(boots(&mut late).1, Reason::Confirmed);
+        assert_eq!(boots(&mut device).1, Reason::RolledBack { from: B });
+    }
+}
+
+#[test]
+fn what_runs_is_never_overwritten_whatever_otadata_says() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    // Otadata says B, but A runs: the image in B is damaged.
+    device.ram.put(device.partition(B).offset, &[0]);
+    let decision = device.boot().unwrap();
+    assert_eq!((decision.slot, decision.reason), (A, Reason::Fallback));
+    assert_eq!(device.cost().erases, 3, "of the update");
+    assert_eq!(
+        device.download(A, A, 3).unwrap_err().esp_err(),
+        EspErr::OTA_PARTITION_CONFLICT
+    );
+    // B is chosen, and may be written nevertheless: what runs is chosen first.
+    device.download(A, B, 3).unwrap();
+    assert_eq!(device.ahead(), Some((A, [1; 32])));
+    device.set_boot(A, B).unwrap();
+    assert_eq!(device.ahead(), Some((B, [3; 32])));
+}
+
+#[test]
+fn an_update_may_be_begun_anew_before_it_was_booted() {
+    let mut device = Device::new(&[A, B]);
+    device.download(A, B, 2).unwrap();
+    device.set_boot(A, B).unwrap();
+    device.cost();
+    let to = device.partition(B);
+    device
+        .app(A, |ota| ota.begin(&to, ImageSize::Sequential).map(|_| ()))
+        .unwrap();
+    // Neither entry for stock code may name B now.
+    assert_eq!(device.cost().erases, 2);
+    let entries = device.ram.entries();
+    assert!(entries.iter().all(|e| !e.is_valid() || e.seq % 2 == 1));
+    assert_eq!(device.ahead(), Some((A, [1; 32])));
+    device.download(A, B, 3).unwrap();
+    device.set_boot(A, B).unwrap();
+    assert_eq!(device.ahead(), Some((B, [3; 32])));
+}
+
+#[test]
+fn only_what_end_verified_can_be_chosen() {
+    let mut device = Device::new(&[A, B]);
+    let to = device.partition(B);
+    device
+        .app(A, |ota| {
+            let handle = ota.begin(&to, ImageSize::Unknown)?;
+            ota.write(handle, &image(2))
+        })
+        .unwrap();
+    assert_eq!(device.set_boot(A, B), Err(OtaError::Unfinished));
+    device.download(A, B, 2).unwrap();
+    device.ram.put(to.offset + 1, &[3]);
+    assert_eq!(device.set_boot(A, B), Err(OtaError::OtherImage));
+    device.ram.put(to.offset + 1, &[2]);
+    device.set_boot(A, B).unwrap();
+    // Nor does anything else boot.
+    device.ram.put(to.offset + 1, &[3]);
+    let decision = device.boot().unwrap();
+    assert_eq!(decision.slot, A);
+    assert_eq!(decision.reason, Reason::RolledBack { from: B });
+}
+
+#[test]
+fn an_unconfirmed_image_may_go_back_and_nothing_else() {
+    let mut device = Device::new(&[A, B, C]);
+    device.update(A, B, 2);
+    device.download(B, C, 3).unwrap();
+    device.set_boot(B, C).unwrap();
+    device.boot().unwrap();
+    assert_eq!(device.download(C, A, 4), Err(OtaError::RunningUnconfirmed));
+    assert_eq!(device.set_boot(C, A), Err(OtaError::RunningUnconfirmed));
+    let state = device.app(C, |ota| {
+        let running = ota.running_partition();
+        assert!(ota.check_rollback_is_possible()?);
+        assert!(!ota.foreign_bootloader()?);
+        assert_eq!(
+            ota.erase_last_boot_app_partition(),
+            Err(OtaError::RunningUnconfirmed)
+        );
+        ota.state_partition(&running)
+    });
+    assert_eq!(state, Ok(OtaState::PENDING_VERIFY));
+    device.set_boot(C, B).unwrap();
+    assert_eq!(device.ahead(), Some((B, [2; 32])));
+    device.boot().unwrap();
+    device.boot().unwrap();
+    assert_eq!(device.ahead(), Some((B, [2; 32])), "it is not on trial");
+}
+
+#[test]
+fn the_image_before_is_forgotten_before_it_is_erased() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.cost();
+    device
+        .app(B, |ota| ota.erase_last_boot_app_partition())
+        .unwrap();
+    assert_eq!(
+        device.cost(),
+        Cost {
+            others: 1,
+            ..otadata(1, 9)
+        }
+    );
+    let entries = device.ram.entries();
+    assert!(entries.iter().all(|e| e.seq % 2 == 0), "both name B");
+    let refused = device.app(B, |ota| ota.erase_last_boot_app_partition());
+    assert_eq!(refused.unwrap_err().esp_err(), EspErr::FAIL);
+}
+
+#[test]
+fn a_download_goes_on_where_it_is_known_to_be_written() {
+    let mut device = Device::new(&[A, B]);
+    let to = device.partition(B);
+    let whole: Vec<u8> = (0..4).flat_map(|_| image(7)).collect();
+    device
+        .app(A, |ota| {
+            let handle = ota.begin(&to, ImageSize::Unknown)?;
+            ota.write(handle, &whole[..9000])
+        })
+        .unwrap();
+    device.boot().unwrap();
+    device
+        .app(A, |ota| {
+            assert_eq!(ota.progress(&to), Ok(8192));
+            assert!(matches!(
+                ota.resume(&to, 12288),
+                Err(OtaError::ResumeOffset { .. })
+            ));
+            assert!(matches!(
+                ota.resume(&to, 9000),
+                Err(OtaError::ResumeOffset { .. })
+            ));
+            let handle = ota.resume(&to, 8192)?;
+            assert_eq!(ota.progress(&to), Ok(8192));
+            ota.write(handle, &whole[8192..])?;
+            ota.end(handle)?;
+            ota.set_boot_partition(&to)
+        })
+        .unwrap();
+    assert_eq!(device.boot().unwrap().slot, B);
+    let at = to.offset as usize;
+    assert_eq!(device.ram.bytes[at..at + whole.len()], whole);
+    assert_eq!(SLOT_SIZE.div_ceil(32).next_multiple_of(4096), 4096);
+}
+
+#[test]
+fn what_an_update_is_copied_over_is_not_named_either() {
+    let mut device = Device::new(&[A, B, C]);
+    device.update(A, B, 2);
+    let (staging, destination) = (device.partition(C), device.partition(A));
+    device
+        .app(B, |ota| {
+            let handle = ota.begin(&staging, ImageSize::Unknown)?;
+            let running = ota.running_partition();
+            assert_eq!(
+                ota.set_final_partition(handle, &running, true),
+                Err(OtaError::Running)
+            );
+            assert!(ota.check_rollback_is_possible()?);
+            ota.set_final_partition(handle, &destination, true)?;
+            assert!(!ota.check_rollback_is_possible()?, "A is no way back now");
+            ota.write(handle, &image(3))?;
+            ota.end(handle)?;
+            ota.set_boot_partition(&destination)
+        })
+        .unwrap();
+    assert_eq!(device.ahead(), Some((A, [3; 32])));
+}

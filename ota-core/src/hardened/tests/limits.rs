@@ -1,0 +1,211 @@
+//! The ends: of the log, of the sequence numbers, of what can be trusted.
+
+use super::*;
+use proptest::prelude::*;
+
+/// A device whose log of four groups is full, as cuts in hand-overs leave it.
+fn exhausted() -> Device {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(4, 2).unwrap();
+    device.update(A, B, 2);
+    for _ in 0..8 {
+        // The claim of the hand-over is torn: after erase, birth and half an entry.
+        device.ram.power = 4;
+        device.ram.torn = Torn::Prefix(9);
+        let to = device.partition(A);
+        if device
+            .app(B, |ota| ota.begin(&to, ImageSize::Sequential).map(|_| ()))
+            .is_ok()
+        {
+            panic!("it was cut");
+        }
+        device = device.power_on();
+        let decision = device.boot().unwrap();
+        assert_eq!(decision.slot, B);
+        if decision.order == Order::Exhausted {
+            return device;
+        }
+        device = device.power_on();
+    }
+    panic!("the log of four groups never filled");
+}
+
+#[test]
+fn with_its_log_exhausted_the_device_boots_and_refuses_to_change_until_it_is_repaired() {
+    let mut device = exhausted();
+    let decision = device.boot().unwrap();
+    assert_eq!((decision.slot, decision.order), (B, Order::Exhausted));
+    device.cost();
+    assert_eq!(device.download(B, A, 3), Err(OtaError::LogExhausted));
+    assert_eq!(device.set_boot(B, A), Err(OtaError::LogExhausted));
+    assert_eq!(device.cost(), otadata(0, 0));
+
+    // Cut anywhere, the repair leaves the same choice, and goes through the next time.
+    for at in 0..10 {
+        for torn in [
+            Torn::Nothing,
+            Torn::Done,
+            Torn::Zeroed,
+            Torn::Some(3),
+            Torn::Prefix(16),
+        ] {
+            let mut left = device.power_on();
+            left.ram.power = at;
+            left.ram.torn = torn;
+            let cut = left.app(B, |ota| ota.repair()).is_err();
+            let mut left = left.power_on();
+            assert_eq!(left.boot().unwrap().slot, B, "{at} {torn:?} {cut}");
+            left.app(B, |ota| ota.repair()).unwrap();
+            left.update(B, A, 3);
+        }
+    }
+}
+
+#[test]
+fn a_trial_whose_start_cannot_be_counted_goes_back() {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(4, 2).unwrap();
+    device.update(A, B, 2);
+    device.download(B, A, 3).unwrap();
+    device.set_boot(B, A).unwrap();
+    // Every write fails.
+    device.ram.power = 0;
+    device.ram.dead_reads = false;
+    let decision = device.boot().unwrap();
+    assert_eq!(decision.slot, B);
+    assert!(matches!(decision.order, Order::Failed(_)));
+}
+
+#[test]
+fn sequence_numbers_begin_anew() {
+    let mut device = Device::new(&[A, B]);
+    let last = Entry::new(0xFFFF_FFEF, crate::otadata::OtaState::VALID);
+    device.ram.put_entry(0, last);
+    assert_eq!(device.boot().unwrap().slot, A);
+    for (running, to, number) in [(A, B, 2), (B, A, 3), (A, B, 4)] {
+        device.update(running, to, number);
+        assert_eq!(device.boot().unwrap().slot, to);
+        assert_eq!(device.stock(), Some(to));
+    }
+    assert!(device.ram.entries().iter().all(|entry| entry.seq < 100));
+}
+
+#[test]
+fn a_damaged_entry_is_healed() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    for sector in 0..2 {
+        let mut damaged = device.power_on();
+        let at = OTADATA + sector * 0x1000;
+        let newer = Entry::new(1001, crate::otadata::OtaState::VALID);
+        // One that wins over ours, in a sector that no stock code erased; or our own, zeroed.
+        let own = damaged.ram.entries()[sector as usize].is_valid()
+            && damaged.stock() == Some(B)
+            && crate::otadata::active(&damaged.ram.entries()) == Some(sector as usize);
+        if own {
+            damaged.ram.put(at, &[0; 32]);
+        } else {
+            damaged.ram.put(at, &newer.emit());
+            damaged.ram.put(at + 64, &[0x5A; 8]);
+        }
+        let decision = damaged.boot().unwrap();
+        assert_eq!(decision.slot, B);
+        assert_eq!(damaged.cost().erases, 1);
+        assert_eq!(damaged.stock(), Some(B));
+        let mut again = damaged.power_on();
+        assert_eq!(again.boot().unwrap().slot, B);
+        assert_eq!(again.cost(), otadata(0, 0));
+    }
+}
+
+/// The CRC of sequence number 0 is that of an erased field: a cut erase of a blank sector that zeroes
+/// its first bytes alone makes an entry that nobody wrote.
+#[test]
+fn a_cut_erase_of_a_blank_sector_selects_nothing() {
+    for sector in 0..2 {
+        for len in [4, 25, 28] {
+            let mut device = Device::new(&[FACTORY, A, B]);
+            device.ram.put(device.partition(B).offset, &image(9));
+            device.ram.put(OTADATA + sector * 0x1000, &[0; 28][..len]);
+            if len < 28 {
+                assert_eq!(device.stock(), Some(B), "for stock code it is an entry");
+            }
+            assert_eq!(device.boot().unwrap().slot, FACTORY);
+            assert_eq!(device.stock(), Some(FACTORY), "{sector} {len}");
+            let mut again = device.power_on();
+            assert_eq!(again.boot().unwrap().slot, FACTORY);
+            assert_eq!(again.cost(), otadata(0, 0));
+            again.update(FACTORY, A, 2);
+        }
+    }
+}
+
+#[test]
+fn an_image_without_a_digest_of_its_own_is_hashed() {
+    struct Plain;
+    impl<F: ReadNorFlash> VerifyImage<F> for Plain {
+        fn verify(
+            &mut self,
+            flash: &mut F,
+            at: Region,
+        ) -> core::result::Result<ImageMetadata, VerifyError<F::Error>> {
+            let mut found = Numbered.verify(flash, at)?;
+            found.hash = None;
+            found.image_len = 4096 + 300;
+            Ok(found)
+        }
+    }
+    let mut device = Device::new(&[A, B]);
+    device.ram.put(device.partition(B).offset, &image(9));
+    let read = |ram: &mut Ram| {
+        super::super::image::verify(ram, &mut Plain, &place(&[A, B], B))
+            .unwrap()
+            .1
+    };
+    let first = read(&mut device.ram);
+    assert_ne!(first, super::super::choice::Digest::UNKNOWN);
+    device
+        .ram
+        .put(device.partition(B).offset + 4096 + 299, &[8]);
+    assert_ne!(read(&mut device.ram), first);
+    device
+        .ram
+        .put(device.partition(B).offset + 4096 + 299, &[9]);
+    device
+        .ram
+        .put(device.partition(B).offset + 4096 + 300, &[8]);
+    assert_eq!(read(&mut device.ram), first);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Any contents of otadata boot an image that is there.
+    #[test]
+    fn any_otadata_boots(
+        noise in proptest::collection::vec((0usize..8192, any::<[u8; 24]>()), 0..40),
+        base in 0usize..4,
+    ) {
+        let mut device = Device::new(&[A, B]);
+        match base {
+            0 => {}
+            1 => device.update(A, B, 2),
+            2 => { device.download(A, B, 2).unwrap(); device.set_boot(A, B).unwrap(); }
+            _ => device.ram.put(OTADATA, &[0; 0x2000]),
+        }
+        let first = device.partition(A).offset;
+        device.ram.put(first, &image(1));
+        for (at, bytes) in noise {
+            let at = at.min(8192 - bytes.len());
+            device.ram.put(OTADATA + u32::try_from(at).unwrap(), &bytes);
+        }
+        let mut device = device.power_on();
+        let decision = device.boot();
+        prop_assert!(decision.is_ok());
+        let slot = decision.unwrap().slot;
+        let mut device = device.power_on();
+        let again = device.boot().unwrap();
+        // A trial may have come to its end; apart from that it stays.
+        prop_assert!(again.slot == slot || again.slot == A);
+    }
+}

@@ -1,0 +1,137 @@
+//! In company with stock code.
+
+use super::*;
+use crate::otadata::OtaState;
+use crate::update;
+
+/// The stock application in `running` makes calls.
+fn stock_app<T>(
+    device: &mut Device,
+    running: Slot,
+    calls: impl FnOnce(&mut update::Ota<'_, &mut Ram, Numbered, NoSecureVersion, 1>) -> Result<T>,
+) -> Result<T> {
+    let bytes = device.ram.table();
+    let table = PartitionTable::for_application(&bytes, true).unwrap();
+    let config = AppConfig {
+        rollback: true,
+        ..AppConfig::new(Target::new(&chip::ESP32C3), SIZE)
+    };
+    let running = place(&device.slots, running);
+    let ram = &mut device.ram;
+    let mut ota = update::Ota::new(ram, Numbered, NoSecureVersion, table, running, config);
+    calls(&mut ota)
+}
+
+fn stock_update(device: &mut Device, running: Slot, to: Slot, number: u8) {
+    let to = device.partition(to);
+    stock_app(device, running, |ota| {
+        let handle = ota.begin(&to, ImageSize::Unknown)?;
+        ota.write(handle, &image(number))?;
+        ota.end(handle)?;
+        ota.set_boot_partition(&to)
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_device_of_the_stock_policy_is_taken_over_as_it_is() {
+    let mut device = Device::new(&[A, B, C]);
+    device.ram.put(device.partition(B).offset, &image(2));
+    device.ram.put_entry(0, Entry::new(4, OtaState::VALID));
+    device.ram.put_entry(1, Entry::new(5, OtaState::VALID));
+    let decision = device.boot().unwrap();
+    assert_eq!(decision.slot, B);
+    assert_eq!(decision.chosen.unwrap().previous, Some(A));
+    assert_eq!(device.cost(), otadata(0, 0), "an idle boot stays one");
+    device.update(B, C, 3);
+    assert_eq!(device.boot().unwrap().slot, C);
+    assert_eq!(device.stock(), Some(C));
+}
+
+#[test]
+fn an_update_that_the_stock_policy_began_is_finished() {
+    for (state, boots) in [
+        (OtaState::NEW, &[B, A, A][..]),
+        (OtaState::PENDING_VERIFY, &[A, A]),
+        (OtaState::VALID, &[B, B, B]),
+        (OtaState::UNDEFINED, &[B, B, B]),
+        (OtaState::ABORTED, &[A, A]),
+    ] {
+        let mut device = Device::new(&[A, B]);
+        device.ram.put(device.partition(B).offset, &image(2));
+        device.ram.put_entry(0, Entry::new(1, OtaState::VALID));
+        device.ram.put_entry(1, Entry::new(2, state));
+        for slot in boots {
+            assert_eq!(device.boot().unwrap().slot, *slot, "{state}");
+        }
+    }
+}
+
+#[test]
+fn a_stock_application_updates_confirms_and_is_rolled_back() {
+    let mut device = Device::new(&[FACTORY, A, B]);
+    device.update(FACTORY, A, 2);
+    stock_update(&mut device, A, B, 3);
+    let decision = device.boot().unwrap();
+    assert_eq!(decision.slot, B);
+    assert!(
+        matches!(decision.reason, Reason::Trial { .. }),
+        "{decision}"
+    );
+    // It never confirms.
+    let mut hung = device.power_on();
+    assert_eq!(hung.boot().unwrap().slot, A);
+    assert_eq!(hung.boot().unwrap().slot, A);
+    // It confirms in its own way: over our record.
+    stock_app(&mut device, B, |ota| ota.mark_app_valid_cancel_rollback()).unwrap();
+    for _ in 0..3 {
+        assert_eq!(device.boot().unwrap().slot, B);
+    }
+    // And an application of ours goes on from there.
+    device.update(B, A, 4);
+    assert_eq!(device.boot().unwrap().slot, A);
+}
+
+#[test]
+fn under_a_stock_bootloader_the_application_sees_that_nobody_counts() {
+    let mut device = Device::new(&[A, B]);
+    device.download(A, B, 2).unwrap();
+    device.set_boot(A, B).unwrap();
+    for _ in 0..3 {
+        assert_eq!(device.stock(), Some(B));
+    }
+    assert_eq!(device.app(B, |ota| ota.foreign_bootloader()), Ok(true));
+    device.confirm(B).unwrap();
+    assert_eq!(device.app(B, |ota| ota.foreign_bootloader()), Ok(false));
+    assert_eq!(device.boot().unwrap().reason, Reason::Confirmed);
+}
+
+#[test]
+fn otatool_switches() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let entries = device.ram.entries();
+    let newer = crate::otadata::active(&entries).unwrap();
+    // It changes two words of the older entry and leaves the rest of both sectors.
+    let other = u32::try_from(1 - newer).unwrap();
+    let next = Entry::new(entries[newer].seq + 1, OtaState::UNDEFINED);
+    let at = OTADATA + other * 0x1000;
+    device.ram.put(at, &next.seq.to_le_bytes());
+    device.ram.put(at + 28, &next.crc.to_le_bytes());
+    assert_eq!(device.stock(), Some(A));
+    assert_eq!(device.boot().unwrap().slot, A);
+    device.cost();
+    device.update(A, B, 3);
+    assert_eq!(device.boot().unwrap().slot, B);
+    assert_eq!(device.stock(), Some(B));
+}
+
+#[test]
+fn stock_code_that_erases_otadata_begins_anew() {
+    let mut device = Device::new(&[FACTORY, A, B]);
+    device.update(FACTORY, A, 2);
+    let factory = device.partition(FACTORY);
+    stock_app(&mut device, A, |ota| ota.set_boot_partition(&factory)).unwrap();
+    assert_eq!(device.boot().unwrap().slot, FACTORY);
+    device.update(FACTORY, A, 3);
+}
