@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use ota_core::otadata::{ENTRY_LEN, OtaState, crc};
 use sim_flash::Tear;
 
-use crate::solve::{Checked, Field, Representatives};
+use crate::solve::{Checked, Field, Representatives, Solutions};
 
 /// The states that ESP-IDF's code tells apart.
 const STATES: [OtaState; 6] = [
@@ -24,6 +24,21 @@ static ENTRY: LazyLock<Checked> = LazyLock::new(|| {
     let crc_of = |seq: &[u8]| crc(seq.first_chunk().map_or(0, |seq| u32::from_le_bytes(*seq)));
     Checked::new(ENTRY_LEN, 0..4, Field::little(28..32), crc_of).expect("a CRC is affine")
 });
+
+/// Sequence numbers, the least and the greatest, that entries with a right CRC have among those whose
+/// bits are those of `old` or `wanted`, other than these two; a few of each.
+pub(super) fn numbers(old: &[u8], wanted: &[u8]) -> Vec<u32> {
+    const OF_EACH: usize = 3;
+    let number = Field::little(0..4);
+    let mut old = old.to_vec();
+    // Label and state are no part of the equation.
+    old[4..28].copy_from_slice(&wanted[4..28]);
+    let solutions = Solutions::new(&ENTRY, &old, wanted).sorted(&number);
+    let (least, greatest) = (solutions.ascending(), solutions.descending());
+    { least.take(OF_EACH).chain(greatest.take(OF_EACH)) }
+        .filter_map(|content| u32::try_from(number.get(&content)).ok())
+        .collect()
+}
 
 /// Tears of a program of the entry `data` over erased cells that leave a valid entry which was never
 /// written, on a device with so many slots.

@@ -2,10 +2,12 @@
 //!
 //! ESP-IDF's code asks three things of an entry: whether its CRC fits, which slot its sequence number
 //! stands for and whether it is the larger one, and what its state is. So one content is tried for
-//! each answer that the solid bits leave open: a few sequence numbers, small and large, with a CRC
-//! that fits if there is one, and with each state.
+//! each answer that the solid bits leave open: a few sequence numbers, small and large, and those
+//! solved for whose CRC fits, with each state.
 
 use ota_core::otadata::{self, OtaState};
+
+use super::torn_entry;
 
 /// Sequence numbers tried where the bits are open: of each of two and three slots, older than any
 /// other entry's and newer.
@@ -65,10 +67,15 @@ pub(super) fn readings(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>> {
     let seq = Word::at(0, solid, weak);
     let state = Word::at(24, solid, weak);
     let crc = Word::at(28, solid, weak);
-    let numbers = [seq.lowest(), seq.highest()]
-        .into_iter()
-        .chain(SEQUENCE_NUMBERS);
-    let numbers: Vec<u32> = numbers.filter(|n| seq.may_be(*n)).collect();
+    let low: Vec<u8> = solid.iter().zip(weak).map(|(s, w)| s & !w).collect();
+    let high: Vec<u8> = solid.iter().zip(weak).map(|(s, w)| s | w).collect();
+    let mut numbers = vec![seq.lowest(), seq.highest()];
+    numbers.extend(SEQUENCE_NUMBERS);
+    // With all of the CRC open, one fits to every number.
+    if crc.open != u32::MAX {
+        numbers.extend(torn_entry::numbers(&high, &low));
+    }
+    numbers.retain(|number| seq.may_be(*number));
     let states: Vec<u32> = { STATES.iter().map(|s| s.0) }
         .chain([state.lowest()])
         .filter(|s| state.may_be(*s))
@@ -76,7 +83,7 @@ pub(super) fn readings(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>> {
     let mut contents = Vec::new();
     let mut add = |number: u32, check: u32| {
         for state in &states {
-            let mut content: Vec<u8> = { solid.iter().zip(weak) }.map(|(s, w)| s | w).collect();
+            let mut content = high.clone();
             content[..4].copy_from_slice(&number.to_le_bytes());
             content[24..28].copy_from_slice(&state.to_le_bytes());
             content[28..32].copy_from_slice(&check.to_le_bytes());
@@ -97,4 +104,30 @@ pub(super) fn readings(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>> {
         add(number, check);
     }
     contents
+}
+
+#[cfg(test)]
+mod tests {
+    use ota_core::otadata::{Entry, crc};
+
+    use super::*;
+
+    /// A program of seq 1 that left every bit it had to clear weak.
+    #[test]
+    fn a_weak_entry_may_be_one_that_nobody_wrote() {
+        let wanted = Entry::new(1, OtaState::NEW).emit();
+        let weak = wanted.map(|byte| !byte);
+        let contents = readings(&wanted, &weak);
+        let entries = contents.iter().filter_map(|content| content.first_chunk());
+        let entries: Vec<Entry> = entries.map(Entry::parse).collect();
+        assert_eq!(entries[0].seq, 1);
+        let forged =
+            |entry: &&Entry| entry.seq > 1 && entry.seq != u32::MAX && entry.crc == crc(entry.seq);
+        assert!(
+            entries
+                .iter()
+                .any(|entry| forged(&entry) && entry.state == OtaState::VALID)
+        );
+        assert!(entries.iter().any(|entry| !entry.crc_matches()));
+    }
 }

@@ -38,7 +38,10 @@ impl Calm {
         let mut within: HashedMap<Class, u32> = HashedMap::default();
         for boots in 0..=REST {
             let settled = |class: &Class, next: &[Class]| {
-                let ahead = |next: &Class| next == class || within.contains_key(next);
+                // A device that is stuck is followed by nothing; that is judged where it is stuck.
+                let ahead = |next: &Class| {
+                    next == class || within.contains_key(next) || !self.next.contains_key(next)
+                };
                 !within.contains_key(class) && next.iter().all(ahead)
             };
             let more: Vec<_> = { self.next.iter() }
