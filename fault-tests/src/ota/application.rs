@@ -1,29 +1,35 @@
 //! What the application does from its first instruction on: confirm itself, then update itself.
 
-use ota_core::efuse::NoSecureVersion;
+use std::cell::Cell;
+
+use ota_core::flash::SECTOR;
 use ota_core::otadata::OtaState;
 use ota_core::partition::{Partition, Slot};
 use ota_core::update::{ImageSize, Ota, OtaError};
 
 use super::device::{Device, SelfTest, Verifier, Writing};
+use super::efuse::Efuse;
 use super::firmware::ImageId;
 use super::marks;
-use super::world::{Promise, World};
+use super::world::{Promise, World, Written};
 use crate::chip::{Chip, ChipError};
+use crate::property::{anti_rollback, resumption};
 use crate::subject::{Dead, Journal, Rest};
 
 /// Bytes handed to each `write`: one sector, as a download buffer often is.
-pub(super) const CHUNK: usize = 4096;
+pub(super) const CHUNK: usize = SECTOR as usize;
 
 /// Where the ELF's SHA-256 stands in an image: application descriptor at 32, digest at 144 of it.
 const ELF_SHA256: std::ops::Range<usize> = 0xB0..0xD0;
 
-pub(super) type UpdateCore<'a, 'm> = Ota<'a, &'a mut Chip<'m>, Verifier<'a>, NoSecureVersion, 1>;
+pub(super) type UpdateCore<'a, 'm> = Ota<'a, &'a mut Chip<'m>, Verifier<'a>, Efuse<'a>, 1>;
 
 /// A running application.
 pub(super) struct Application<'a, 'm> {
     pub(super) device: &'a Device,
     pub(super) ota: UpdateCore<'a, 'm>,
+    /// The fuses, in which confirming may burn.
+    pub(super) minimum: &'a Cell<u32>,
     pub(super) journal: &'a mut Journal<World>,
     /// The image that runs.
     pub(super) me: ImageId,
@@ -67,9 +73,14 @@ impl Application<'_, '_> {
     fn confirm(&mut self) -> Result<(), Dead> {
         self.journal.call("mark_app_valid_cancel_rollback", "");
         let confirmed = self.ota.mark_app_valid_cancel_rollback();
-        if self.settle(confirmed)?.is_some() {
+        let confirmed = self.settle(confirmed)?;
+        let (before, after) = (self.journal.world().minimum(), self.minimum.get());
+        self.journal
+            .found(anti_rollback::judge_minimum(before, after));
+        self.journal.change(|world| world.burn(after));
+        if confirmed.is_some() {
             let me = self.me;
-            self.journal.change(|world| *world = World::confirmed(me));
+            self.journal.change(|world| world.confirm(me));
             self.journal.sometimes(marks::CONFIRMED);
             self.journal
                 .note(format_args!("Ok: {} is confirmed", self.device.name(me)));
@@ -115,7 +126,7 @@ impl Application<'_, '_> {
             if rollback {
                 world.promise(Promise::Activated { from, to: next });
             } else {
-                *world = World::confirmed(next);
+                world.confirm(next);
             }
         });
         let name = self.device.name(next);
@@ -133,29 +144,88 @@ impl Application<'_, '_> {
                 ImageSize::Known(u32::try_from(delivered.len()).unwrap_or(u32::MAX))
             }
             Writing::UnknownSize => ImageSize::Unknown,
-            Writing::Sequential => ImageSize::Sequential,
+            Writing::Sequential | Writing::Resumed => ImageSize::Sequential,
         };
-        self.journal.call("begin", name_of(slot));
-        let handle = self.ota.begin(slot, size);
-        let Some(handle) = self.settle(handle)? else {
+        let from = self.resumed_at(slot, next);
+        let handle = match from {
+            0 => {
+                self.journal.call("begin", name_of(slot));
+                self.ota.begin(slot, size)
+            }
+            from => {
+                let at = format_args!("{} at {from}", name_of(slot));
+                self.journal.call("resume", at);
+                self.ota.resume(slot, size, from)
+            }
+        };
+        let handle = self.settle(handle)?;
+        if from > 0 {
+            let refused = resumption::judge_offset(from, handle.is_some());
+            self.journal.found(refused);
+            self.journal.sometimes(marks::RESUMED);
+        }
+        let Some(handle) = handle else {
             return Ok(None);
         };
+        let delivered = delivered.get(from as usize..).unwrap_or_default();
         let bytes = delivered.len();
         self.journal
             .call("write", format_args!("{bytes} bytes in chunks of {CHUNK}"));
+        let mut written = from;
         for chunk in delivered.chunks(CHUNK) {
-            let written = self.ota.write(handle, chunk);
-            if self.settle(written)?.is_none() {
+            let wrote = self.ota.write(handle, chunk);
+            if self.settle(wrote)?.is_none() {
                 return Ok(None);
+            }
+            // Only whole sectors can be resumed behind.
+            if chunk.len() == CHUNK {
+                written = written.saturating_add(SECTOR);
+                self.wrote(slot, next, Some(written));
             }
         }
         self.journal.call("end", "");
         let ended = self.ota.end(handle);
         let ended = self.settle(ended)?;
+        self.wrote(slot, next, None);
+        if from > 0 && self.device.damaged != Some(next) {
+            let exact = self.holds(slot, next)?;
+            let found = resumption::judge_end(ended.is_some(), exact);
+            self.journal.found(found);
+        }
         if ended.is_none() {
             self.journal.sometimes(marks::REFUSED);
         }
         Ok(ended)
+    }
+
+    /// Where the download of `next` into `slot` goes on: 0 if there is nothing to resume.
+    fn resumed_at(&self, slot: &Partition, next: ImageId) -> u32 {
+        match self.journal.world().written() {
+            Some(written) if written.image == next && Some(written.slot) == slot.slot() => {
+                written.bytes
+            }
+            _ => 0,
+        }
+    }
+
+    /// Notes outside the flash how much of a download is written, if this application resumes.
+    fn wrote(&mut self, slot: &Partition, image: ImageId, bytes: Option<u32>) {
+        if self.device.writing != Writing::Resumed {
+            return;
+        }
+        let written = slot.slot().zip(bytes);
+        let written = written.map(|(slot, bytes)| Written { image, slot, bytes });
+        self.journal.change(|world| world.write(written));
+    }
+
+    /// Whether the slot holds this image, whole.
+    fn holds(&mut self, slot: &Partition, image: ImageId) -> Result<bool, Dead> {
+        let chip = self.ota.flash();
+        let held = chip.holds(slot.offset, &self.device.accepted.contents);
+        if chip.dead() || chip.hangs() {
+            return Err(Dead);
+        }
+        Ok(held == Some(usize::from(image.0)))
     }
 
     /// The result, or `None` after a noted error that the application survives, or death.

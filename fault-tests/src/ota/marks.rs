@@ -16,17 +16,20 @@ pub const DAMAGED_ENTRY: &str = "damaged entry skipped";
 pub const SOLE_COPY: &str = "sole copy recovered";
 /// A new image confirmed itself.
 pub const CONFIRMED: &str = "confirmed";
+/// A download that was cut was resumed.
+pub const RESUMED: &str = "resumed";
 /// A download was refused.
 pub const REFUSED: &str = "update refused";
 
 /// Every mark that a full sweep must meet.
-pub const MARKS: [&str; 6] = [
+pub const MARKS: [&str; 7] = [
     ROLLED_BACK,
     FELL_BACK,
     DAMAGED_ENTRY,
     SOLE_COPY,
     CONFIRMED,
     REFUSED,
+    RESUMED,
 ];
 
 /// Marks what this boot shows.

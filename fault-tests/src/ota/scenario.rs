@@ -19,6 +19,8 @@ pub struct Scenario {
     pub(super) damaged: Option<u8>,
     pub(super) self_test: SelfTest,
     pub(super) writing: Writing,
+    /// Whether images below the minimum version in fuses are refused.
+    pub(super) anti_rollback: bool,
     /// How many cuts in a row it is explored to unless asked: [`ANY`], or few where a start for each of
     /// many calls would take long.
     pub(crate) depth: u32,
@@ -68,6 +70,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -80,6 +83,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -92,6 +96,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Hangs,
         writing: Writing::Sequential,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -104,6 +109,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: Some(2),
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -116,6 +122,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -128,6 +135,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::UnknownSize,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -140,7 +148,34 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: ANY,
+    },
+    Scenario {
+        name: "resumed-update",
+        about: "a download that is cut goes on where it was",
+        table: Table::Bundled("v02_two_ota"),
+        begin: Begin::Updated,
+        images: &["c3_4k", "c3_16k", "c3_64k"],
+        running: 1,
+        damaged: None,
+        self_test: SelfTest::Passes,
+        writing: Writing::Resumed,
+        anti_rollback: false,
+        depth: ANY,
+    },
+    Scenario {
+        name: "anti-rollback",
+        about: "an update that raises the minimum version, then one below it, which is refused",
+        table: Table::Bundled("v03_two_ota_nofactory_auto"),
+        begin: Begin::BlankOtadata,
+        images: &["c3_4k", "c3_secver3", "c3_4k_v2"],
+        running: 0,
+        damaged: None,
+        self_test: SelfTest::Passes,
+        writing: Writing::KnownSize,
+        anti_rollback: true,
+        depth: 2,
     },
     calls(
         "calls-2-factory",
@@ -203,6 +238,7 @@ const fn calls(
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: 1,
     }
 }
@@ -219,6 +255,7 @@ impl Scenario {
             Property::NoBrick
             | Property::AtomicSwitch
             | Property::Durability
+            | Property::RecoveryIdempotence
             | Property::BoundedWear
             | Property::Containment
             | Property::PublishOrder
@@ -226,7 +263,9 @@ impl Scenario {
             Property::RollbackConvergence | Property::Stability => {
                 matches!(self.begin, Begin::Lives { .. })
             }
-            Property::Completion | Property::AntiRollback | Property::ErrorHonesty => false,
+            Property::Resumability => self.writing == Writing::Resumed,
+            Property::AntiRollback => self.anti_rollback,
+            Property::Completion | Property::ErrorHonesty => false,
         }
     }
 

@@ -213,6 +213,7 @@ impl Scenario {
             boot: BootConfig {
                 table_offset: layout.table_offset,
                 rollback: self.begin != Begin::Lives { rollback: false },
+                anti_rollback: self.anti_rollback,
                 ..BootConfig::new(profile.size())
             },
             md5: layout.md5,

@@ -22,6 +22,51 @@ impl World {
         Self::Updates(Promises::confirmed(image))
     }
 
+    /// The version below which no image may run.
+    pub(super) const fn minimum(self) -> u32 {
+        match self {
+            Self::Updates(promises) => promises.minimum,
+            Self::Calls(_) => 0,
+        }
+    }
+
+    /// The fuses are burnt up to `minimum`.
+    pub(super) fn burn(&mut self, minimum: u32) {
+        if let Self::Updates(promises) = self {
+            promises.minimum = minimum;
+        }
+    }
+
+    /// The same device with nothing but its promises.
+    pub(super) const fn promises(mut self) -> Self {
+        if let Self::Updates(promises) = &mut self {
+            promises.minimum = 0;
+        }
+        self
+    }
+
+    /// The download that can be resumed.
+    pub(super) const fn written(self) -> Option<Written> {
+        match self {
+            Self::Updates(promises) => promises.written,
+            Self::Calls(_) => None,
+        }
+    }
+
+    /// So much of a download is written.
+    pub(super) fn write(&mut self, written: Option<Written>) {
+        if let Self::Updates(promises) = self {
+            promises.written = written;
+        }
+    }
+
+    /// `image` is the one to keep from now on.
+    pub(super) fn confirm(&mut self, image: ImageId) {
+        if let Self::Updates(promises) = self {
+            *promises = promises.after_confirming(image);
+        }
+    }
+
     /// The device promises this, beyond the image it last promised to keep.
     pub(super) fn promise(&mut self, promise: Promise) {
         if let Self::Updates(promises) = self {
@@ -37,6 +82,21 @@ pub struct Promises {
     pub confirmed: ImageId,
     /// What has been promised, or is being promised, beyond that.
     pub promise: Promise,
+    /// With anti-rollback: the version below which no image may run, in fuses.
+    pub minimum: u32,
+    /// The download that the application can resume, as it has noted outside the flash.
+    pub written: Option<Written>,
+}
+
+/// So much of a download is written: `write` has returned Ok for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Written {
+    /// The image.
+    pub image: ImageId,
+    /// The slot.
+    pub slot: Slot,
+    /// How many bytes.
+    pub bytes: u32,
 }
 
 /// A promise under way or given.
@@ -73,6 +133,17 @@ impl Promises {
         Self {
             confirmed: image,
             promise: Promise::None,
+            minimum: 0,
+            written: None,
+        }
+    }
+
+    /// The same device with `image` to keep, and nothing promised beyond.
+    const fn after_confirming(self, image: ImageId) -> Self {
+        Self {
+            confirmed: image,
+            promise: Promise::None,
+            ..self
         }
     }
 
@@ -99,7 +170,7 @@ impl Promises {
                 self.promise = Promise::Started { from, to };
             }
             _ if self.allowed().contains(&image) => {}
-            _ => self = Self::confirmed(image),
+            _ => self = self.after_confirming(image),
         }
         self
     }

@@ -27,6 +27,8 @@ pub mod error_honesty;
 pub mod no_brick;
 pub mod promises;
 pub mod publish_order;
+pub mod recovery;
+pub mod resumption;
 pub mod rollback_convergence;
 pub mod stability;
 pub mod totality;
@@ -49,6 +51,10 @@ pub enum Property {
     RollbackConvergence,
     /// P5: see [`stability`].
     Stability,
+    /// P6: see [`recovery`].
+    RecoveryIdempotence,
+    /// P7: see [`resumption`].
+    Resumability,
     /// P8: see [`completion`].
     Completion,
     /// P9: see [`anti_rollback`].
@@ -88,7 +94,7 @@ const fn row(
 }
 
 /// Every property, in order; the README shows the same.
-const TABLE: [Row; 12] = [
+const TABLE: [Row; 14] = [
     row(
         Property::NoBrick,
         "P1",
@@ -118,6 +124,18 @@ const TABLE: [Row; 12] = [
         "P5",
         "stability",
         "without a command between them, later boots decide what the first one's flash had settled",
+    ),
+    row(
+        Property::RecoveryIdempotence,
+        "P6",
+        "recovery idempotence",
+        "a boot that is cut leaves the next one nothing to do that it could not have done itself",
+    ),
+    row(
+        Property::Resumability,
+        "P7",
+        "resumability",
+        "a download goes on where it was cut, and the image is the one that was sent",
     ),
     row(
         Property::Completion,
