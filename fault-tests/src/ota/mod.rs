@@ -19,6 +19,7 @@ mod life;
 pub mod marks;
 mod scenario;
 mod setup;
+pub mod trust;
 mod twin;
 mod watch;
 mod world;

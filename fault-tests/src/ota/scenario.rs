@@ -265,7 +265,7 @@ impl Scenario {
             }
             Property::Resumability => self.writing == Writing::Resumed,
             Property::AntiRollback => self.anti_rollback,
-            Property::Completion | Property::ErrorHonesty => false,
+            Property::Completion | Property::TrustRule | Property::ErrorHonesty => false,
         }
     }
 

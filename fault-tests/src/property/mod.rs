@@ -32,6 +32,7 @@ pub mod resumption;
 pub mod rollback_convergence;
 pub mod stability;
 pub mod totality;
+pub mod trust;
 pub mod wear;
 
 use std::fmt;
@@ -63,6 +64,8 @@ pub enum Property {
     BoundedWear,
     /// P11: see [`containment`].
     Containment,
+    /// P12: see [`trust`].
+    TrustRule,
     /// P13: see [`publish_order`].
     PublishOrder,
     /// P14: see [`totality`].
@@ -94,7 +97,7 @@ const fn row(
 }
 
 /// Every property, in order; the README shows the same.
-const TABLE: [Row; 14] = [
+const TABLE: [Row; 15] = [
     row(
         Property::NoBrick,
         "P1",
@@ -160,6 +163,12 @@ const TABLE: [Row; 14] = [
         "P11",
         "containment",
         "nothing is written but otadata and slots that do not run, and never the only entry that counts",
+    ),
+    row(
+        Property::TrustRule,
+        "P12",
+        "trust rule",
+        "no decision is built on what an operation that was cut may have left half done",
     ),
     row(
         Property::PublishOrder,
