@@ -81,7 +81,7 @@ fn wrong_flags_are_refused_with_what_was_expected() {
     let mut said = String::new();
     for args in [
         &["sweep", "--scenario", "nonsense"][..],
-        &["sweep", "--level", "L3"],
+        &["sweep", "--level", "L4"],
         &["sweep", "--profile", "nrf52840"],
         &["sweep", "--profile", "w25q512"],
         &["sweep", "--policy", "soft"],

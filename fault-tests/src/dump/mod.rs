@@ -30,6 +30,7 @@ pub const fn judges(property: Property) -> bool {
         Property::NoBrick
             | Property::AtomicSwitch
             | Property::Durability
+            | Property::RecoveryIdempotence
             | Property::BoundedWear
             | Property::Containment
             | Property::PublishOrder

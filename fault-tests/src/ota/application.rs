@@ -1,5 +1,8 @@
 //! What the application does from its first instruction on: confirm itself, then update itself.
 
+use std::cell::Cell;
+
+use ota_core::flash::SECTOR;
 use ota_core::otadata::OtaState;
 use ota_core::partition::{Partition, Slot};
 use ota_core::update::{ImageSize, OtaError};
@@ -9,12 +12,13 @@ use super::device::{Device, SelfTest, Writing};
 use super::firmware::ImageId;
 use super::marks;
 use super::policy::Policy;
-use super::world::{Afresh, Promise, World};
+use super::world::{Afresh, Promise, World, Written};
 use crate::chip::ChipError;
+use crate::property::{anti_rollback, resumption};
 use crate::subject::{Dead, Journal, Rest};
 
 /// Bytes handed to each `write`: one sector, as a download buffer often is.
-pub(super) const CHUNK: usize = 4096;
+pub(super) const CHUNK: usize = SECTOR as usize;
 
 /// Where the ELF's SHA-256 stands in an image: application descriptor at 32, digest at 144 of it.
 const ELF_SHA256: std::ops::Range<usize> = 0xB0..0xD0;
@@ -23,6 +27,8 @@ const ELF_SHA256: std::ops::Range<usize> = 0xB0..0xD0;
 pub(super) struct Application<'a, C> {
     pub(super) device: &'a Device,
     pub(super) ota: C,
+    /// The fuses, in which confirming may burn.
+    pub(super) minimum: &'a Cell<u32>,
     pub(super) journal: &'a mut Journal<World>,
     /// The image that runs.
     pub(super) me: ImageId,
@@ -38,8 +44,8 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
             }
             self.confirm()?;
         }
-        if let World::Afresh(afresh) = *self.journal.world() {
-            return self.afresh(afresh);
+        if let World::Afresh { stage, .. } = *self.journal.world() {
+            return self.afresh(stage);
         }
         let next = ImageId(self.me.0 + 1);
         if usize::from(next.0) >= self.device.published.len() {
@@ -58,15 +64,14 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
     }
 
     /// Takes the image that is offered to a device at rest.
-    fn afresh(&mut self, afresh: Afresh) -> Result<Rest, Dead> {
+    fn afresh(&mut self, stage: Afresh) -> Result<Rest, Dead> {
         let fresh = self.device.fresh_id();
-        match afresh {
+        match stage {
             Afresh::Offered => return self.update(fresh),
             Afresh::Switched(slot) => {
                 let here = self.ota.running_partition().slot() == Some(slot);
                 if here && self.me == fresh {
-                    let done = World::Afresh(Afresh::Done);
-                    self.journal.change(|world| *world = done);
+                    self.journal.change(World::is_done);
                 }
             }
             Afresh::Done => {}
@@ -94,7 +99,12 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
     fn confirm(&mut self) -> Result<(), Dead> {
         self.journal.call("mark_app_valid_cancel_rollback", "");
         let confirmed = self.ota.mark_app_valid_cancel_rollback();
-        if self.settle(confirmed)?.is_some() {
+        let confirmed = self.settle(confirmed)?;
+        let (before, after) = (self.journal.world().minimum(), self.minimum.get());
+        self.journal
+            .found(anti_rollback::judge_minimum(before, after));
+        self.journal.change(|world| world.burn(after));
+        if confirmed.is_some() {
             let me = self.me;
             self.journal.change(|world| world.confirm(me));
             self.journal.sometimes(marks::CONFIRMED);
@@ -140,7 +150,7 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
         let rollback = self.device.boot.rollback;
         let switched = slot.slot();
         self.journal.change(|world| match (world, switched) {
-            (World::Afresh(afresh), Some(slot)) => *afresh = Afresh::Switched(slot),
+            (World::Afresh { stage, .. }, Some(slot)) => *stage = Afresh::Switched(slot),
             (world, _) if rollback => world.promise(Promise::Activated { from, to: next }),
             (world, _) => world.confirm(next),
         });
@@ -159,25 +169,54 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
                 ImageSize::Known(u32::try_from(delivered.len()).unwrap_or(u32::MAX))
             }
             Writing::UnknownSize => ImageSize::Unknown,
-            Writing::Sequential => ImageSize::Sequential,
+            Writing::Sequential | Writing::Resumed => ImageSize::Sequential,
         };
-        self.journal.call("begin", name_of(slot));
-        let handle = self.ota.begin(slot, size);
-        let Some(handle) = self.settle(handle)? else {
+        let from = self.resumed_at(slot, next);
+        let handle = match from {
+            0 => {
+                self.journal.call("begin", name_of(slot));
+                self.ota.begin(slot, size)
+            }
+            from => {
+                let at = format_args!("{} at {from}", name_of(slot));
+                self.journal.call("resume", at);
+                self.ota.resume(slot, size, from)
+            }
+        };
+        let handle = self.settle(handle)?;
+        if from > 0 {
+            let refused = resumption::judge_offset(from, handle.is_some());
+            self.journal.found(refused);
+            self.journal.sometimes(marks::RESUMED);
+        }
+        let Some(handle) = handle else {
             return Ok(None);
         };
+        let delivered = delivered.get(from as usize..).unwrap_or_default();
         let bytes = delivered.len();
         self.journal
             .call("write", format_args!("{bytes} bytes in chunks of {CHUNK}"));
+        let mut written = from;
         for chunk in delivered.chunks(CHUNK) {
-            let written = self.ota.write(handle, chunk);
-            if self.settle(written)?.is_none() {
+            let wrote = self.ota.write(handle, chunk);
+            if self.settle(wrote)?.is_none() {
                 return Ok(None);
+            }
+            // Only whole sectors can be resumed behind.
+            if chunk.len() == CHUNK {
+                written = written.saturating_add(SECTOR);
+                self.wrote(slot, next, Some(written));
             }
         }
         self.journal.call("end", "");
         let ended = self.ota.end(handle);
         let ended = self.settle(ended)?;
+        self.wrote(slot, next, None);
+        if from > 0 && self.device.damaged != Some(next) {
+            let exact = self.holds(slot, next)?;
+            let found = resumption::judge_end(ended.is_some(), exact);
+            self.journal.found(found);
+        }
         if ended.is_none() {
             self.journal.sometimes(marks::REFUSED);
             if self.device.policy != Policy::Stock {
@@ -185,6 +224,36 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
             }
         }
         Ok(ended)
+    }
+
+    /// Where the download of `next` into `slot` goes on: 0 if there is nothing to resume.
+    fn resumed_at(&self, slot: &Partition, next: ImageId) -> u32 {
+        match self.journal.world().written() {
+            Some(written) if written.image == next && Some(written.slot) == slot.slot() => {
+                written.bytes
+            }
+            _ => 0,
+        }
+    }
+
+    /// Notes outside the flash how much of a download is written, if this application resumes.
+    fn wrote(&mut self, slot: &Partition, image: ImageId, bytes: Option<u32>) {
+        if self.device.writing != Writing::Resumed {
+            return;
+        }
+        let written = slot.slot().zip(bytes);
+        let written = written.map(|(slot, bytes)| Written { image, slot, bytes });
+        self.journal.change(|world| world.write(written));
+    }
+
+    /// Whether the slot holds this image, whole.
+    fn holds(&mut self, slot: &Partition, image: ImageId) -> Result<bool, Dead> {
+        let chip = self.ota.chip();
+        let held = chip.holds(slot.offset, &self.device.accepted.contents);
+        if chip.dead() || chip.hangs() {
+            return Err(Dead);
+        }
+        Ok(held == Some(usize::from(image.0)))
     }
 
     /// The result, or `None` after a noted error that the application survives, or death.

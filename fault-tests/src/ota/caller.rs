@@ -45,7 +45,9 @@ impl Caller<'_> {
                 .note("the application finds no partition table");
             return Ok(Rest::Idle);
         };
-        let mut ota = self.device.core(chip, verifier, table, self.running);
+        let mut ota = self
+            .device
+            .core(chip, verifier, NoSecureVersion, table, self.running);
         for step in errand.steps() {
             if !self.take(&mut ota, step, table)? {
                 self.finish(None);

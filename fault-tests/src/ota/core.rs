@@ -8,6 +8,7 @@ use ota_core::partition::Partition;
 use ota_core::update::{Handle, ImageSize, Ota, OtaError};
 
 use super::device::Verifier;
+use super::efuse::Efuse;
 use crate::chip::{Chip, ChipError};
 
 type Outcome<T> = Result<T, OtaError<ChipError>>;
@@ -21,6 +22,7 @@ pub(super) trait UpdateCore<'m> {
     fn last_invalid_partition(&mut self) -> Outcome<Option<Partition>>;
     fn partition_description(&mut self, partition: &Partition) -> Outcome<AppDesc>;
     fn begin(&mut self, partition: &Partition, size: ImageSize) -> Outcome<Handle>;
+    fn resume(&mut self, partition: &Partition, size: ImageSize, offset: u32) -> Outcome<Handle>;
     fn write(&mut self, handle: Handle, data: &[u8]) -> Outcome<()>;
     fn end(&mut self, handle: Handle) -> Outcome<()>;
     fn set_boot_partition(&mut self, partition: &Partition) -> Outcome<()>;
@@ -28,7 +30,7 @@ pub(super) trait UpdateCore<'m> {
 }
 
 macro_rules! update_core {
-    ($core:ty) => {
+    ($core:ty, $resume:expr) => {
         impl<'m> UpdateCore<'m> for $core {
             fn chip(&mut self) -> &mut Chip<'m> {
                 self.flash()
@@ -51,6 +53,14 @@ macro_rules! update_core {
             fn begin(&mut self, partition: &Partition, size: ImageSize) -> Outcome<Handle> {
                 self.begin(partition, size)
             }
+            fn resume(
+                &mut self,
+                partition: &Partition,
+                size: ImageSize,
+                offset: u32,
+            ) -> Outcome<Handle> {
+                $resume(self, partition, size, offset)
+            }
             fn write(&mut self, handle: Handle, data: &[u8]) -> Outcome<()> {
                 self.write(handle, data)
             }
@@ -67,5 +77,12 @@ macro_rules! update_core {
     };
 }
 
-update_core!(Ota<'_, &mut Chip<'m>, Verifier<'_>, NoSecureVersion, 1>);
-update_core!(hardened::Ota<'_, &mut Chip<'m>, Verifier<'_>, NoSecureVersion, 1>);
+update_core!(
+    Ota<'_, &mut Chip<'m>, Verifier<'_>, Efuse<'_>, 1>,
+    Ota::resume
+);
+update_core!(
+    hardened::Ota<'_, &mut Chip<'m>, Verifier<'_>, NoSecureVersion, 1>,
+    // It erases as it goes.
+    |core: &mut Self, partition, _, offset| core.resume(partition, offset)
+);

@@ -1,10 +1,10 @@
 //! A device with `ota-core` in its bootloader and in its application.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, boot};
-use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::Region;
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
 use ota_core::otadata::{Entry, OtaState};
@@ -14,6 +14,7 @@ use sim_flash::Tear;
 
 use super::application::{Application, CHUNK};
 use super::caller::Caller;
+use super::efuse::Efuse;
 use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
 use super::hardened;
@@ -25,7 +26,7 @@ use super::world::{Afresh, World, judge_boot};
 use crate::chip::{Accepted, Chip, ChipError};
 use crate::explore::Record;
 use crate::property::containment::Conduct;
-use crate::property::{no_brick, publish_order};
+use crate::property::{anti_rollback, no_brick, publish_order, recovery};
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
 /// What a freshly updated application finds out about itself.
@@ -46,12 +47,15 @@ pub enum Writing {
     UnknownSize,
     /// `OTA_WITH_SEQUENTIAL_WRITES`: each sector is erased as the download reaches it.
     Sequential,
+    /// The same, and a download that was cut is resumed where `write` last returned Ok.
+    Resumed,
 }
 
 /// A bootloader: from the reset to the jump.
 pub type Bootloader = for<'m> fn(
     &mut Chip<'m>,
     &mut Verifier<'_>,
+    &mut Efuse<'_>,
     &BootConfig,
     &mut [u8; TABLE_LEN],
 ) -> Result<Decision, BootError<ChipError>>;
@@ -64,17 +68,11 @@ pub type Bootloader = for<'m> fn(
 pub fn stock_bootloader(
     chip: &mut Chip<'_>,
     verifier: &mut Verifier<'_>,
+    efuse: &mut Efuse<'_>,
     config: &BootConfig,
     table: &mut [u8; TABLE_LEN],
 ) -> Result<Decision, BootError<ChipError>> {
-    boot(
-        chip,
-        verifier,
-        &mut NoSecureVersion,
-        config,
-        &BootInputs::default(),
-        table,
-    )
+    boot(chip, verifier, efuse, config, &BootInputs::default(), table)
 }
 
 /// A device that boots, confirms itself and updates itself.
@@ -170,11 +168,18 @@ impl Subject for Device {
             return Ok(Rest::Stuck);
         };
         let mut verifier = Verifier::knowing(verifier, &self.accepted);
-        let booted = (self.bootloader)(chip, &mut verifier, &self.boot, &mut table);
+        let found = *journal.world();
+        let minimum = Cell::new(found.minimum());
+        let mut efuse = Efuse::new(&minimum);
+        let booted = (self.bootloader)(chip, &mut verifier, &mut efuse, &self.boot, &mut table);
         if chip.dead() {
             return Err(Dead);
         }
-        let found = no_brick::judge(&booted);
+        journal.found(anti_rollback::judge_minimum(found.minimum(), minimum.get()));
+        journal.change(|world| world.burn(minimum.get()));
+        let (before, after) = (found.promises(), journal.world().promises());
+        journal.found(recovery::judge(&before, &after));
+        let bricked = no_brick::judge(&booted);
         let mut conduct = Conduct {
             map: self.map(),
             monitors: self.boot.rollback || self.boot.anti_rollback,
@@ -182,32 +187,39 @@ impl Subject for Device {
             running: None,
             by_bootloader: u32::try_from(chip.done().count()).unwrap_or(u32::MAX),
         };
-        let decision = match booted {
+        let decision = match &booted {
             Ok(decision) => decision,
             Err(error) => {
-                journal.boot(&error);
-                journal.found(found);
+                journal.boot(error);
+                journal.found(anti_rollback::judge_nothing(&booted));
+                journal.found(bricked);
                 watch(journal, chip, &conduct);
                 return Ok(Rest::Stuck);
             }
         };
         conduct.running = Some(decision.partition);
-        let rest = self.run(chip, journal, verifier, &table, &decision)?;
+        let rest = self.run(chip, journal, verifier, &minimum, &table, decision)?;
         watch(journal, chip, &conduct);
         Ok(rest)
     }
 
-    fn asked(&self, _: &World) -> Option<World> {
-        Some(World::Afresh(Afresh::Offered))
+    fn asked(&self, world: &World) -> Option<World> {
+        Some(World::Afresh {
+            stage: Afresh::Offered,
+            minimum: world.minimum(),
+        })
     }
 
     fn satisfied(&self, world: &World) -> Result<(), String> {
-        match world {
-            World::Afresh(Afresh::Done) => Ok(()),
-            World::Afresh(Afresh::Switched(slot)) => Err(format!(
+        let World::Afresh { stage, .. } = world else {
+            return Ok(());
+        };
+        match stage {
+            Afresh::Done => Ok(()),
+            Afresh::Switched(slot) => Err(format!(
                 "it was written to {slot} and switched to, and does not run from there"
             )),
-            _ => Err("it was not written, or not switched to".into()),
+            Afresh::Offered => Err("it was not written, or not switched to".into()),
         }
     }
 
@@ -248,6 +260,7 @@ impl Device {
         chip: &mut Chip<'_>,
         journal: &mut Journal<World>,
         verifier: Verifier<'_>,
+        minimum: &Cell<u32>,
         table: &[u8; TABLE_LEN],
         decision: &Decision,
     ) -> Result<Rest, Dead> {
@@ -269,7 +282,7 @@ impl Device {
             return caller.run(chip, verifier, plan, outcome(decision, image));
         }
         // When all is over, how the new update ends is all that is judged.
-        if !matches!(journal.world(), World::Afresh(_)) {
+        if !matches!(journal.world(), World::Afresh { .. }) {
             self.judge(journal, decision, image);
         }
         let Some(me) = image else {
@@ -279,10 +292,12 @@ impl Device {
             journal.note("the application finds no partition table");
             return Ok(Rest::Idle);
         };
-        let ota = self.core(chip, verifier, table, decision.partition);
+        let efuse = Efuse::new(minimum);
+        let ota = self.core(chip, verifier, efuse, table, decision.partition);
         Application {
             device: self,
             ota,
+            minimum,
             journal,
             me,
         }
@@ -327,7 +342,7 @@ fn learned_of(bytes: &[u8], marks: fn(OtaState) -> bool) -> u128 {
 }
 
 impl Device {
-    fn map(&self) -> FlashMap<'_> {
+    pub(crate) fn map(&self) -> FlashMap<'_> {
         FlashMap {
             partitions: &self.partitions,
             table_offset: self.boot.table_offset,
@@ -361,23 +376,31 @@ impl Device {
         let pointer = publish_order::unverified_pointer(decision);
         journal.found(publish_order::judge(pointer, |_| false));
         marks::of_boot(journal, decision);
+        if let Some(firmware) = image.and_then(|i| self.published.get(usize::from(i.0))) {
+            let (version, minimum) = (firmware.secure_version(), journal.world().minimum());
+            let got = format!("{} with version {version}", decision.slot);
+            let rolled_back = anti_rollback::judge(version, minimum, &got);
+            journal.found(rolled_back.filter(|_| self.boot.anti_rollback));
+        }
         judge_boot(journal, |image| self.name(image), decision.slot, image);
     }
 
     /// The update core of the application in `running`.
-    pub(super) fn core<'t, F, V>(
+    pub(crate) fn core<'t, F, V, S>(
         &self,
         flash: F,
         verifier: V,
+        efuse: S,
         table: PartitionTable<'t>,
         running: Partition,
-    ) -> Ota<'t, F, V, NoSecureVersion, 1> {
+    ) -> Ota<'t, F, V, S, 1> {
         let config = AppConfig {
             rollback: self.boot.rollback,
+            anti_rollback: self.boot.anti_rollback,
             table_offset: self.boot.table_offset,
             ..AppConfig::new(self.target, self.boot.flash_size)
         };
-        Ota::new(flash, verifier, NoSecureVersion, table, running, config)
+        Ota::new(flash, verifier, efuse, table, running, config)
     }
 
     /// The partition of `slot`.
@@ -392,7 +415,7 @@ impl Device {
     }
 
     /// The image that is published last: what an application that makes calls downloads.
-    pub(super) fn update(&self) -> &Firmware {
+    pub(crate) fn update(&self) -> &Firmware {
         &self.published[self.published.len() - 1]
     }
 

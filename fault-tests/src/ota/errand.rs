@@ -170,7 +170,7 @@ pub(super) fn take<F: NorFlash, V: VerifyImage<F>>(
             let size = match writing {
                 Writing::KnownSize => ImageSize::Known(size),
                 Writing::UnknownSize => ImageSize::Unknown,
-                Writing::Sequential => ImageSize::Sequential,
+                Writing::Sequential | Writing::Resumed => ImageSize::Sequential,
             };
             said("begin", &next.label.to_string());
             let handle = ota.begin(&next, size)?;

@@ -31,6 +31,13 @@ impl Firmware {
         }
     }
 
+    /// Its secure version: the first field of the application descriptor, behind the magic word.
+    pub(super) fn secure_version(&self) -> u32 {
+        let field = self.bytes.get(36..40);
+        let field = field.and_then(|bytes| bytes.try_into().ok());
+        field.map_or(0, u32::from_le_bytes)
+    }
+
     /// The image with one bit of its middle byte flipped, as a bad download delivers it.
     pub fn damaged(&self) -> Arc<[u8]> {
         let mut bytes = self.bytes.to_vec();

@@ -5,6 +5,8 @@
 //! otadata as a stock bootloader boots the same slot from, and no image is started more often than it
 //! may be.
 
+use std::cell::Cell;
+
 use embedded_storage::nor_flash::ReadNorFlash;
 use ota_core::boot::{BootInputs, Refused};
 use ota_core::efuse::NoSecureVersion;
@@ -71,7 +73,7 @@ pub(super) fn power_on(
     let runs = image.map_or_else(|| "unpublished content".into(), |image| device.name(image));
     journal.boot(format_args!("{runs} runs: {decision}"));
     // When all is over, how the new update ends is all that is judged.
-    if !matches!(journal.world(), World::Afresh(_)) {
+    if !matches!(journal.world(), World::Afresh { .. }) {
         judge(device, journal, &decision, image);
     }
     judge_stock(device, chip, journal, &decision)?;
@@ -102,6 +104,7 @@ pub(super) fn power_on(
     Application {
         device,
         ota,
+        minimum: &Cell::new(0),
         journal,
         me,
     }

@@ -208,7 +208,9 @@ impl<'s> Chore<'s> {
         let table = PartitionTable::for_application(&self.table, self.device.md5).ok()?;
         let mut buffer = [0; CHUNK];
         let verifier = StreamVerifier::new(self.device.target, &mut buffer).ok()?;
-        let mut ota = self.device.core(flash, verifier, table, self.running);
+        let mut ota = self
+            .device
+            .core(flash, verifier, NoSecureVersion, table, self.running);
         let taken = take(self.step, self.device, &mut ota, &mut |name, _| said(name));
         taken.ok()
     }

@@ -293,7 +293,9 @@ impl Living<'_> {
         let parsed = PartitionTable::for_application(&table, self.device.md5);
         if let (Ok(decision), Ok(table)) = (booted, parsed) {
             let running = decision.partition;
-            app(&mut self.device.core(&mut chip, verifier, table, running));
+            app(&mut self
+                .device
+                .core(&mut chip, verifier, NoSecureVersion, table, running));
         }
         self.state = chip.into_parts().state;
     }

@@ -16,17 +16,20 @@ pub const DAMAGED_ENTRY: &str = "damaged entry skipped";
 pub const SOLE_COPY: &str = "sole copy recovered";
 /// A new image confirmed itself.
 pub const CONFIRMED: &str = "confirmed";
+/// A download that was cut was resumed.
+pub const RESUMED: &str = "resumed";
 /// A download was refused.
 pub const REFUSED: &str = "update refused";
 
 /// Every mark that a full sweep must meet.
-pub const MARKS: [&str; 6] = [
+pub const MARKS: [&str; 7] = [
     ROLLED_BACK,
     FELL_BACK,
     DAMAGED_ENTRY,
     SOLE_COPY,
     CONFIRMED,
     REFUSED,
+    RESUMED,
 ];
 
 /// Marks what this boot shows.
@@ -48,7 +51,7 @@ pub(super) fn of_boot(journal: &mut Journal<World>, decision: &Decision) {
     }
     let updating = match journal.world() {
         World::Updates(promises) => promises.promise != Promise::None,
-        World::Calls(_) | World::Afresh(_) => false,
+        World::Calls(_) | World::Afresh { .. } => false,
     };
     if let Reason::ActiveEntry { entry, .. } = decision.reason
         && updating

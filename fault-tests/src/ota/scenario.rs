@@ -22,6 +22,8 @@ pub struct Scenario {
     pub(super) damaged: Option<u8>,
     pub(super) self_test: SelfTest,
     pub(super) writing: Writing,
+    /// Whether images below the minimum version in fuses are refused.
+    pub(super) anti_rollback: bool,
     /// How many cuts in a row it is explored to unless asked: [`ANY`], or few where a start for each of
     /// many calls would take long.
     pub(crate) depth: u32,
@@ -71,6 +73,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -83,6 +86,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -95,6 +99,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Hangs,
         writing: Writing::Sequential,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -107,6 +112,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: Some(2),
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -119,6 +125,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -131,6 +138,7 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::UnknownSize,
+        anti_rollback: false,
         depth: ANY,
     },
     Scenario {
@@ -143,7 +151,34 @@ pub const SCENARIOS: &[Scenario] = &[
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: ANY,
+    },
+    Scenario {
+        name: "resumed-update",
+        about: "a download that is cut goes on where it was",
+        table: Table::Bundled("v02_two_ota"),
+        begin: Begin::Updated,
+        images: &["c3_4k", "c3_16k", "c3_64k"],
+        running: 1,
+        damaged: None,
+        self_test: SelfTest::Passes,
+        writing: Writing::Resumed,
+        anti_rollback: false,
+        depth: ANY,
+    },
+    Scenario {
+        name: "anti-rollback",
+        about: "an update that raises the minimum version, then one below it, which is refused",
+        table: Table::Bundled("v03_two_ota_nofactory_auto"),
+        begin: Begin::BlankOtadata,
+        images: &["c3_4k", "c3_secver3", "c3_4k_v2"],
+        running: 0,
+        damaged: None,
+        self_test: SelfTest::Passes,
+        writing: Writing::KnownSize,
+        anti_rollback: true,
+        depth: 2,
     },
     calls(
         "calls-2-factory",
@@ -206,6 +241,7 @@ const fn calls(
         damaged: None,
         self_test: SelfTest::Passes,
         writing: Writing::KnownSize,
+        anti_rollback: false,
         depth: 1,
     }
 }
@@ -222,6 +258,7 @@ impl Scenario {
             Property::NoBrick
             | Property::AtomicSwitch
             | Property::Durability
+            | Property::RecoveryIdempotence
             | Property::BoundedWear
             | Property::Containment
             | Property::PublishOrder
@@ -229,7 +266,9 @@ impl Scenario {
             Property::RollbackConvergence | Property::Stability => {
                 matches!(self.begin, Begin::Lives { .. })
             }
-            Property::Completion | Property::AntiRollback | Property::ErrorHonesty => false,
+            Property::Resumability => self.writing == Writing::Resumed,
+            Property::AntiRollback => self.anti_rollback,
+            Property::Completion | Property::TrustRule | Property::ErrorHonesty => false,
         }
     }
 

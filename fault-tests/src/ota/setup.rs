@@ -15,7 +15,7 @@ use ota_core::{Chip, Region};
 use sim_flash::{Profile, Row, State};
 
 use super::course::Plan;
-use super::device::{Device, SelfTest, learned, learned_with_invalid, stock_bootloader};
+use super::device::{Device, SelfTest, Writing, learned, learned_with_invalid, stock_bootloader};
 use super::errand::{ERRANDS, Errand};
 use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
@@ -66,6 +66,14 @@ impl Setup {
             {
                 return Err(NotApplicable(
                     "what its calls must come to is known under the stock policy only",
+                ));
+            }
+            if self.device.boot.anti_rollback {
+                return Err(NotApplicable("its fuses are burnt by stock calls only"));
+            }
+            if self.device.writing == Writing::Resumed {
+                return Err(NotApplicable(
+                    "its application notes outside the flash where to resume; hardened ones keep that in the log",
                 ));
             }
             self.device.records = hardened::records(&self.device);
@@ -222,7 +230,13 @@ impl Scenario {
             }
         }
         let chip = chip_of(&running.bytes).unwrap_or(&ota_core::chip::ESP32C3);
-        let fresh = fresh(chip, &published, self.damaged);
+        let fresh = if self.anti_rollback {
+            // An older one would be refused.
+            let newest = published.iter().max_by_key(|image| image.secure_version());
+            newest.unwrap_or(running).clone()
+        } else {
+            fresh(chip, &published, self.damaged)
+        };
         let mut contents: Vec<_> = published.iter().map(Firmware::image).collect();
         if published
             .iter()
@@ -243,6 +257,7 @@ impl Scenario {
             boot: BootConfig {
                 table_offset: layout.table_offset,
                 rollback: self.begin != Begin::Lives { rollback: false },
+                anti_rollback: self.anti_rollback,
                 ..BootConfig::new(profile.size())
             },
             md5: layout.md5,

@@ -169,9 +169,13 @@ impl<'t, 'm> Twin<'t, 'm> {
         table: PartitionTable<'_>,
         running: Partition,
     ) -> Self {
-        let mut ota = self
-            .device
-            .core(&mut self.flash, &mut self.verifier, table, running);
+        let mut ota = self.device.core(
+            &mut self.flash,
+            &mut self.verifier,
+            NoSecureVersion,
+            table,
+            running,
+        );
         // An error is an outcome like any other: the coming boots tell.
         let _ = take(step, self.device, &mut ota, &mut |_, _| {});
         self

@@ -15,7 +15,12 @@ pub enum World {
     /// The application makes one call, and then rests.
     Calls(Plan),
     /// The power stays on now, and the server offers another image to a device at rest.
-    Afresh(Afresh),
+    Afresh {
+        /// How far it has come.
+        stage: Afresh,
+        /// As in [`Promises::minimum`].
+        minimum: u32,
+    },
 }
 
 /// How far a new update has come that nothing disturbs.
@@ -35,10 +40,10 @@ impl World {
         Self::Updates(Promises::confirmed(image))
     }
 
-    /// The device confirms `image`.
-    pub(super) fn confirm(&mut self, image: ImageId) {
-        if let Self::Updates(promises) = self {
-            *promises = Promises::confirmed(image);
+    /// The image that was offered at rest runs.
+    pub(super) fn is_done(&mut self) {
+        if let Self::Afresh { stage, .. } = self {
+            *stage = Afresh::Done;
         }
     }
 
@@ -81,7 +86,52 @@ impl World {
             Self::Updates(promises) => {
                 matches!(promises.promise, Promise::Started { to, .. } if to == image)
             }
-            Self::Calls(_) | Self::Afresh(_) => false,
+            Self::Calls(_) | Self::Afresh { .. } => false,
+        }
+    }
+
+    /// The version below which no image may run.
+    pub(super) const fn minimum(self) -> u32 {
+        match self {
+            Self::Updates(Promises { minimum, .. }) | Self::Afresh { minimum, .. } => minimum,
+            Self::Calls(_) => 0,
+        }
+    }
+
+    /// The fuses are burnt up to `minimum`.
+    pub(super) fn burn(&mut self, version: u32) {
+        if let Self::Updates(Promises { minimum, .. }) | Self::Afresh { minimum, .. } = self {
+            *minimum = version;
+        }
+    }
+
+    /// The same device with nothing but its promises.
+    pub(super) const fn promises(mut self) -> Self {
+        if let Self::Updates(Promises { minimum, .. }) | Self::Afresh { minimum, .. } = &mut self {
+            *minimum = 0;
+        }
+        self
+    }
+
+    /// The download that can be resumed.
+    pub(super) const fn written(self) -> Option<Written> {
+        match self {
+            Self::Updates(promises) => promises.written,
+            Self::Calls(_) | Self::Afresh { .. } => None,
+        }
+    }
+
+    /// So much of a download is written.
+    pub(super) fn write(&mut self, written: Option<Written>) {
+        if let Self::Updates(promises) = self {
+            promises.written = written;
+        }
+    }
+
+    /// `image` is the one to keep from now on.
+    pub(super) fn confirm(&mut self, image: ImageId) {
+        if let Self::Updates(promises) = self {
+            *promises = promises.after_confirming(image);
         }
     }
 
@@ -105,6 +155,21 @@ pub struct Promises {
     /// Only under the hardened policy: there each download leaves otadata with higher numbers, so one
     /// that is refused for ever would never come to an end.
     pub given_up: Option<ImageId>,
+    /// With anti-rollback: the version below which no image may run, in fuses.
+    pub minimum: u32,
+    /// The download that the application can resume, as it has noted outside the flash.
+    pub written: Option<Written>,
+}
+
+/// So much of a download is written: `write` has returned Ok for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Written {
+    /// The image.
+    pub image: ImageId,
+    /// The slot.
+    pub slot: Slot,
+    /// How many bytes.
+    pub bytes: u32,
 }
 
 /// A promise under way or given.
@@ -149,6 +214,18 @@ impl Promises {
             confirmed: image,
             promise: Promise::None,
             given_up: None,
+            minimum: 0,
+            written: None,
+        }
+    }
+
+    /// The same device with `image` to keep, and nothing promised beyond.
+    const fn after_confirming(self, image: ImageId) -> Self {
+        Self {
+            confirmed: image,
+            promise: Promise::None,
+            given_up: None,
+            ..self
         }
     }
 
@@ -181,7 +258,7 @@ impl Promises {
                 self.promise = Promise::Started { from, to };
             }
             _ if self.allowed().contains(&image) => {}
-            _ => self = Self::confirmed(image),
+            _ => self = self.after_confirming(image),
         }
         self
     }

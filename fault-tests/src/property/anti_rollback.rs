@@ -10,7 +10,30 @@
 //! *Not claimed*: anything of a cut inside the burning of a fuse; a fuse is taken to be burnt between
 //! two flash operations.
 
+use ota_core::boot::{BootError, Refused};
+
 use super::{Finding, Property};
+
+/// Judges the minimum version `before` and `after` a step of the device.
+pub fn judge_minimum(before: u32, after: u32) -> Option<Finding> {
+    let allowed = || format!("a minimum version of {before} or later");
+    let got = || format!("version {after}");
+    (after < before).then(|| Finding::new(Property::AntiRollback, allowed(), got()))
+}
+
+/// Judges a boot that ran nothing: an image that was refused for its version alone has been locked out.
+pub fn judge_nothing<T, E>(booted: &Result<T, BootError<E>>) -> Option<Finding> {
+    let Err(BootError::NothingBootable { tried, .. }) = booted else {
+        return None;
+    };
+    tried.iter().find_map(|attempt| match attempt.refused {
+        Refused::SecureVersion { image, device } => {
+            let got = format!("{} with version {image}, and nothing else", attempt.slot);
+            judge(image, device, &got)
+        }
+        _ => None,
+    })
+}
 
 /// Judges an image of `version` that runs, or that is all there is to run, by the device's `minimum`.
 pub fn judge(version: u32, minimum: u32, what: &str) -> Option<Finding> {

@@ -27,9 +27,12 @@ pub mod error_honesty;
 pub mod no_brick;
 pub mod promises;
 pub mod publish_order;
+pub mod recovery;
+pub mod resumption;
 pub mod rollback_convergence;
 pub mod stability;
 pub mod totality;
+pub mod trust;
 pub mod wear;
 
 use std::fmt;
@@ -49,6 +52,10 @@ pub enum Property {
     RollbackConvergence,
     /// P5: see [`stability`].
     Stability,
+    /// P6: see [`recovery`].
+    RecoveryIdempotence,
+    /// P7: see [`resumption`].
+    Resumability,
     /// P8: see [`completion`].
     Completion,
     /// P9: see [`anti_rollback`].
@@ -57,6 +64,8 @@ pub enum Property {
     BoundedWear,
     /// P11: see [`containment`].
     Containment,
+    /// P12: see [`trust`].
+    TrustRule,
     /// P13: see [`publish_order`].
     PublishOrder,
     /// P14: see [`totality`].
@@ -88,7 +97,7 @@ const fn row(
 }
 
 /// Every property, in order; the README shows the same.
-const TABLE: [Row; 12] = [
+const TABLE: [Row; 15] = [
     row(
         Property::NoBrick,
         "P1",
@@ -120,6 +129,18 @@ const TABLE: [Row; 12] = [
         "without a command between them, later boots decide what the first one's flash had settled",
     ),
     row(
+        Property::RecoveryIdempotence,
+        "P6",
+        "recovery idempotence",
+        "a boot that is cut leaves the next one nothing to do that it could not have done itself",
+    ),
+    row(
+        Property::Resumability,
+        "P7",
+        "resumability",
+        "a download goes on where it was cut, and the image is the one that was sent",
+    ),
+    row(
         Property::Completion,
         "P8",
         "eventual completion",
@@ -142,6 +163,12 @@ const TABLE: [Row; 12] = [
         "P11",
         "containment",
         "nothing is written but otadata and slots that do not run, and never the only entry that counts",
+    ),
+    row(
+        Property::TrustRule,
+        "P12",
+        "trust rule",
+        "no decision is built on what an operation that was cut may have left half done",
     ),
     row(
         Property::PublishOrder,

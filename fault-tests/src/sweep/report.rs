@@ -10,7 +10,7 @@ use super::known::Known;
 use crate::case::{CaseFile, CaseId, Window};
 use crate::explore::Counts;
 use crate::ota::Policy;
-use crate::property::{Finding, Property};
+use crate::property::{Finding, Property, recovery};
 
 /// The verdict on one scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,8 +172,15 @@ impl ScenarioReport {
 
     /// `P1 P2 P14 hold, windows in P3 P13`.
     pub(super) fn properties(&self) -> String {
-        let broken =
-            |property: &Property| self.windows.iter().any(|w| w.finding.property == *property);
+        let broken = |property: &Property| {
+            let mut windows = self.windows.iter();
+            match property {
+                Property::RecoveryIdempotence => {
+                    windows.any(|w| recovery::breaks(w.finding.property, w.window.as_ref()))
+                }
+                property => windows.any(|w| w.finding.property == *property),
+            }
+        };
         let judged = |property: &Property| match crate::ota::find(self.scenario) {
             Some(scenario) => scenario.judges(*property),
             None => crate::dump::judges(*property),

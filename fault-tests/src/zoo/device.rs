@@ -2,7 +2,6 @@
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, boot};
-use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::Region;
 use ota_core::image::{ImageMetadata, VerifyError, VerifyImage};
 use ota_core::otadata;
@@ -13,7 +12,7 @@ use super::Specimen;
 use super::evidence::{P2, P13};
 use super::habitat::{Habitat, home};
 use crate::chip::{Chip, ChipError};
-use crate::ota::{self, Verifier};
+use crate::ota::{self, Efuse, Verifier};
 
 /// Where the scenario's table has its otadata.
 const OTADATA: [u32; 2] = [0xD000, 0xE000];
@@ -76,19 +75,13 @@ impl<'c, 'm> VerifyImage<CrcBlind<'c, 'm>> for Through<'_, '_> {
 pub fn crc_blind_bootloader(
     chip: &mut Chip<'_>,
     verifier: &mut Verifier<'_>,
+    efuse: &mut Efuse<'_>,
     config: &BootConfig,
     table: &mut [u8; TABLE_LEN],
 ) -> Result<Decision, BootError<ChipError>> {
     let (mut flash, mut verifier) = (CrcBlind(chip), Through(verifier));
-    let (inputs, mut efuse) = (BootInputs::default(), NoSecureVersion);
-    boot(
-        &mut flash,
-        &mut verifier,
-        &mut efuse,
-        config,
-        &inputs,
-        table,
-    )
+    let inputs = BootInputs::default();
+    boot(&mut flash, &mut verifier, efuse, config, &inputs, table)
 }
 
 pub(super) const SPECIMENS: &[Specimen] = &[Specimen {

@@ -9,6 +9,7 @@
 //! from L0 to [`GATE`], and caught at the lowest one that shows the mistake: most mistakes that survive a test with cuts
 //! between whole operations do not survive cuts inside them.
 
+mod aim;
 mod blank;
 mod device;
 pub use device::crc_blind_bootloader;
@@ -17,11 +18,13 @@ mod habitat;
 mod hunt;
 mod pairs;
 mod redo;
+mod refused;
 mod register;
 mod report;
 mod rows;
 mod seal;
 mod slots;
+mod stamp;
 mod swap;
 mod trial;
 mod words;
@@ -95,6 +98,8 @@ mod evidence {
     pub(super) const P5: Evidence = Evidence::Violates(Property::Stability);
     pub(super) const P8: Evidence = Evidence::Violates(Property::Completion);
     pub(super) const P9: Evidence = Evidence::Violates(Property::AntiRollback);
+    pub(super) const P10: Evidence = Evidence::Violates(Property::BoundedWear);
+    pub(super) const P11: Evidence = Evidence::Violates(Property::Containment);
     pub(super) const P13: Evidence = Evidence::Violates(Property::PublishOrder);
     pub(super) const P14: Evidence = Evidence::Violates(Property::Totality);
     pub(super) const P15: Evidence = Evidence::Violates(Property::ErrorHonesty);
@@ -114,6 +119,9 @@ pub fn specimens() -> impl Iterator<Item = &'static Specimen> {
         trial::SPECIMENS,
         fallback::SPECIMENS,
         device::SPECIMENS,
+        stamp::SPECIMENS,
+        aim::SPECIMENS,
+        refused::SPECIMENS,
     ]
     .into_iter()
     .flatten()

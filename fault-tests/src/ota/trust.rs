@@ -1,0 +1,120 @@
+//! Boots after one cut, and whether what they decide by can be [trusted](crate::property::trust).
+
+use std::collections::HashSet;
+
+use ota_core::boot::{BootInputs, Decision, Reason, boot};
+use ota_core::efuse::Unary;
+use ota_core::image::StreamVerifier;
+use ota_core::partition::TABLE_LEN;
+use sim_flash::{Density, Flash, Level, Op, State, tears};
+
+use super::application::CHUNK;
+use super::setup::Setup;
+use crate::case::replay;
+use crate::explore::{Path, Window};
+use crate::property::Finding;
+use crate::property::trust;
+use crate::subject::Event;
+
+/// The cuts of one operation, each followed by a boot.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// The operation, and the call that it is part of.
+    pub window: Window,
+    /// Its start.
+    pub start: String,
+    /// Crash states tried: those that changed anything and boot.
+    pub states: u32,
+    /// Of these, decisions by what cannot be trusted, each with what is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// Cuts every operation of the life without cuts, from each start, once in every way of `density`.
+/// An operation that was cut in the same state before is not cut again.
+pub fn trials(setup: &Setup, level: Level, density: Density) -> Vec<Trial> {
+    let mut known = HashSet::new();
+    let mut trials = Vec::new();
+    for start in &setup.starts {
+        let Ok(life) = replay(&setup.device, &setup.profile, start, &Path::default(), true) else {
+            continue; // without a cut every life can be lived
+        };
+        for step in &life.steps {
+            let mut state = step.before.clone();
+            for (index, op) in (0..).zip(&step.ops) {
+                if known.insert((state.hash(), op.clone())) {
+                    let before = step.entries.iter().rev().filter(|e| e.at <= index);
+                    let call = { before }.find_map(|entry| match entry.event {
+                        Event::Call { name, .. } => Some(name),
+                        _ => None,
+                    });
+                    let window = Window::of(&setup.device, &state, op, call);
+                    let name = start.name.clone();
+                    trials.push(cut(setup, &state, op, window, name, (level, density)));
+                }
+                state.apply(op);
+            }
+        }
+    }
+    trials
+}
+
+/// Cuts `op` in every way.
+fn cut(
+    setup: &Setup,
+    before: &State,
+    op: &Op,
+    window: Window,
+    start: String,
+    (level, density): (Level, Density),
+) -> Trial {
+    let mut trial = Trial {
+        window,
+        start,
+        states: 0,
+        findings: Vec::new(),
+    };
+    for tear in tears(op, density, level) {
+        let mut state = before.clone();
+        state.tear(op, tear);
+        if tear.is_nothing() {
+            continue;
+        }
+        if let Some(decision) = decide(setup, &state) {
+            trial.states += 1;
+            let found = judge(setup, &state, &decision, &trial.window);
+            trial.findings.extend(found);
+        }
+    }
+    trial
+}
+
+fn decide(setup: &Setup, state: &State) -> Option<Decision> {
+    let mut flash = Flash::with_state(setup.profile.clone(), state.clone());
+    let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
+    let mut verifier = StreamVerifier::new(setup.device.target, &mut buffer).ok()?;
+    let mut efuse = Unary::new(0, 32);
+    let inputs = BootInputs::default();
+    let config = &setup.device.boot;
+    let booted = boot(
+        &mut flash,
+        &mut verifier,
+        &mut efuse,
+        config,
+        &inputs,
+        &mut table,
+    );
+    booted.ok()
+}
+
+/// The entry first, then the image.
+fn judge(setup: &Setup, state: &State, decision: &Decision, window: &Window) -> Option<Finding> {
+    let entry = match decision.reason {
+        Reason::ActiveEntry { entry, .. } => setup.device.map().entry(entry),
+        _ => None,
+    };
+    let entry = entry.is_none_or(|entry| state.trusted(entry));
+    let image = decision.image.region.offset;
+    let image = state.trusted(image..image + decision.image.image_len);
+    trust::judge("an entry", entry, window.clone())
+        .or_else(|| trust::judge("an image", image, window.clone()))
+}
