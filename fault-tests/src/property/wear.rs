@@ -14,7 +14,9 @@
 //!
 //! *Not claimed*: that loops of two or more power-ons write nothing: whatever does not come to rest is
 //! for [P8](super::completion). What an *application* does at each power-on is its own affair: one
-//! that is offered the same damaged update again and again downloads it again and again.
+//! that is offered the same damaged update again and again downloads it again and again. Nor what a
+//! device does that finds nothing to boot and resets for ever: that violates [P1](super::no_brick), and
+//! its life is not followed any further.
 
 use std::collections::HashMap;
 
