@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use sim_flash::{Op, Profile, State, Tear};
 
+use self::judge_together::Due;
 use super::audit::Audit;
 use super::demand::{Demand, Interest, Interests};
 use super::leftovers::{Kept, Leftovers};
@@ -73,6 +74,7 @@ pub(super) struct Engine<'a, S: Subject> {
     segments: Segments,
     pub(super) leaves: Vec<Leaf<S::World>>,
     audit: Audit,
+    due: Vec<Due<S::World>>,
     counts: Counts,
     pass: Pass,
     interest: Interests,
@@ -136,6 +138,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             segments: Segments::default(),
             leaves: Vec::new(),
             audit: Audit::new(limits.seed, limits.audit_one_in),
+            due: Vec::new(),
             counts: Counts::default(),
             pass: Pass::new(),
             interest: Interests::default(),
@@ -152,9 +155,10 @@ impl<'a, S: Subject> Engine<'a, S> {
             self.pass = Pass::new();
             self.counts.begin_pass();
             self.audit.begin_pass();
+            self.due.clear();
             match self.one_pass(starts) {
                 Ok(()) if self.pass.grew => {}
-                Ok(()) => break None,
+                Ok(()) => break self.check_due().err(),
                 Err(stop) => break Some(stop),
             }
         };
@@ -357,6 +361,9 @@ impl<'a, S: Subject> Engine<'a, S> {
             Some(leaf) => {
                 self.counts.by_family += 1;
                 self.pass.tally.met(leaf, 1);
+                if self.audit.all() {
+                    self.check(&state, None, at.world, leaf, walk.from)?;
+                }
                 leaf
             }
             None => self.meet(walk, &mut base, None, nothing_done(op), at, &mut cut)?,
@@ -422,7 +429,8 @@ impl<'a, S: Subject> Engine<'a, S> {
         }
         let leaf = self.leaf_of(base, torn, at.root, at.world)?;
         self.pass.tally.met(leaf, 1);
-        if boots == self.counts.boots && torn.is_some() && self.audit.due(1).is_some() {
+        let audited = torn.is_some() || self.audit.all();
+        if boots == self.counts.boots && audited && self.audit.due(1).is_some() {
             self.check(base.state, torn, at.world, leaf, walk.from)?;
         }
         self.blame(walk, leaf, tear, cut.window);

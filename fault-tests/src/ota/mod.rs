@@ -14,6 +14,7 @@ mod firmware;
 mod flash_map;
 pub(crate) mod image_header;
 mod life;
+pub mod made;
 pub mod marks;
 mod scenario;
 mod setup;
@@ -28,6 +29,6 @@ pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootload
 pub use errand::{Aim, Errand, Step};
 pub use firmware::{Firmware, ImageId};
 pub(crate) use flash_map::FlashMap;
-pub use scenario::{SCENARIOS, Scenario, find};
+pub use scenario::{ON_DEMAND, SCENARIOS, Scenario, find};
 pub use setup::{Inputs, NotApplicable, Setup};
 pub use world::{Promise, Promises, World};

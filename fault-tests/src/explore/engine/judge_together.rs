@@ -3,17 +3,31 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use rayon::prelude::*;
 use sim_flash::{Op, State, Tear};
 
-use super::super::recording::{Recording, Segment};
+use super::super::recording::{Recording, Segment, sign};
 use super::super::run::{Conditions, power_on};
 use super::super::tally::Judged;
 use super::super::trie::LeafId;
-use super::super::view::{Base, View};
+use super::super::view::crash_state;
 use super::super::walk::Walk;
 use super::{Engine, Stop};
 use crate::chip::Knows;
 use crate::subject::Subject;
+
+/// States that are executed side by side, where all are.
+const TOGETHER: usize = 4096;
+
+/// A pruned state that is to be executed after all.
+pub(super) struct Due<W> {
+    base: State,
+    torn: Option<(Op, Tear)>,
+    world: W,
+    /// The signature of what it was judged to do.
+    expected: u128,
+    from: u32,
+}
 
 impl<S: Subject> Engine<'_, S> {
     /// Judges all crash states of these operations by one test: no future looks at what they do, so
@@ -102,7 +116,7 @@ impl<S: Subject> Engine<'_, S> {
         Ok(())
     }
 
-    /// Executes a pruned state in full and compares.
+    /// Executes a pruned state in full and compares. Where all are, many at a time.
     pub(super) fn check(
         &mut self,
         state: &State,
@@ -111,28 +125,62 @@ impl<S: Subject> Engine<'_, S> {
         leaf: LeafId,
         from: u32,
     ) -> Result<(), Stop> {
-        let mut base = Base::new(state);
-        let state = View::new(&mut base, torn, &mut self.scratch).state();
-        // Of a sample, digests of bytes met before are taken over; of all, nothing is.
-        let knows = if self.audit.all() {
-            Knows::Nothing
-        } else {
-            Knows::Results(&mut self.known)
-        };
+        if self.audit.all() {
+            self.due.push(Due {
+                base: state.clone(),
+                torn: torn.map(|(op, tear)| (op.clone(), tear)),
+                world: world.clone(),
+                expected: self.leaf(leaf).recording.signature,
+                from,
+            });
+            return if self.due.len() < TOGETHER {
+                Ok(())
+            } else {
+                self.check_due()
+            };
+        }
+        // Digests of bytes met before are taken over.
         let conditions = Conditions {
             cut: None,
-            knows,
+            knows: Knows::Results(&mut self.known),
             verbose: false,
         };
+        let carried = self.subject.carried();
+        let state = crash_state(state, torn, carried);
         let (subject, profile) = (self.subject, self.profile);
         let run = power_on(subject, profile, state, world.clone(), conditions);
-        let carried = self.subject.carried();
-        let recording = Recording::of(&run, carried, &mut self.segments);
         self.counts.audited += 1;
-        if recording.signature == self.leaf(leaf).recording.signature {
+        if sign(&run, carried, &mut Vec::new(), |_, _| {}) == self.leaf(leaf).recording.signature {
             Ok(())
         } else {
-            Err(self.disagrees(from, "a pruned state behaves otherwise than predicted"))
+            Err(self.differs(from))
         }
+    }
+
+    /// Executes what is due, side by side, with nothing taken over from any other power-on.
+    pub(super) fn check_due(&mut self) -> Result<(), Stop> {
+        let due = std::mem::take(&mut self.due);
+        let (subject, profile) = (self.subject, self.profile);
+        let repeats = |due: &Due<S::World>| {
+            let conditions = Conditions {
+                cut: None,
+                knows: Knows::Nothing,
+                verbose: false,
+            };
+            let carried = subject.carried();
+            let torn = due.torn.as_ref().map(|(op, tear)| (op, *tear));
+            let state = crash_state(&due.base, torn, carried);
+            let run = power_on(subject, profile, state, due.world.clone(), conditions);
+            sign(&run, carried, &mut Vec::new(), |_, _| {}) == due.expected
+        };
+        self.counts.audited += due.len() as u64;
+        match due.par_iter().find_first(|due| !repeats(due)) {
+            Some(due) => Err(self.differs(due.from)),
+            None => Ok(()),
+        }
+    }
+
+    fn differs(&self, from: u32) -> Stop {
+        self.disagrees(from, "a pruned state behaves otherwise than predicted")
     }
 }
