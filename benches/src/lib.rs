@@ -2,4 +2,5 @@
 
 pub mod limit;
 pub mod measure;
+pub mod process;
 pub mod workload;

@@ -11,7 +11,7 @@ use sim_flash::{Level, Profile};
 use super::args::{FirmwareArgs, SweepArgs};
 use super::{Output, Usage, dump};
 use crate::input;
-use crate::ota::{self, Inputs, SCENARIOS};
+use crate::ota::{self, Inputs, ON_DEMAND, SCENARIOS};
 use crate::partition_csv;
 use crate::sweep::{self, SweepOptions, SweepReport};
 
@@ -141,7 +141,8 @@ fn level(level: Level) -> Result<Level, Usage> {
 
 fn scenario(name: &str) -> Result<&'static ota::Scenario, Usage> {
     ota::find(name).ok_or_else(|| {
-        let known: Vec<_> = SCENARIOS.iter().map(|s| s.name).collect();
+        let all = SCENARIOS.iter().chain(ON_DEMAND);
+        let known: Vec<_> = all.map(|s| s.name).collect();
         Usage::new(format_args!(
             "--scenario {name}: found no scenario of this name, expected one of {}",
             known.join(", ")

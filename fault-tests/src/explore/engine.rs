@@ -14,6 +14,7 @@ use sim_flash::{Level, Op, Profile, State, Tear};
 
 use self::aside::Aside;
 use self::calm::Calm;
+use self::judge_together::Due;
 use super::audit::Audit;
 use super::demand::{Demand, Interest, Interests};
 use super::leftovers::{Kept, Leftovers};
@@ -97,6 +98,7 @@ pub(super) struct Engine<'a, S: Subject> {
     /// Leaves of several power-ons, by the leaves of each.
     forks: HashMap<Vec<LeafId>, LeafId>,
     audit: Audit,
+    due: Vec<Due<S::World>>,
     counts: Counts,
     pass: Pass,
     interest: Interests,
@@ -190,6 +192,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             leaves: Vec::new(),
             forks: HashMap::new(),
             audit: Audit::new(limits.seed, limits.audit_one_in),
+            due: Vec::new(),
             counts: Counts::default(),
             pass: Pass::new(),
             interest: Interests::default(),
@@ -206,9 +209,10 @@ impl<'a, S: Subject> Engine<'a, S> {
             self.pass = Pass::new();
             self.counts.begin_pass();
             self.audit.begin_pass();
+            self.due.clear();
             match self.one_pass(starts) {
                 Ok(()) if self.pass.grew => {}
-                Ok(()) => break None,
+                Ok(()) => break self.check_due().err(),
                 Err(stop) => break Some(stop),
             }
         };
@@ -468,6 +472,9 @@ impl<'a, S: Subject> Engine<'a, S> {
             Some(leaf) => {
                 self.counts.by_family += 1;
                 self.pass.tally.met(leaf, 1);
+                if self.audit.all() {
+                    self.check(&state, None, at.world, leaf, walk.from)?;
+                }
                 leaf
             }
             None => self.meet(walk, &mut base, None, nothing_done(op), at, &mut cut)?,
@@ -593,7 +600,8 @@ impl<'a, S: Subject> Engine<'a, S> {
         }
         let leaf = self.leaf_of(base, torn, at.root, at.world)?;
         self.pass.tally.met(leaf, 1);
-        if boots == self.counts.boots && torn.is_some() && self.audit.due(1).is_some() {
+        let audited = torn.is_some() || self.audit.all();
+        if boots == self.counts.boots && audited && self.audit.due(1).is_some() {
             self.check(base.state, torn, at.world, leaf, walk.from)?;
         }
         self.blame(walk, leaf, tear, cut);

@@ -134,36 +134,24 @@ impl<W: Hash> Recording<W> {
         W: Clone,
     {
         let size = run.state.size();
-        let (ops, trace) = (run.done().len(), run.trace());
+        let trace = run.trace();
         let mut kept = Vec::new();
-        let mut hasher = Xxh3::new();
-        let mut from = 0;
-        // Ends: each round takes at least one operation.
-        while from < ops {
-            let change = { run.changes.iter() }
-                .map(|(at, _)| *at as usize)
-                .find(|at| *at > from);
-            let longest = from..change.unwrap_or(ops).min(ops);
-            let (count, hash) = stretch(trace, longest, carried, &mut segments.bytes);
-            let to = from + count;
-            hasher.update(&hash.to_le_bytes());
+        let mut bytes = std::mem::take(&mut segments.bytes);
+        let signature = sign(run, carried, &mut bytes, |stretch, hash| {
             let segment = segments.known.entry(hash).or_insert_with(|| {
-                let ops = (from..to).filter_map(|op| trace.get(op)?.op()).collect();
+                let ops = stretch.filter_map(|op| trace.get(op)?.op()).collect();
                 Rc::new(Segment::new(ops, size))
             });
             kept.push(Rc::clone(segment));
-            from = to;
-        }
-        run.end.map_or(u8::MAX, |rest| rest as u8).hash(&mut hasher);
-        run.changes.hash(&mut hasher);
-        run.findings.hash(&mut hasher);
+        });
+        segments.bytes = bytes;
         Self {
             segments: kept,
-            ops,
+            ops: run.done().len(),
             end: run.end,
             changes: run.changes.clone(),
             calls: run.calls.clone(),
-            signature: hasher.digest128(),
+            signature,
         }
     }
 
@@ -188,6 +176,34 @@ impl<W: Hash> Recording<W> {
     pub(super) fn call_at(&self, op: usize) -> Option<&'static str> {
         call_at(&self.calls, u32::try_from(op).unwrap_or(u32::MAX))
     }
+}
+
+/// The [signature](Recording::signature) of what `run` did; `each` is shown the operations of each segment,
+/// and their hash.
+pub(super) fn sign<W: Hash>(
+    run: &PowerOn<W>,
+    carried: &[Range<u32>],
+    bytes: &mut Vec<u8>,
+    mut each: impl FnMut(Range<usize>, u128),
+) -> u128 {
+    let ops = run.done().len();
+    let mut hasher = Xxh3::new();
+    let mut from = 0;
+    // Ends: each round takes at least one operation.
+    while from < ops {
+        let change = { run.changes.iter() }
+            .map(|(at, _)| *at as usize)
+            .find(|at| *at > from);
+        let longest = from..change.unwrap_or(ops).min(ops);
+        let (count, hash) = stretch(run.trace(), longest, carried, bytes);
+        hasher.update(&hash.to_le_bytes());
+        each(from..from + count, hash);
+        from += count;
+    }
+    run.end.map_or(u8::MAX, |rest| rest as u8).hash(&mut hasher);
+    run.changes.hash(&mut hasher);
+    run.findings.hash(&mut hasher);
+    hasher.digest128()
 }
 
 fn index(operations: usize) -> u32 {

@@ -262,16 +262,7 @@ impl<'v, 's> View<'v, 's> {
 
     /// The state itself.
     pub(crate) fn state(&self) -> State {
-        let mut state = self.base.state.clone();
-        if let Some((op, tear)) = self.torn {
-            state.tear(op, tear);
-            if !tear.is_stable() {
-                lean_to_ones(&mut state, &span(op));
-            }
-            let at = self.touched.clone();
-            forget_carried(&mut state, &at, &self.scratch.carried);
-        }
-        state
+        crash_state(self.base.state, self.torn, &self.scratch.carried)
     }
 
     /// What the torn operation leaves in `part` of what it touches.
@@ -347,6 +338,24 @@ impl Scratch {
             ..Self::default()
         }
     }
+}
+
+/// What a cut leaves of `base` in whose next operation it falls, carried bytes forgotten.
+pub(super) fn crash_state(
+    base: &State,
+    torn: Option<(&Op, Tear)>,
+    carried: &[Range<u32>],
+) -> State {
+    let mut state = base.clone();
+    if let Some((op, tear)) = torn {
+        state.tear(op, tear);
+        if !tear.is_stable() {
+            lean_to_ones(&mut state, &span(op));
+        }
+        let at = widen(&span(op), state.size());
+        forget_carried(&mut state, &at, carried);
+    }
+    state
 }
 
 /// Makes the carried bytes among those in `within` erased: they do not count.

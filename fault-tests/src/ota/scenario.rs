@@ -16,7 +16,7 @@ pub struct Scenario {
     pub about: &'static str,
     pub(super) table: Table,
     pub(super) begin: Begin,
-    /// Bundled images, oldest first; the device starts on [`Scenario::running`].
+    /// Bundled images, or [made](super::made) ones, oldest first; the device starts on [`Scenario::running`].
     pub(super) images: &'static [&'static str],
     pub(super) running: u8,
     pub(super) damaged: Option<u8>,
@@ -224,6 +224,25 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
+/// Scenarios that are swept when asked for by name, and not otherwise: they show nothing that the others
+/// do not.
+pub const ON_DEMAND: &[Scenario] = &[Scenario {
+    name: "smallest",
+    about: "update to the smallest image, so small that every state can be executed",
+    table: Table::Small {
+        factory: false,
+        slots: 2,
+    },
+    begin: Begin::Updated,
+    images: &["c3_min", "made_336"],
+    running: 0,
+    damaged: None,
+    self_test: SelfTest::Passes,
+    writing: Writing::KnownSize,
+    depth: ANY,
+    anti_rollback: false,
+}];
+
 const fn calls(
     name: &'static str,
     about: &'static str,
@@ -248,7 +267,8 @@ const fn calls(
 
 /// The scenario of this name.
 pub fn find(name: &str) -> Option<&'static Scenario> {
-    SCENARIOS.iter().find(|scenario| scenario.name == name)
+    let mut all = SCENARIOS.iter().chain(ON_DEMAND);
+    all.find(|scenario| scenario.name == name)
 }
 
 impl Scenario {

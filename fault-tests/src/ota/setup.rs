@@ -22,6 +22,7 @@ use super::flash_map::FlashMap;
 use super::hardened;
 use super::image_header;
 use super::life::LIVES;
+use super::made;
 use super::policy::Policy;
 use super::scenario::{Begin, Scenario, Table};
 use super::twin::Twin;
@@ -148,7 +149,10 @@ impl Scenario {
             Table::Small { factory, slots: n } => slots(u32::from(factory), n, 0x2000),
         };
         let published = self.images.iter().zip(0u8..).map(|(name, id)| {
-            let bytes = corpus::image(name).map(|image| Arc::from(image.bytes));
+            let bytes = match made::named(name) {
+                Some(made) => Some(Arc::from(made)),
+                None => corpus::image(name).map(|image| Arc::from(image.bytes)),
+            };
             let version = i16::from(id) + 1 - i16::from(self.running);
             Firmware {
                 name: format!("v{version} ({name})"),

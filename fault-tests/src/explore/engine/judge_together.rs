@@ -3,17 +3,31 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use rayon::prelude::*;
 use sim_flash::{Op, State, Tear};
 
-use super::super::recording::{Recording, Segment};
-use super::super::run::{Conditions, power_on};
+use super::super::recording::{Recording, Segment, sign};
+use super::super::run::{Conditions, PowerOn, power_on};
 use super::super::tally::{Judged, Shown};
 use super::super::trie::LeafId;
-use super::super::view::{Base, View};
+use super::super::view::crash_state;
 use super::super::walk::Walk;
 use super::{Branch, Engine, Stop};
 use crate::chip::{Knows, resolve};
 use crate::subject::Subject;
+
+/// States that are executed side by side, where all are.
+const TOGETHER: usize = 4096;
+
+/// A pruned state that is to be executed after all.
+pub(super) struct Due<W> {
+    base: State,
+    torn: Option<(Op, Tear)>,
+    world: W,
+    /// The signature of what it was judged to do.
+    expected: u128,
+    from: Shown,
+}
 
 impl<S: Subject> Engine<'_, S> {
     /// Judges all crash states of these operations by one test: no future looks at what they do, so
@@ -104,7 +118,7 @@ impl<S: Subject> Engine<'_, S> {
         Ok(())
     }
 
-    /// Executes a pruned state in full and compares.
+    /// Executes a pruned state in full and compares. Where all are, many at a time.
     pub(super) fn check(
         &mut self,
         state: &State,
@@ -113,14 +127,25 @@ impl<S: Subject> Engine<'_, S> {
         leaf: LeafId,
         from: Shown,
     ) -> Result<(), Stop> {
-        let mut base = Base::new(state);
-        let state = View::new(&mut base, torn, &mut self.scratch).state();
-        for number in 0..self.leaf(leaf).branches.len() {
-            let branch = Rc::clone(&self.leaf(leaf).branches[number]);
-            let agrees = self.repeats(&state, world, &branch, &branch.tape);
+        let branches = self.leaf(leaf).branches.clone();
+        for branch in &branches {
+            if self.audit.all() && branch.tape.is_empty() {
+                self.due.push(Due {
+                    base: state.clone(),
+                    torn: torn.map(|(op, tear)| (op.clone(), tear)),
+                    world: world.clone(),
+                    expected: branch.recording.signature,
+                    from,
+                });
+                if self.due.len() >= TOGETHER {
+                    self.check_due()?;
+                }
+                continue;
+            }
             self.counts.audited += 1;
-            if !agrees {
-                return Err(self.disagrees(from, "a pruned state behaves otherwise than predicted"));
+            let state = crash_state(state, torn, self.subject.carried());
+            if !self.repeats(state, world, branch) {
+                return Err(self.differs(from));
             }
             // Of a sample one way to read weak bits is enough.
             if !self.audit.all() {
@@ -130,35 +155,45 @@ impl<S: Subject> Engine<'_, S> {
         Ok(())
     }
 
-    /// Executes a state in full, weak bits read as on `tape`; whether it does what is expected.
-    fn repeats(
-        &mut self,
-        state: &State,
-        world: &S::World,
-        expected: &Branch<S::World>,
-        tape: &[u16],
-    ) -> bool {
-        let mut state = state.clone();
-        if !tape.is_empty() {
+    /// Whether a state does what is expected, executed in full but for digests of bytes met before.
+    fn repeats(&mut self, mut state: State, world: &S::World, expected: &Branch<S::World>) -> bool {
+        let (subject, profile) = (self.subject, self.profile);
+        let (carried, expected_signature) = (subject.carried(), expected.recording.signature);
+        let signature = |run: &PowerOn<S::World>| sign(run, carried, &mut Vec::new(), |_, _| {});
+        if !expected.tape.is_empty() {
             // Weak bits are made solid as they were read, so that it can be executed in full.
-            let run = self.run(state.clone(), world.clone(), true, tape.to_vec());
-            let recording = Recording::of(&run, self.subject.carried(), &mut self.segments);
-            let same = recording.signature == expected.recording.signature;
+            let run = self.run(state.clone(), world.clone(), true, expected.tape.clone());
+            let same = signature(&run) == expected_signature;
             let Some(decided) = run.decided.filter(|_| same) else {
                 return same;
             };
             resolve(&mut state, &decided);
         }
-        // Of a sample, digests of bytes met before are taken over; of all, nothing is.
-        let knows = if self.audit.all() {
-            Knows::Nothing
-        } else {
-            Knows::Results(&mut self.known)
-        };
-        let (subject, profile) = (self.subject, self.profile);
-        let conditions = Conditions::undisturbed(knows);
+        let conditions = Conditions::undisturbed(Knows::Results(&mut self.known));
         let run = power_on(subject, profile, state, world.clone(), conditions);
-        let recording = Recording::of(&run, subject.carried(), &mut self.segments);
-        recording.signature == expected.recording.signature
+        signature(&run) == expected_signature
+    }
+
+    /// Executes what is due, side by side, with nothing taken over from any other power-on.
+    pub(super) fn check_due(&mut self) -> Result<(), Stop> {
+        let due = std::mem::take(&mut self.due);
+        let (subject, profile) = (self.subject, self.profile);
+        let repeats = |due: &Due<S::World>| {
+            let conditions = Conditions::undisturbed(Knows::Nothing);
+            let carried = subject.carried();
+            let torn = due.torn.as_ref().map(|(op, tear)| (op, *tear));
+            let state = crash_state(&due.base, torn, carried);
+            let run = power_on(subject, profile, state, due.world.clone(), conditions);
+            sign(&run, carried, &mut Vec::new(), |_, _| {}) == due.expected
+        };
+        self.counts.audited += due.len() as u64;
+        match due.par_iter().find_first(|due| !repeats(due)) {
+            Some(due) => Err(self.differs(due.from)),
+            None => Ok(()),
+        }
+    }
+
+    fn differs(&self, from: Shown) -> Stop {
+        self.disagrees(from, "a pruned state behaves otherwise than predicted")
     }
 }
