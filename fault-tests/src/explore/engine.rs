@@ -35,6 +35,8 @@ pub(super) struct Leaf<W> {
     /// Grows; see [`super`].
     pub(super) demand: Rc<Demand>,
     pub(super) branches: Vec<Rc<Branch<W>>>,
+    /// Whether any of them violates a property that the cut before may be to blame for.
+    to_blame: bool,
 }
 
 /// One power-on, as the adversary reads the weak bits that it meets.
@@ -617,6 +619,9 @@ impl<'a, S: Subject> Engine<'a, S> {
 
     /// Lists what `leaf` violates against the window that led to it, also if another led there before.
     fn blame(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, cut: &Cut) {
+        if !self.leaf(leaf).to_blame {
+            return;
+        }
         for number in 0..self.leaf(leaf).branches.len() {
             let branch = Rc::clone(&self.leaf(leaf).branches[number]);
             // Of an operation the cut before is not to blame; it is listed where its power-on is met.

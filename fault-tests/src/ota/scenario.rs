@@ -279,6 +279,7 @@ impl Scenario {
             | Property::AtomicSwitch
             | Property::Durability
             | Property::RecoveryIdempotence
+            | Property::Completion
             | Property::BoundedWear
             | Property::Containment
             | Property::PublishOrder
@@ -288,7 +289,7 @@ impl Scenario {
             }
             Property::Resumability => self.writing == Writing::Resumed,
             Property::AntiRollback => self.anti_rollback,
-            Property::Completion | Property::TrustRule | Property::ErrorHonesty => false,
+            Property::TrustRule | Property::ErrorHonesty => false,
         }
     }
 

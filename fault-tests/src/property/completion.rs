@@ -4,8 +4,10 @@
 //! complete or cleanly given up, and from there a *new* update succeeds: nothing is wedged, and no
 //! room is lost for ever.
 //!
-//! *Looked at*: of a [store](crate::acknowledged), every operation that it refuses. Of a device that
-//! updates itself, what it comes to rest as when it is left alone: see [`wedged`].
+//! *Looked at*: of a [store](crate::acknowledged), every operation that it refuses. Of every subject,
+//! from every state that the explorer meets: whether it comes to rest when it is left alone, and then
+//! does what is [asked](crate::subject::Subject::asked) of it; a device that updates itself is offered
+//! one more image. See [`wedged`].
 //!
 //! *Not claimed*: anything while cuts go on; a device that never has the power for a download never
 //! completes one.

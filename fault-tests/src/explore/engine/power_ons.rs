@@ -58,7 +58,13 @@ impl<S: Subject> Engine<'_, S> {
 
     fn push_leaf(&mut self, demand: Demand, branches: Vec<Rc<Branch<S::World>>>) -> LeafId {
         let demand = Rc::new(demand);
-        self.leaves.push(Leaf { demand, branches });
+        let mut findings = branches.iter().flat_map(|branch| &branch.findings);
+        let to_blame = findings.any(|finding| finding.place.is_none());
+        self.leaves.push(Leaf {
+            demand,
+            branches,
+            to_blame,
+        });
         LeafId(u32::try_from(self.leaves.len() - 1).unwrap_or(u32::MAX))
     }
 
