@@ -178,6 +178,8 @@ live_cuts! {
     three_updates "three-updates",
     no_factory "no-factory",
     three_slots "three-slots",
+    resumed_update "resumed-update",
+    anti_rollback "anti-rollback",
     calls_2_factory "calls-2-factory",
     calls_2 "calls-2",
     calls_3_factory "calls-3-factory",

@@ -137,13 +137,18 @@ fn known_window(case: &corpus::Case) -> &'static Known {
     .expect(case.name)
 }
 
+/// The known windows of a sweep without weak bits.
+fn stable() -> impl Iterator<Item = &'static Known> {
+    known::all().filter(|known| known.call != known::ANY_CALL)
+}
+
 /// Each known window, once, has its case in the corpus, and the corpus has no other.
 #[test]
 fn the_corpus_holds_one_case_of_each_known_window() {
     let key = |known: &&Known| (known.property, known.call, known.transition);
     let mut shown: Vec<_> = corpus::CASES.iter().map(known_window).collect();
     shown.sort_by_key(key);
-    let mut known: Vec<_> = known::all().collect();
+    let mut known: Vec<_> = stable().collect();
     known.sort_by_key(key);
     assert_eq!(shown, known);
 }
@@ -156,7 +161,7 @@ fn the_sweep_finds_the_known_windows_again() {
         .iter()
         .flat_map(|scenario| &scenario.windows);
     let found: Vec<_> = found.filter_map(|window| window.known).collect();
-    let lost = known::all().filter(|known| known.cuts <= 1 && !found.contains(known));
+    let lost = stable().filter(|known| known.cuts <= 1 && !found.contains(known));
     assert_eq!(lost.collect::<Vec<_>>(), Vec::<&Known>::new());
 }
 

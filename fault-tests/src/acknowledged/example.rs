@@ -79,7 +79,7 @@ fn explored(careless: bool) -> Exploration {
 let found = explored(true).violations;
 let lost = found.iter().find(|v| v.finding.property == Property::Durability).unwrap();
 assert_eq!(lost.finding.got, "[0, 0]");
-assert_eq!(lost.cuts.len(), 1);
+assert_eq!(lost.path.cuts.len(), 1);
 
 // Two copies: nothing is lost, wherever the power is cut, bit by bit. (Two cuts in a row can still zero a
 // blank sector at both ends and so make up a record: that takes a CRC.)

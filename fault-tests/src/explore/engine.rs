@@ -356,7 +356,12 @@ impl<'a, S: Subject> Engine<'a, S> {
         let root = self.trie.root(recording.world());
         let child = self.leaf_of(&mut base, None, root, recording.world())?;
         self.propagate(&mut walk, child, None);
-        if child == parent
+        let next = self.class_of(&mut base, None, child);
+        // Whether a device comes to rest while weak bits read otherwise each time is for stability.
+        if self.leaf(parent).branches.len() == 1 {
+            self.pass.calm.follows(from, work.class, next);
+        }
+        if next == work.class
             && let Some(first) = recording.segments.first().and_then(|s| s.ops.first())
         {
             let first = Window::of(self.subject, &state, first, None);
@@ -364,8 +369,6 @@ impl<'a, S: Subject> Engine<'a, S> {
             let found = found.map(|finding| (from, finding));
             self.pass.violations.extend(found);
         }
-        let next = self.class_of(&mut base, None, child);
-        self.pass.calm.follows(from, work.class, next);
         if next == work.class && recording.end == Ok(Rest::Idle) {
             return self.ask(&mut walk, &mut base, recording.world());
         }

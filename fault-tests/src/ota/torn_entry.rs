@@ -26,9 +26,9 @@ static ENTRY: LazyLock<Checked> = LazyLock::new(|| {
 });
 
 /// Sequence numbers, the least and the greatest, that entries with a right CRC have among those whose
-/// bits are those of `old` or `wanted`, other than these two; a few of each.
+/// bits are those of `old` or `wanted`, other than these two.
 pub(super) fn numbers(old: &[u8], wanted: &[u8]) -> Vec<u32> {
-    const OF_EACH: usize = 3;
+    const OF_EACH: usize = 1;
     let number = Field::little(0..4);
     let mut old = old.to_vec();
     // Label and state are no part of the equation.

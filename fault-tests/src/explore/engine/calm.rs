@@ -4,7 +4,7 @@
 //! [`REST`] power-ons the device must come to rest: the next one changes nothing any more. At rest
 //! something new is [asked](Subject::asked) of it, and with the power on it must do that too. These
 //! *calm* states are set aside and never cut. What they look at is demanded like everything else, so
-//! a state stands for others here as well.
+//! a state stands for others here as well. Nothing is asked of a device that has left cells weak.
 
 use super::super::REST;
 use super::super::tally::Shown;
@@ -15,7 +15,7 @@ use super::{Class, Edge, Engine, Node, Stop};
 use crate::property::completion;
 use crate::subject::Subject;
 
-/// What follows each state that was met in a pass, with the power on.
+/// What follows each state that was met in a pass, with the power on; not where weak bits decide it.
 #[derive(Default)]
 pub(super) struct Calm {
     next: HashedMap<Class, (Shown, Vec<Class>)>,
@@ -77,6 +77,10 @@ impl<S: Subject> Engine<'_, S> {
                 let found = finding.map(|finding| (walk.from, finding));
                 self.pass.violations.extend(found);
             }
+            return Ok(());
+        }
+        // With weak bits left, what happens next is for the other properties.
+        if walk.state.has_weak(0..walk.state.size()) {
             return Ok(());
         }
         let Some(asked) = self.subject.asked(world) else {
