@@ -76,8 +76,8 @@ const COPIED_OVER: &str =
     "the copy to the final partition erases and fills a slot that the other entry still names";
 
 use Property::{
-    AtomicSwitch as P2, Durability as P3, PublishOrder as P13, RollbackConvergence as P4,
-    Stability as P5,
+    AtomicSwitch as P2, Completion as P8, Containment as P11, Durability as P3,
+    PublishOrder as P13, RollbackConvergence as P4, Stability as P5,
 };
 
 const fn known(
@@ -622,16 +622,19 @@ pub const ANY_CALL: &str = "any call";
 
 /// What holds wherever otadata is changed, at levels with weak bits: an operation on it in any call.
 /// The transition is the beginning of those meant.
-pub const WEAK: [Known; 10] = [
+pub const WEAK: [Known; 13] = [
     known(P2, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
     known(P3, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
     known(P4, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
     known(P5, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
+    known(P8, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
+    known(P11, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
     known(P13, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
     known(P2, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
     known(P3, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
     known(P4, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
     known(P5, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
+    known(P8, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
     known(P13, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
 ];
 
