@@ -5,7 +5,6 @@ mod exhibit;
 mod gap;
 mod json;
 pub mod known;
-pub mod operations;
 mod print;
 mod profiles;
 mod report;

@@ -1,10 +1,10 @@
 //! The known windows of the stock algorithm that are operations: what it writes where it should not.
 //!
 //! Here the operation itself is what is wrong, whether or not a cut hits it (P11); which cuts do harm
-//! there is told by the other [known windows](super::known).
+//! there is told by the other [known windows](super).
 
-use super::known::Known;
-use crate::property::Property::{self, Containment as P11};
+use super::{Known, known};
+use crate::property::Property::Containment as P11;
 
 const NEW_IN_PLACE: &str = "the bootloader moves the new image's entry from NEW to PENDING_VERIFY in place, and after a first \
     update, or with the old entry cleared by begin, it is the only one";
@@ -17,22 +17,6 @@ const CONFIRMED_IN_PLACE: &str = "confirming rewrites the active entry in place"
 const REFUSED_IN_PLACE: &str = "refusing rewrites the active entry in place";
 const ROLLBACK_TARGET: &str = "while an image is on trial, the entry that is not active is the one that a rollback goes back to; \
     the call does not ask for the state of the active one";
-
-const fn known(
-    property: Property,
-    call: &'static str,
-    transition: &'static str,
-    cuts: u32,
-    why: &'static str,
-) -> Known {
-    Known {
-        property,
-        call,
-        transition,
-        cuts,
-        why,
-    }
-}
 
 const NEW: &str = "erase otadata (NEW -> erased)";
 const VALID: &str = "erase otadata (VALID -> erased)";

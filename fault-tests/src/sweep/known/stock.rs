@@ -1,0 +1,155 @@
+//! The known windows in which a cut does harm, without weak bits.
+
+use super::{Known, known};
+use crate::property::Property::{
+    AtomicSwitch as P2, Durability as P3, PublishOrder as P13, RollbackConvergence as P4,
+    Stability as P5,
+};
+
+const IN_PLACE: &str = "the bootloader moves the new image's only entry from NEW to PENDING_VERIFY \
+    in place, before it boots it: between erase and program no entry names the new image";
+const ONE_TRY: &str = "an entry that reads PENDING_VERIFY is aborted by the next boot, whether or not its \
+    image ever ran: a cut between this program and the jump spends the only try";
+const SEQ_ZERO: &str = "a cut erase of a blank sector can zero its first four bytes alone: sequence \
+    number 0 with an erased CRC field is valid, and points at slot 0xffffffff mod n";
+const SEQ_ZERO_LATER: &str = "an earlier cut left an entry with sequence number 0, which is valid; once \
+    the download into the slot it points at is whole, that image boots without having been switched to";
+const SEQ_ZERO_UNABORTED: &str = "an earlier cut left an entry with sequence number 0, which is valid, and \
+    another a whole download in the slot it points at; a cut while that entry is aborted keeps it valid";
+const SEQ_ZERO_TORN: &str = "an earlier cut left an entry whose CRC was never programmed; a cut erase of it can zero the bytes \
+    before the CRC alone: sequence number 0 with an erased CRC field is valid, and points at slot 0xffffffff mod n";
+const SEQ_ZERO_AGAIN: &str = "earlier cuts left an entry with sequence number 0, which is valid, and a whole download in the slot \
+    it points at; a cut erase of the entry zeroes its state alone and makes it NEW again";
+const SEQ_ZERO_ON_TRIAL: &str = "an image that boots from an entry with sequence number 0 was never switched to, and yet is on \
+    trial: a cut before it confirms itself rolls it back";
+const ABORT_SWEEP: &str = "the bootloader aborts every entry whose state reads PENDING_VERIFY, also one \
+    with a wrong CRC; a cut while it rewrites that one can leave a valid entry";
+
+const STATE_BITS: &str = "the CRC does not cover the state: cut when sequence number and CRC are programmed and some bits of \
+    the state are not, it leaves a valid entry in a state that nobody meant, which is neither monitored nor refused";
+const FORGED: &str = "the CRC covers the sequence number alone, and it is affine: cut when some bits of both are not \
+    programmed, it can leave a right CRC of a larger number that was never written, and so a valid entry for another slot";
+const FORGED_OR_STATE: &str = "the CRC covers the sequence number alone: cut, it can leave a valid entry in a state that nobody \
+    meant, which is not refused; or, as a CRC is affine, the right CRC of a larger number that was never written";
+const UNABORTED: &str = "an earlier cut left the entry of a rolled-back image valid, in a state that nobody meant; while the \
+    newer entry is rewritten in place, that one is the only one";
+const NEEDED_ENTRY: &str = "the sector that is rewritten holds the entry that the next boot needs: the active one after a \
+    fallback, or, while an image is on trial, the one that a rollback goes back to";
+const SAME_SLOT: &str = "switching to the slot that is active already erases the active entry and programs it anew in the \
+    same sector: in between, the other entry boots, or factory, or ota_0";
+const SAME_SLOT_HALF: &str = "switching to the slot that is active already erases the active entry; without rollback the other \
+    one still names the slot that a download was writing";
+const ONE_BY_ONE: &str =
+    "otadata is erased a sector at a time: with the newer entry gone first, the older one boots";
+const CONFIRMED_IN_PLACE: &str = "confirming rewrites the active entry in place: between erase and program no entry names the \
+    running image, which without rollback was in no need of it";
+const CONFIRMED_HALF: &str = "confirming rewrites the active entry in place; without rollback the other one still names the \
+    slot that a download was writing";
+const ERASED_FIRST: &str = "the image is erased first and the entry that names it afterwards, or (begin without rollback) never";
+const UNDER_WRITE: &str =
+    "without rollback no call erases the other entry, which names the slot that is being written";
+const COPIED_OVER: &str =
+    "the copy to the final partition erases and fills a slot that the other entry still names";
+
+/// Every known window of the stock algorithm in which a cut does harm.
+#[rustfmt::skip] // a table
+pub const STOCK: [Known; 91] = [
+    known(P3, "boot", "erase otadata (NEW -> erased)", 1, IN_PLACE),
+    known(P3, "boot", "program otadata (-> PENDING_VERIFY)", 1, ONE_TRY),
+    known(P13, "boot", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
+    known(P13, "set_boot_partition", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
+    known(P13, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
+    known(P2, "write", "program slot", 2, SEQ_ZERO_LATER),
+    known(P3, "write", "program slot", 2, SEQ_ZERO_LATER),
+    known(P3, "boot", "program otadata (-> ABORTED)", 3, SEQ_ZERO_UNABORTED),
+    known(P13, "boot", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P13, "set_boot_partition", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P2, "set_boot_partition", "erase otadata (damaged -> erased)", 4, SEQ_ZERO_TORN),
+    known(P2, "boot", "erase otadata (PENDING_VERIFY -> erased)", 3, SEQ_ZERO_AGAIN),
+    known(P2, "boot", "program otadata (-> ABORTED)", 3, SEQ_ZERO_UNABORTED),
+    known(P3, "mark_app_valid_cancel_rollback", "erase otadata (PENDING_VERIFY -> erased)", 4, SEQ_ZERO_ON_TRIAL),
+    known(P13, "set_boot_partition", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_AGAIN),
+    known(P2, "set_boot_partition", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_AGAIN),
+    known(P13, "begin", "erase otadata (VALID -> erased)", 1, ERASED_FIRST),
+    known(P13, "erase_last_boot_app_partition", "erase otadata (VALID -> erased)", 1, ERASED_FIRST),
+    known(P13, "erase_last_boot_app_partition", "erase otadata (NEW -> erased)", 1, ERASED_FIRST),
+    known(P13, "erase_last_boot_app_partition", "erase otadata (UNDEFINED -> erased)", 1, ERASED_FIRST),
+    known(P13, "boot", "erase otadata (PENDING_VERIFY -> erased)", 3, SEQ_ZERO_AGAIN),
+    known(P13, "boot", "program otadata (-> ABORTED)", 3, SEQ_ZERO_UNABORTED),
+    known(P2, "boot", "erase otadata (erased -> erased)", 5, SEQ_ZERO_AGAIN),
+    known(P2, "boot", "erase otadata (damaged -> erased)", 5, SEQ_ZERO_TORN),
+    // the bootloader
+    known(P3, "boot", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
+    known(P4, "boot", "program otadata (-> PENDING_VERIFY)", 1, STATE_BITS),
+    known(P4, "boot", "program otadata (-> ABORTED)", 1, STATE_BITS),
+    known(P5, "boot", "program otadata (-> ABORTED)", 1, STATE_BITS),
+    known(P2, "boot", "erase otadata (NEW -> erased)", 2, IN_PLACE),
+    known(P2, "boot", "program otadata (-> PENDING_VERIFY)", 2, ONE_TRY),
+    known(P4, "boot", "erase otadata (NEW -> erased)", 2, UNABORTED),
+    known(P3, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
+    known(P4, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
+    known(P5, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
+    known(P2, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
+    // begin, write, end
+    known(P13, "begin", "erase slot", 1, ERASED_FIRST),
+    known(P13, "write", "erase slot", 1, UNDER_WRITE),
+    known(P13, "write", "program slot", 1, UNDER_WRITE),
+    known(P13, "write_with_offset", "program slot", 1, UNDER_WRITE),
+    known(P13, "end", "erase slot", 1, COPIED_OVER),
+    known(P13, "end", "program slot", 1, COPIED_OVER),
+    // set_boot_partition
+    known(P2, "set_boot_partition", "erase otadata (UNDEFINED -> erased)", 2, NEEDED_ENTRY),
+    known(P2, "set_boot_partition", "erase otadata (VALID -> erased)", 1, NEEDED_ENTRY),
+    known(P3, "set_boot_partition", "erase otadata (NEW -> erased)", 1, NEEDED_ENTRY),
+    known(P3, "set_boot_partition", "erase otadata (UNDEFINED -> erased)", 1, NEEDED_ENTRY),
+    known(P2, "set_boot_partition", "program otadata (-> NEW)", 1, NEEDED_ENTRY),
+    known(P3, "set_boot_partition", "program otadata (-> NEW)", 1, NEEDED_ENTRY),
+    known(P3, "set_boot_partition", "program otadata (-> UNDEFINED)", 1, NEEDED_ENTRY),
+    known(P4, "set_boot_partition", "program otadata (-> NEW)", 1, STATE_BITS),
+    known(P2, "set_boot_partition", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
+    known(P4, "set_boot_partition", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
+    known(P2, "set_boot_partition_skip_validate", "erase otadata (VALID -> erased)", 1, NEEDED_ENTRY),
+    known(P2, "set_boot_partition_skip_validate", "erase otadata (NEW -> erased)", 1, NEEDED_ENTRY),
+    known(P3, "set_boot_partition_skip_validate", "erase otadata (UNDEFINED -> erased)", 1, NEEDED_ENTRY),
+    known(P2, "set_boot_partition_skip_validate", "program otadata (-> NEW)", 1, NEEDED_ENTRY),
+    known(P3, "set_boot_partition_skip_validate", "program otadata (-> UNDEFINED)", 1, NEEDED_ENTRY),
+    known(P4, "set_boot_partition_skip_validate", "program otadata (-> NEW)", 1, STATE_BITS),
+    known(P13, "set_boot_partition_skip_validate", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
+    // set_boot_partition to the running slot
+    known(P2, "set_boot_partition(running)", "erase otadata (VALID -> erased)", 1, SAME_SLOT),
+    known(P3, "set_boot_partition(running)", "erase otadata (VALID -> erased)", 1, SAME_SLOT),
+    known(P3, "set_boot_partition(running)", "erase otadata (UNDEFINED -> erased)", 1, SAME_SLOT),
+    known(P13, "set_boot_partition(running)", "erase otadata (UNDEFINED -> erased)", 1, SAME_SLOT_HALF),
+    known(P2, "set_boot_partition(running)", "program otadata (-> NEW)", 1, SAME_SLOT),
+    known(P3, "set_boot_partition(running)", "program otadata (-> UNDEFINED)", 1, SAME_SLOT),
+    known(P13, "set_boot_partition(running)", "program otadata (-> UNDEFINED)", 1, SAME_SLOT_HALF),
+    known(P4, "set_boot_partition(running)", "program otadata (-> NEW)", 1, STATE_BITS),
+    // set_boot_partition to factory
+    known(P2, "set_boot_partition(factory)", "erase otadata (VALID -> erased)", 1, ONE_BY_ONE),
+    known(P2, "set_boot_partition(factory)", "erase otadata (UNDEFINED -> erased)", 1, ONE_BY_ONE),
+    known(P3, "set_boot_partition(factory)", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
+    known(P5, "set_boot_partition(factory)", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
+    known(P13, "set_boot_partition(factory)", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
+    // confirm and refuse
+    known(P3, "mark_app_valid_cancel_rollback", "erase otadata (UNDEFINED -> erased)", 1, CONFIRMED_IN_PLACE),
+    known(P3, "mark_app_valid_cancel_rollback", "program otadata (-> VALID)", 1, CONFIRMED_IN_PLACE),
+    known(P2, "mark_app_valid_cancel_rollback", "erase otadata (UNDEFINED -> erased)", 2, CONFIRMED_IN_PLACE),
+    known(P2, "mark_app_valid_cancel_rollback", "program otadata (-> VALID)", 2, CONFIRMED_IN_PLACE),
+    known(P13, "mark_app_valid_cancel_rollback", "erase otadata (UNDEFINED -> erased)", 1, CONFIRMED_HALF),
+    known(P13, "mark_app_valid_cancel_rollback", "program otadata (-> VALID)", 1, CONFIRMED_HALF),
+    known(P4, "mark_app_invalid_rollback", "program otadata (-> INVALID)", 1, STATE_BITS),
+    known(P13, "erase_last_boot_app_partition", "erase slot", 1, ERASED_FIRST),
+    // torn entries with a right CRC
+    known(P13, "boot", "program otadata (-> PENDING_VERIFY)", 1, FORGED),
+    known(P13, "boot", "program otadata (-> VALID)", 1, FORGED),
+    known(P3, "boot", "program otadata (-> VALID)", 1, FORGED),
+    known(P13, "set_boot_partition", "program otadata (-> NEW)", 1, FORGED),
+    known(P13, "set_boot_partition_skip_validate", "program otadata (-> NEW)", 1, FORGED),
+    known(P5, "set_boot_partition_skip_validate", "program otadata (-> NEW)", 1, FORGED),
+    known(P3, "set_boot_partition(running)", "program otadata (-> NEW)", 1, FORGED),
+    known(P13, "set_boot_partition(running)", "program otadata (-> NEW)", 1, FORGED),
+    known(P4, "mark_app_valid_cancel_rollback", "program otadata (-> VALID)", 1, FORGED),
+    known(P2, "mark_app_invalid_rollback", "program otadata (-> INVALID)", 1, FORGED_OR_STATE),
+    known(P3, "mark_app_invalid_rollback", "program otadata (-> INVALID)", 1, FORGED_OR_STATE),
+    known(P13, "mark_app_invalid_rollback", "program otadata (-> INVALID)", 1, FORGED),
+];
