@@ -23,14 +23,14 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use sim_flash::{Cut, Flash, Op, Profile, Row, State, Tear, Trace};
 
 use self::knowledge::{ByExtent, MemoKey};
-use self::weak::{Decisions, undecided};
+use self::weak::Decisions;
 use crate::explore::{Answer, Check, CheckId, Ranges};
 use crate::subject::OperationClock;
 
 pub use error::{ACCESS_LIMIT, ChipError};
 pub use knowledge::{Accepted, Header, Memo, Says};
 pub(crate) use knowledge::{Knowledge, Knows, Look};
-pub(crate) use weak::{Settled, resolve};
+pub(crate) use weak::{Settled, WeakRead, resolve};
 
 /// The flash of one power-on.
 pub struct Chip<'m> {
@@ -56,20 +56,6 @@ pub struct Chip<'m> {
     /// Each read of weak bits, for timelines: operations done before it, its place, what was read,
     /// and how many readings there were.
     met: Vec<WeakRead>,
-}
-
-/// A read that met weak bits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WeakRead {
-    /// Operations done before it.
-    pub(crate) at: u32,
-    pub(crate) range: Range<u32>,
-    /// What was read; nothing if the question was whether an image lies there.
-    pub(crate) read: Vec<u8>,
-    /// The answer to that question.
-    pub(crate) holds: bool,
-    pub(crate) taken: u16,
-    pub(crate) of: u16,
 }
 
 /// What is left when a power-on has ended.
@@ -431,115 +417,6 @@ impl<'m> Chip<'m> {
             }
             self.read.insert(undetermined);
         }
-    }
-
-    /// A read by a judge: weak bits read as they did before.
-    pub(crate) fn read_again(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ChipError> {
-        let flips = std::mem::replace(&mut self.flips, false);
-        let read = self.read(offset, bytes);
-        self.flips = flips;
-        read
-    }
-
-    fn meets_weak(&self, range: &Range<u32>) -> bool {
-        self.decisions.weak && !self.dead() && self.flash.state().has_weak(range.clone())
-    }
-
-    /// Lets the adversary decide what weak bits in `range` read as; `bytes` holds the cells.
-    ///
-    /// `flips`: it may decide otherwise the next time.
-    fn decide(&mut self, range: &Range<u32>, bytes: &mut [u8], flips: bool) {
-        let mut weak = vec![0; bytes.len()];
-        self.flash.state().weak(range.start, &mut weak);
-        let before = self.decisions.before(range.start, bytes, &weak);
-        if self.silent {
-            return bytes.copy_from_slice(&before.bytes);
-        }
-        let first = before.open.iter().any(|open| *open != 0);
-        let open = if first { &before.open } else { &weak };
-        let mut readings = if first {
-            Vec::new()
-        } else {
-            vec![before.bytes.clone()]
-        };
-        if first || before.may_flip && flips && self.flips {
-            let more = self.readings(range, &before.bytes, open);
-            if first {
-                readings = more;
-            } else {
-                let others: Vec<_> = more.into_iter().filter(|r| *r != before.bytes).collect();
-                readings.extend(others.first().cloned());
-                readings.extend(others.last().cloned().filter(|_| others.len() > 1));
-            }
-        }
-        let taken = self.choose(readings.len());
-        let read = readings.swap_remove(taken.min(readings.len() - 1));
-        bytes.copy_from_slice(&read);
-        self.met(range, read.clone(), true, taken, readings.len() + 1);
-        let at = range.start;
-        if first {
-            let bytes = read;
-            self.decisions.settle(Settled::Bytes { at, bytes, flips });
-        } else if taken > 0 {
-            self.decisions.flip(at, read);
-        }
-    }
-
-    /// What a place may be read as whose `open` bits are undecided; at least one.
-    fn readings(&self, range: &Range<u32>, bytes: &[u8], open: &[u8]) -> Vec<Vec<u8>> {
-        let known = match &self.knows {
-            Knows::Contents(known) | Knows::Results(known) => known,
-            Knows::Nothing => return undecided(bytes, open),
-        };
-        match known.records.find(range) {
-            Some(record) => known.records.contents(record, bytes, open).to_vec(),
-            None => undecided(bytes, open),
-        }
-    }
-
-    /// Lets the adversary decide whether a place with weak bits holds `content`.
-    fn decide_held(&mut self, at: u32, content: &Arc<[u8]>) -> bool {
-        if let Some(held) = self.decisions.held(at, content) {
-            return held;
-        }
-        let taken = self.choose(2);
-        let (holds, content) = (taken == 0, Arc::clone(content));
-        let end = at.saturating_add(u32::try_from(content.len()).unwrap_or(u32::MAX));
-        self.met(&(at..end), Vec::new(), holds, taken, 2);
-        self.decisions.settle(if holds {
-            Settled::Holds { at, content }
-        } else {
-            Settled::Differs { at, content }
-        });
-        holds
-    }
-
-    fn choose(&mut self, of: usize) -> usize {
-        if of < 2 {
-            return 0;
-        }
-        let taken = self.decisions.take(of);
-        let number = |n| u16::try_from(n).unwrap_or(u16::MAX);
-        self.looks.push(Look::Choice {
-            taken: number(taken),
-            of: number(of),
-        });
-        taken
-    }
-
-    fn met(&mut self, range: &Range<u32>, read: Vec<u8>, holds: bool, taken: usize, of: usize) {
-        if of < 2 {
-            return;
-        }
-        let number = |n| u16::try_from(n).unwrap_or(u16::MAX);
-        self.met.push(WeakRead {
-            at: self.clock.now(),
-            range: range.clone(),
-            read,
-            holds,
-            taken: number(taken),
-            of: number(of),
-        });
     }
 
     fn tick(&self) {

@@ -8,12 +8,28 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use embedded_storage::nor_flash::ReadNorFlash;
 use sim_flash::State;
 
+use super::{Chip, ChipError, Knows, Look};
 use crate::explore::{pieces, readings};
 
 /// How many times in one power-on a weak place reads otherwise than it did before.
 pub(crate) const FLIPS: u8 = 1;
+
+/// A read that met weak bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WeakRead {
+    /// Operations done before it.
+    pub(crate) at: u32,
+    pub(crate) range: Range<u32>,
+    /// What was read; nothing if the question was whether an image lies there.
+    pub(crate) read: Vec<u8>,
+    /// The answer to that question.
+    pub(crate) holds: bool,
+    pub(crate) taken: u16,
+    pub(crate) of: u16,
+}
 
 /// Decisions made, and to make.
 #[derive(Debug, Default)]
@@ -206,12 +222,126 @@ pub(crate) fn resolve(state: &mut State, decided: &[Settled]) {
 
 const PIECE: u16 = 32;
 
-/// What a record or a few bytes with weak bits may be read as, where nobody knows better.
-pub(super) fn undecided(bytes: &[u8], open: &[u8]) -> Vec<Vec<u8>> {
-    let solid: Vec<u8> = bytes
-        .iter()
-        .zip(open)
-        .map(|(byte, open)| byte & !open)
-        .collect();
-    readings(&solid, open)
+impl Chip<'_> {
+    /// A read by a judge: weak bits read as they did before.
+    pub(crate) fn read_again(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ChipError> {
+        let flips = std::mem::replace(&mut self.flips, false);
+        let read = self.read(offset, bytes);
+        self.flips = flips;
+        read
+    }
+
+    pub(super) fn meets_weak(&self, range: &Range<u32>) -> bool {
+        self.decisions.weak && !self.dead() && self.flash.state().has_weak(range.clone())
+    }
+
+    /// Lets the adversary decide what weak bits in `range` read as; `bytes` holds the cells.
+    ///
+    /// `flips`: it may decide otherwise the next time.
+    pub(super) fn decide(&mut self, range: &Range<u32>, bytes: &mut [u8], flips: bool) {
+        let mut weak = vec![0; bytes.len()];
+        self.flash.state().weak(range.start, &mut weak);
+        let before = self.decisions.before(range.start, bytes, &weak);
+        if self.silent {
+            return bytes.copy_from_slice(&before.bytes);
+        }
+        let first = before.open.iter().any(|open| *open != 0);
+        let mut choices = if first {
+            self.readings(range, &before.bytes, &before.open)
+        } else if before.may_flip && flips && self.flips {
+            let mut others = self.readings(range, &before.bytes, &weak);
+            others.retain(|other| *other != before.bytes);
+            // As before, and the two that are furthest from each other.
+            let last = if others.len() > 1 { others.pop() } else { None };
+            others.truncate(1);
+            { [before.bytes].into_iter() }
+                .chain(others)
+                .chain(last)
+                .collect()
+        } else {
+            vec![before.bytes]
+        };
+        let of = choices.len();
+        let taken = self.choose(of);
+        let read = choices.swap_remove(taken);
+        bytes.copy_from_slice(&read);
+        self.note_weak_read(range, &read, true, taken, of);
+        let at = range.start;
+        if first {
+            let bytes = read;
+            self.decisions.settle(Settled::Bytes { at, bytes, flips });
+        } else if taken > 0 {
+            self.decisions.flip(at, read);
+        }
+    }
+
+    /// What a place may be read as whose `open` bits are undecided; at least one.
+    fn readings(&self, range: &Range<u32>, bytes: &[u8], open: &[u8]) -> Vec<Vec<u8>> {
+        let records = match &self.knows {
+            Knows::Contents(known) | Knows::Results(known) => Some(&known.records),
+            Knows::Nothing => None,
+        };
+        match records.and_then(|records| Some((records, records.find(range)?))) {
+            Some((records, record)) => records.contents(record, bytes, open).to_vec(),
+            None => {
+                let solid: Vec<u8> = bytes.iter().zip(open).map(|(b, open)| b & !open).collect();
+                readings(&solid, open)
+            }
+        }
+    }
+
+    /// Lets the adversary decide whether a place with weak bits holds `content`.
+    pub(super) fn decide_held(&mut self, at: u32, content: &Arc<[u8]>) -> bool {
+        if let Some(held) = self.decisions.held(at, content) {
+            return held;
+        }
+        let taken = self.choose(2);
+        let (holds, content) = (taken == 0, Arc::clone(content));
+        let settled = if holds {
+            Settled::Holds { at, content }
+        } else {
+            Settled::Differs { at, content }
+        };
+        self.note_weak_read(&settled.span(), &[], holds, taken, 2);
+        self.decisions.settle(settled);
+        holds
+    }
+
+    fn choose(&mut self, of: usize) -> usize {
+        if of < 2 {
+            return 0;
+        }
+        let taken = self.decisions.take(of);
+        self.looks.push(Look::Choice {
+            taken: number(taken),
+            of: number(of),
+        });
+        taken
+    }
+
+    fn note_weak_read(
+        &mut self,
+        range: &Range<u32>,
+        read: &[u8],
+        holds: bool,
+        taken: usize,
+        of: usize,
+    ) {
+        if of < 2 {
+            return;
+        }
+        self.met.push(WeakRead {
+            at: self.clock.now(),
+            range: range.clone(),
+            read: read.to_vec(),
+            holds,
+            taken: number(taken),
+            of: number(of),
+        });
+    }
+}
+
+/// There are far fewer readings than 2^16.
+fn number(n: usize) -> u16 {
+    u16::try_from(n).unwrap_or(u16::MAX)
 }

@@ -50,9 +50,7 @@ impl Demand {
         self.version += u32::from(grew);
         grew
     }
-}
 
-impl Demand {
     /// Adds all of `other`.
     pub(super) fn insert_all(&mut self, other: &Self) {
         self.insert_bytes(&other.bytes, &Ranges::new());

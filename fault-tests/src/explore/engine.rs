@@ -4,6 +4,7 @@ mod aside;
 mod calm;
 mod climb;
 mod judge_together;
+mod meet;
 mod path;
 mod power_ons;
 
@@ -15,9 +16,10 @@ use sim_flash::{Level, Op, Profile, State, Tear};
 use self::aside::Aside;
 use self::calm::Calm;
 use self::judge_together::Due;
+use self::meet::Cut;
 use super::audit::Audit;
-use super::demand::{Demand, Interest, Interests};
-use super::leftovers::{Kept, Leftovers};
+use super::demand::{Demand, Interests};
+use super::leftovers::Leftovers;
 use super::recording::{Recording, Segments};
 use super::tally::{Shown, Tally};
 use super::tears::{TearSet, Tears};
@@ -143,9 +145,7 @@ impl Pass {
             truncated: false,
         }
     }
-}
 
-impl Pass {
     fn node(&mut self, node: Node) -> u32 {
         self.nodes.push(node);
         u32::try_from(self.nodes.len() - 1).expect("fewer than 2^32 states fit in memory")
@@ -302,7 +302,9 @@ impl<'a, S: Subject> Engine<'a, S> {
             }
             (self.progress)(&self.counts);
         }
-        self.note_restless();
+        if !self.pass.grew {
+            self.note_restless();
+        }
         Ok(())
     }
 
@@ -504,142 +506,6 @@ impl<'a, S: Subject> Engine<'a, S> {
         Ok(None)
     }
 
-    /// Looks at the state that a cut leaves: finds its power-on, and enters it if it is new.
-    fn meet(
-        &mut self,
-        walk: &mut Walk,
-        base: &mut Base<'_>,
-        torn: Option<(&Op, Tear)>,
-        tear: Tear,
-        at: &Here<'_, S::World>,
-        cut: &mut Cut,
-    ) -> Result<LeafId, Stop> {
-        let Some(op) = torn
-            .map(|(op, _)| op)
-            .filter(|op| self.leaves_weak(base.state, op, tear))
-        else {
-            return self.meet_solid(walk, base, torn, tear, at, cut);
-        };
-        // Weak bits are more than a view can show, so this one is carried out.
-        self.counts.by_lookup += 1;
-        let boots = self.counts.boots;
-        let mut state = View::new(base, torn, &mut self.scratch).state();
-        state.seal();
-        let mut derived = Base::new(&state);
-        let leaf = self.leaf_of(&mut derived, None, at.root, at.world)?;
-        self.pass.tally.met(leaf, 1);
-        if boots == self.counts.boots && self.audit.due(1).is_some() {
-            self.check(&state, None, at.world, leaf, walk.from)?;
-        }
-        self.blame(walk, leaf, tear, cut);
-        self.propagate(walk, leaf, Some((op, tear)));
-        self.note_cut(walk, &mut derived, None, leaf, tear, cut);
-        Ok(leaf)
-    }
-
-    /// Whether `tear` leaves weak bits in a state, or meets some.
-    fn leaves_weak(&self, state: &State, op: &Op, tear: Tear) -> bool {
-        self.limits.level >= Level::L3 && (!tear.is_stable() || state.has_weak(span(op)))
-    }
-
-    /// Enters the state that a cut left, if it is new.
-    fn note_cut(
-        &mut self,
-        walk: &Walk,
-        base: &mut Base<'_>,
-        torn: Option<(&Op, Tear)>,
-        leaf: LeafId,
-        tear: Tear,
-        cut: &Cut,
-    ) {
-        let parent = &self.pass.nodes[walk.from.node as usize];
-        let (cuts, aside) = (parent.cuts + 1, cut.solved || parent.aside);
-        if let Some(class) = self.unmet(base, torn, leaf, cuts, aside) {
-            let node = self.pass.cut(walk, leaf, tear, cut);
-            self.enter(base, torn, class, node);
-        }
-    }
-
-    /// The same for a state without weak bits where the operation touches.
-    fn meet_solid(
-        &mut self,
-        walk: &mut Walk,
-        base: &mut Base<'_>,
-        torn: Option<(&Op, Tear)>,
-        tear: Tear,
-        at: &Here<'_, S::World>,
-        cut: &mut Cut,
-    ) -> Result<LeafId, Stop> {
-        let boots = self.counts.boots;
-        self.counts.by_lookup += 1;
-        let mut key = None;
-        if torn.is_some() {
-            if cut.version != self.interest.version() {
-                cut.version = self.interest.version();
-                cut.met.clear();
-                let touched = torn.map_or(0..0, |(op, _)| widen(&span(op), base.state.size()));
-                let interest = self.interest.in_range(&touched, &self.known);
-                cut.interest = interest.zip(torn).map(|(interest, (op, _))| {
-                    let (state, records) = (base.state, &self.known.records);
-                    let version = cut.version;
-                    let kept = { &mut self.leftovers }.kept(op, state, &interest, version, records);
-                    (interest, kept)
-                });
-            }
-            if let Some((interest, kept)) = &cut.interest {
-                let hash = self.leftovers.of(*kept, tear, || {
-                    let mut view = View::new(base, torn, &mut self.scratch);
-                    view.hash_of(interest, &self.known.records)
-                });
-                if let Some(leaf) = cut.met.get(&hash).copied() {
-                    self.blame(walk, leaf, tear, cut);
-                    // It differs from a state met before in nothing that anyone looks at.
-                    self.pass.tally.met(leaf, 1);
-                    if self.audit.due(1).is_some() {
-                        self.check(base.state, torn, at.world, leaf, walk.from)?;
-                    }
-                    return Ok(leaf);
-                }
-                key = Some(hash);
-            }
-        }
-        let leaf = self.leaf_of(base, torn, at.root, at.world)?;
-        self.pass.tally.met(leaf, 1);
-        let audited = torn.is_some() || self.audit.all();
-        if boots == self.counts.boots && audited && self.audit.due(1).is_some() {
-            self.check(base.state, torn, at.world, leaf, walk.from)?;
-        }
-        self.blame(walk, leaf, tear, cut);
-        self.propagate(walk, leaf, torn);
-        self.note_cut(walk, base, torn, leaf, tear, cut);
-        if let Some(key) = key
-            && cut.version == self.interest.version()
-        {
-            cut.met.insert(key, leaf);
-        }
-        Ok(leaf)
-    }
-
-    /// Lists what `leaf` violates against the window that led to it, also if another led there before.
-    fn blame(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, cut: &Cut) {
-        if !self.leaf(leaf).to_blame {
-            return;
-        }
-        for number in 0..self.leaf(leaf).branches.len() {
-            let branch = Rc::clone(&self.leaf(leaf).branches[number]);
-            // Of an operation the cut before is not to blame; it is listed where its power-on is met.
-            for finding in branch.findings.iter().filter(|f| f.place.is_none()) {
-                if self.pass.blamed.insert((cut.window, finding.property)) {
-                    let at = Shown {
-                        node: self.pass.cut(walk, leaf, tear, cut),
-                        branch: u32::try_from(number).unwrap_or(u32::MAX),
-                    };
-                    self.pass.violations.push((at, finding.clone()));
-                }
-            }
-        }
-    }
-
     /// The class of the state, if it was not met in this pass after so few cuts; notes that it was now.
     fn unvisited(
         &mut self,
@@ -701,16 +567,4 @@ impl<'a, S: Subject> Engine<'a, S> {
     fn window(&mut self, state: &State, op: &Op, call: Option<&'static str>) -> u32 {
         self.windows.of(Window::of(self.subject, state, op, call))
     }
-}
-
-/// What is the same for all tears of one operation, and what was found out about them.
-struct Cut {
-    window: u32,
-    /// Power-ons met, by the hash of all that anyone is interested in where the operation touches.
-    met: HashedMap<u128, LeafId>,
-    /// The version of the interest that `met` is about.
-    version: u32,
-    interest: Option<(Interest, Kept)>,
-    /// Whether the tear at hand was solved for.
-    solved: bool,
 }
