@@ -9,14 +9,14 @@ use ota_core::efuse::NoSecureVersion;
 use ota_core::image::{StreamVerifier, Target};
 use ota_core::otadata::{ENTRY_LEN, Entry};
 use ota_core::partition::{Partition, PartitionTable, TABLE_LEN};
-use ota_core::update::{AppConfig, ImageSize, Ota, OtaError};
+use ota_core::update::{ImageSize, Ota, OtaError};
 use sim_flash::Tear;
 
 use super::call::Call;
 use super::promise::{Twin, World, judge};
 use crate::chip::{Accepted, Chip, ChipError};
 use crate::explore::Record;
-use crate::ota::{Firmware, FlashMap, ImageId, Verifier, entries_of, name_of, watch};
+use crate::ota::{Firmware, FlashMap, ImageId, Verifier, app_config, entries_of, name_of, watch};
 use crate::property::containment::Conduct;
 use crate::property::{no_brick, publish_order};
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
@@ -238,11 +238,7 @@ impl DumpDevice {
     ) -> Result<Core<'t, 't, 'm>, Dead> {
         chip.read(self.boot.table_offset, table).map_err(|_| Dead)?;
         let table = PartitionTable::for_application(&*table, self.md5).map_err(|_| Dead)?;
-        let config = AppConfig {
-            rollback: self.boot.rollback,
-            table_offset: self.boot.table_offset,
-            ..AppConfig::new(self.target, self.boot.flash_size)
-        };
+        let config = app_config(&self.boot, self.target);
         let verifier = self.verifier(buffer);
         let efuse = NoSecureVersion;
         let running = self.running;

@@ -305,6 +305,16 @@ impl Device {
     }
 }
 
+/// The application's configuration that goes with the bootloader's.
+pub(crate) const fn app_config(boot: &BootConfig, target: Target) -> AppConfig {
+    AppConfig {
+        rollback: boot.rollback,
+        anti_rollback: boot.anti_rollback,
+        table_offset: boot.table_offset,
+        ..AppConfig::new(target, boot.flash_size)
+    }
+}
+
 /// What ESP-IDF's code tells apart in an otadata entry.
 ///
 /// The sequence number counts if its CRC is right, and if the state is one that marks an entry by
@@ -394,12 +404,7 @@ impl Device {
         table: PartitionTable<'t>,
         running: Partition,
     ) -> Ota<'t, F, V, S, 1> {
-        let config = AppConfig {
-            rollback: self.boot.rollback,
-            anti_rollback: self.boot.anti_rollback,
-            table_offset: self.boot.table_offset,
-            ..AppConfig::new(self.target, self.boot.flash_size)
-        };
+        let config = app_config(&self.boot, self.target);
         Ota::new(flash, verifier, efuse, table, running, config)
     }
 

@@ -18,11 +18,10 @@ use ota_core::hardened::{
 use ota_core::image::StreamVerifier;
 use ota_core::otadata::{self, ENTRY_LEN, Entry};
 use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
-use ota_core::update::AppConfig;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::application::{Application, CHUNK};
-use super::device::{Device, Verifier};
+use super::device::{Device, Verifier, app_config};
 use super::firmware::ImageId;
 use super::marks;
 use super::world::{World, judge_boot};
@@ -84,11 +83,7 @@ pub(super) fn power_on(
         journal.note("the application finds no partition table");
         return Ok(Rest::Idle);
     };
-    let config = AppConfig {
-        rollback: device.boot.rollback,
-        table_offset: device.boot.table_offset,
-        ..AppConfig::new(device.target, device.boot.flash_size)
-    };
+    let config = app_config(&device.boot, device.target);
     let running = decision.partition;
     let mut ota = Ota::new(chip, verifier, NoSecureVersion, table, running, config, log);
     if decision.order == Order::Exhausted {

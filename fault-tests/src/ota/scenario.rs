@@ -61,72 +61,57 @@ pub(super) enum Begin {
     },
 }
 
+/// What most of them have in common.
+const UPDATE: Scenario = Scenario {
+    name: "",
+    about: "",
+    table: Table::Bundled("v02_two_ota"),
+    begin: Begin::Updated,
+    images: &["c3_4k", "c3_256k", "c3_512k"],
+    running: 1,
+    damaged: None,
+    self_test: SelfTest::Passes,
+    writing: Writing::KnownSize,
+    anti_rollback: false,
+    depth: ANY,
+};
+
 /// The scenarios, in the order in which they are swept.
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "first-update",
         about: "first update of a device that runs its factory image",
-        table: Table::Bundled("v02_two_ota"),
         begin: Begin::Factory,
         images: &["c3_256k", "c3_512k"],
         running: 0,
-        damaged: None,
-        self_test: SelfTest::Passes,
-        writing: Writing::KnownSize,
-        anti_rollback: false,
-        depth: ANY,
+        ..UPDATE
     },
     Scenario {
         name: "update-confirm",
         about: "update from one slot to the other, confirmed",
-        table: Table::Bundled("v02_two_ota"),
-        begin: Begin::Updated,
-        images: &["c3_4k", "c3_256k", "c3_512k"],
-        running: 1,
-        damaged: None,
-        self_test: SelfTest::Passes,
-        writing: Writing::KnownSize,
-        anti_rollback: false,
-        depth: ANY,
+        ..UPDATE
     },
     Scenario {
         name: "update-rollback",
         about: "the new image never confirms and is rolled back",
-        table: Table::Bundled("v02_two_ota"),
-        begin: Begin::Updated,
-        images: &["c3_4k", "c3_256k", "c3_512k"],
-        running: 1,
-        damaged: None,
         self_test: SelfTest::Hangs,
         writing: Writing::Sequential,
-        anti_rollback: false,
-        depth: ANY,
+        ..UPDATE
     },
     Scenario {
         name: "update-damaged",
         about: "the download has a flipped bit and is refused",
-        table: Table::Bundled("v02_two_ota"),
-        begin: Begin::Updated,
         images: &["c3_4k", "c3_16k", "c3_64k"],
-        running: 1,
         damaged: Some(2),
-        self_test: SelfTest::Passes,
-        writing: Writing::KnownSize,
-        anti_rollback: false,
-        depth: ANY,
+        ..UPDATE
     },
     Scenario {
         name: "three-updates",
         about: "three updates in a row, each confirmed",
-        table: Table::Bundled("v02_two_ota"),
         begin: Begin::Factory,
         images: &["c3_4k", "c3_16k", "c3_4k_v2", "c3_secver3"],
         running: 0,
-        damaged: None,
-        self_test: SelfTest::Passes,
-        writing: Writing::KnownSize,
-        anti_rollback: false,
-        depth: ANY,
+        ..UPDATE
     },
     Scenario {
         name: "no-factory",
@@ -135,37 +120,21 @@ pub const SCENARIOS: &[Scenario] = &[
         begin: Begin::BlankOtadata,
         images: &["c3_256k", "c3_512k"],
         running: 0,
-        damaged: None,
-        self_test: SelfTest::Passes,
         writing: Writing::UnknownSize,
-        anti_rollback: false,
-        depth: ANY,
+        ..UPDATE
     },
     Scenario {
         name: "three-slots",
         about: "update of a device with three slots and no factory partition",
         table: Table::ThreeSlots,
-        begin: Begin::Updated,
-        images: &["c3_4k", "c3_256k", "c3_512k"],
-        running: 1,
-        damaged: None,
-        self_test: SelfTest::Passes,
-        writing: Writing::KnownSize,
-        anti_rollback: false,
-        depth: ANY,
+        ..UPDATE
     },
     Scenario {
         name: "resumed-update",
         about: "a download that is cut goes on where it was",
-        table: Table::Bundled("v02_two_ota"),
-        begin: Begin::Updated,
         images: &["c3_4k", "c3_16k", "c3_64k"],
-        running: 1,
-        damaged: None,
-        self_test: SelfTest::Passes,
         writing: Writing::Resumed,
-        anti_rollback: false,
-        depth: ANY,
+        ..UPDATE
     },
     Scenario {
         name: "anti-rollback",
@@ -174,11 +143,9 @@ pub const SCENARIOS: &[Scenario] = &[
         begin: Begin::BlankOtadata,
         images: &["c3_4k", "c3_secver3", "c3_4k_v2"],
         running: 0,
-        damaged: None,
-        self_test: SelfTest::Passes,
-        writing: Writing::KnownSize,
         anti_rollback: true,
         depth: 2,
+        ..UPDATE
     },
     calls(
         "calls-2-factory",
@@ -233,14 +200,9 @@ pub const ON_DEMAND: &[Scenario] = &[Scenario {
         factory: false,
         slots: 2,
     },
-    begin: Begin::Updated,
     images: &["c3_min", "made_336"],
     running: 0,
-    damaged: None,
-    self_test: SelfTest::Passes,
-    writing: Writing::KnownSize,
-    depth: ANY,
-    anti_rollback: false,
+    ..UPDATE
 }];
 
 const fn calls(
@@ -257,11 +219,8 @@ const fn calls(
         begin: Begin::Lives { rollback },
         images: &["c3_4k", "c3_4k_v2", "c3_secver3", "c3_minrev", "c3_min"],
         running: 0,
-        damaged: None,
-        self_test: SelfTest::Passes,
-        writing: Writing::KnownSize,
-        anti_rollback: false,
         depth: 1,
+        ..UPDATE
     }
 }
 

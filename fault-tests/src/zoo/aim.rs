@@ -33,13 +33,15 @@ impl Updater {
         }
     }
 
-    /// The slot to be written; `None` on a flash that fails.
-    fn target(
+    /// Downloads and switches; `None` on a flash that fails, or whose image is refused.
+    fn update(
         &self,
         chip: &mut Chip<'_>,
-        table: PartitionTable<'_>,
+        journal: &mut Journal<bool>,
+        table: &[u8; TABLE_LEN],
         running: Partition,
-    ) -> Option<Partition> {
+    ) -> Option<()> {
+        let table = PartitionTable::for_application(table, self.device.md5).ok()?;
         let mut buffer = [0; SECTOR as usize];
         let verifier = StreamVerifier::new(self.device.target, &mut buffer).ok()?;
         let verifier = Verifier::knowing(verifier, &self.device.accepted);
@@ -50,31 +52,14 @@ impl Updater {
         } else {
             Some(running)
         };
-        core.next_update_partition(from.as_ref())
-    }
-
-    /// Downloads and switches; `None` on a flash that fails, or whose image is refused.
-    fn update(
-        &self,
-        chip: &mut Chip<'_>,
-        journal: &mut Journal<bool>,
-        table: &[u8; TABLE_LEN],
-        running: Partition,
-    ) -> Option<()> {
-        let table = PartitionTable::for_application(table, self.device.md5).ok()?;
-        let slot = self.target(chip, table, running)?;
+        let slot = core.next_update_partition(from.as_ref())?;
         let image = &*self.device.update().bytes;
         journal.call("download", slot.label);
         let end = slot.offset + u32::try_from(image.len()).ok()?;
         let end = end.next_multiple_of(SECTOR);
-        chip.erase(slot.offset, end).ok()?;
-        chip.write(slot.offset, image).ok()?;
+        core.flash().erase(slot.offset, end).ok()?;
+        core.flash().write(slot.offset, image).ok()?;
         journal.call("set_boot_partition", slot.label);
-        let mut buffer = [0; SECTOR as usize];
-        let verifier = StreamVerifier::new(self.device.target, &mut buffer).ok()?;
-        let verifier = Verifier::knowing(verifier, &self.device.accepted);
-        let efuse = NoSecureVersion;
-        let mut core = self.device.core(chip, verifier, efuse, table, running);
         core.set_boot_partition(&slot).ok()
     }
 }

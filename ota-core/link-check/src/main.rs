@@ -128,10 +128,8 @@ impl VerifyImage<Opaque> for Anything {
     }
 }
 
-/// The bootloader, with every option on and off.
-fn call_boot() {
-    let mut table = black_box([0; TABLE_LEN]);
-    let mut efuse = black_box(Unary::new(0, 16));
+/// A bootloader's configuration and inputs, with every option on and off.
+fn any_boot() -> (BootConfig, BootInputs) {
     let config = BootConfig {
         rollback: black_box(true),
         anti_rollback: black_box(false),
@@ -147,6 +145,24 @@ fn call_boot() {
         app_test_pin: black_box(false),
         deep_sleep_wake: black_box(false),
     };
+    (config, inputs)
+}
+
+/// An application's configuration, with every option on and off.
+fn any_app() -> AppConfig {
+    AppConfig {
+        rollback: black_box(true),
+        anti_rollback: black_box(false),
+        flash_encryption: black_box(false),
+        ..AppConfig::new(Target::new(&chip::ESP32C3), black_box(4 << 20))
+    }
+}
+
+/// The bootloader, with every option on and off.
+fn call_boot() {
+    let mut table = black_box([0; TABLE_LEN]);
+    let mut efuse = black_box(Unary::new(0, 16));
+    let (config, inputs) = any_boot();
     let decision = boot(
         &mut Opaque,
         &mut Anything,
@@ -167,12 +183,7 @@ fn call_update() {
     let Some(running) = partition_at(table, black_box(0x1_0000)) else {
         return;
     };
-    let config = AppConfig {
-        rollback: black_box(true),
-        anti_rollback: black_box(false),
-        flash_encryption: black_box(false),
-        ..AppConfig::new(Target::new(&chip::ESP32C3), black_box(4 << 20))
-    };
+    let config = any_app();
     let efuse = black_box(Unary::new(0, 16));
     let mut ota: Ota<'_, _, _, _, 2> = Ota::new(Opaque, Anything, efuse, table, running, config);
     let Some(next) = black_box(ota.next_update_partition(None)) else {
@@ -207,20 +218,7 @@ fn call_update() {
 fn call_hardened() {
     let log = hardened::Log::new(black_box(30), black_box(20)).unwrap_or_default();
     let mut room = black_box([0; TABLE_LEN]);
-    let config = BootConfig {
-        anti_rollback: black_box(false),
-        app_test: black_box(true),
-        factory_reset: black_box(Some(FactoryReset {
-            data_labels: "nvs, phy_init",
-            erase_otadata: true,
-        })),
-        ..BootConfig::new(black_box(4 << 20))
-    };
-    let inputs = BootInputs {
-        factory_reset_pin: black_box(false),
-        app_test_pin: black_box(false),
-        deep_sleep_wake: black_box(false),
-    };
+    let (config, inputs) = any_boot();
     let mut efuse = black_box(Unary::new(0, 16));
     let decision = hardened::boot(
         &mut Opaque,
@@ -240,12 +238,7 @@ fn call_hardened() {
     let Some(running) = partition_at(table, black_box(0x1_0000)) else {
         return;
     };
-    let config = AppConfig {
-        rollback: black_box(true),
-        anti_rollback: black_box(false),
-        flash_encryption: black_box(false),
-        ..AppConfig::new(Target::new(&chip::ESP32C3), black_box(4 << 20))
-    };
+    let config = any_app();
     let ota: hardened::Ota<'_, _, _, _, 2> =
         hardened::Ota::new(Opaque, Anything, efuse, table, running, config, log);
     let mut ota = ota.with_attempts(black_box(3));
