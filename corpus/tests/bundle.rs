@@ -40,6 +40,19 @@ fn every_image_in_the_folder_is_listed_and_the_other_way_round() {
 }
 
 #[test]
+fn every_signed_image_in_the_folder_is_listed_and_the_other_way_round() {
+    assert_eq!(
+        listed(corpus::SIGNED.iter().map(|image| image.name)),
+        names_in("signed", ".bin")
+    );
+    for image in corpus::SIGNED {
+        // The image, whole sectors of it, and the sector that says who signed it.
+        assert_eq!(image.bytes.len() % 4096, 0);
+        assert_eq!(image.bytes[image.bytes.len() - 4096], 0xE7);
+    }
+}
+
+#[test]
 fn every_table_in_the_folder_is_listed_and_the_other_way_round() {
     let csv: BTreeSet<_> = names_in("tables", ".csv")
         .into_iter()

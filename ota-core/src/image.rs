@@ -10,8 +10,8 @@
 //! ```
 //!
 //! [`header`], [`segment`], [`app_desc`] and [`bootloader_desc`] are the records.
-//! [`verify`] says what it means that an image verifies, [`refusal`] why it does not, and
-//! [`stream`] is the verifier that reads the image itself.
+//! [`verify`] says what it means that an image verifies, [`refusal`] why it does not,
+//! [`stream`] is the verifier that reads the image itself, and [`signature`] is about who made it.
 //!
 //! Sources: ESP-IDF `esp_app_format.h`, `esp_app_desc.h`, `esp_bootloader_desc.h` and
 //! `bootloader_support/src/esp_image_format.c`.
@@ -23,6 +23,7 @@ mod map_flash;
 mod reader;
 pub mod refusal;
 pub mod segment;
+pub mod signature;
 pub mod stream;
 pub mod verify;
 

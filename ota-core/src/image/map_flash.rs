@@ -35,6 +35,7 @@ impl<E> VerifyError<E> {
             Refusal::EfuseTooNew { allows, has } => Refusal::EfuseTooNew { allows, has },
             Refusal::Checksum { stored, computed } => Refusal::Checksum { stored, computed },
             Refusal::Hash { stored, computed } => Refusal::Hash { stored, computed },
+            Refusal::Signature { block, why } => Refusal::Signature { block, why },
         };
         VerifyError {
             at: self.at,

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::signature::BlockRefusal;
 use crate::error::EspErr;
 
 /// An image was refused.
@@ -128,6 +129,13 @@ pub enum Refusal<E> {
         /// What its bytes say.
         computed: [u8; 32],
     },
+    /// No signature block makes the image trusted.
+    Signature {
+        /// The block that came furthest in the checks: 0..=2.
+        block: u8,
+        /// Why that one does not count.
+        why: BlockRefusal,
+    },
 }
 
 impl<E> Refusal<E> {
@@ -151,7 +159,8 @@ impl<E> Refusal<E> {
             | Self::NoRoomForAppDesc { .. }
             | Self::SegmentPlacement { .. }
             | Self::Checksum { .. }
-            | Self::Hash { .. } => EspErr::IMAGE_INVALID,
+            | Self::Hash { .. }
+            | Self::Signature { .. } => EspErr::IMAGE_INVALID,
         }
     }
 }
@@ -273,6 +282,7 @@ impl<E: fmt::Debug> fmt::Display for Refusal<E> {
                 Start(stored),
                 Start(computed)
             ),
+            Self::Signature { block, ref why } => write!(f, "signature block {block}: {why}"),
         }
     }
 }

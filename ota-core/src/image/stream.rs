@@ -9,8 +9,7 @@
 //! An image at the chip's bootloader offset is a bootloader: its SHA-256 is not compared (flashing
 //! tools patch its header), it needs no application descriptor, and it may be for older silicon.
 //!
-//! Signatures are not looked at. A product that signs its images wraps this verifier, and finds
-//! what the signature covers with [`ImageMetadata::signed_len`].
+//! Signatures are not looked at: [`SignedVerifier`](super::signature) does that.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![expect(
     clippy::cast_possible_truncation,
@@ -44,7 +43,7 @@ const APP_DESC_LEN: u32 = app_desc::LEN as u32;
 #[derive(Debug)]
 pub struct StreamVerifier<'b> {
     target: Target,
-    buf: &'b mut [u8],
+    pub(super) buf: &'b mut [u8],
 }
 
 impl<'b> StreamVerifier<'b> {
@@ -57,7 +56,10 @@ impl<'b> StreamVerifier<'b> {
     /// [`BufferTooShort`] if `buf` has fewer than [`StreamVerifier::MIN_BUFFER`] bytes.
     pub const fn new(target: Target, buf: &'b mut [u8]) -> Result<Self, BufferTooShort> {
         if buf.len() < Self::MIN_BUFFER {
-            return Err(BufferTooShort { len: buf.len() });
+            return Err(BufferTooShort {
+                len: buf.len(),
+                min: Self::MIN_BUFFER,
+            });
         }
         Ok(Self { target, buf })
     }
@@ -68,11 +70,13 @@ impl<'b> StreamVerifier<'b> {
     }
 }
 
-/// The buffer is shorter than [`StreamVerifier::MIN_BUFFER`].
+/// The buffer is shorter than the verifier needs: see [`StreamVerifier::MIN_BUFFER`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BufferTooShort {
-    /// Its length.
+    /// Its length, in bytes.
     pub len: usize,
+    /// The least.
+    pub min: usize,
 }
 
 impl BufferTooShort {
@@ -85,8 +89,8 @@ impl BufferTooShort {
 
 impl fmt::Display for BufferTooShort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let min = StreamVerifier::MIN_BUFFER;
-        write!(f, "a buffer of {} bytes, {min} is the least", self.len)
+        let Self { len, min } = self;
+        write!(f, "a buffer of {len} bytes, {min} is the least")
     }
 }
 

@@ -450,7 +450,7 @@ fn clearing_one_bit_of_the_header_turns_the_hash_off() {
 #[test]
 fn a_buffer_must_hold_a_descriptor() {
     let refused = StreamVerifier::new(Target::new(&ESP32), &mut [0; 255]).unwrap_err();
-    assert_eq!(refused, BufferTooShort { len: 255 });
+    assert_eq!(refused, BufferTooShort { len: 255, min: 256 });
 }
 
 #[test]
