@@ -145,7 +145,9 @@
 //!   harmless, and the second may not be.
 //! - **A log is finite.** A cut erase costs nothing, but a cut inside the hand-over costs two groups, and
 //!   they come back only with the next switch. Of 30 groups 20 are [kept back](Log) for this: ten such cuts in a row,
-//!   each within 0.4 ms, and the log is *exhausted*. The device then boots what is chosen and refuses to
+//!   each within 0.4 ms, and the log is *full*. If its last decision is sealed, nothing is in doubt: the
+//!   next change first begins a new log that chooses the same, and costs one erase more. If it is not, the
+//!   log is *exhausted*. The device then boots what is chosen and refuses to
 //!   change it ([`OtaError::LogExhausted`](crate::update::OtaError::LogExhausted)); an image on trial
 //!   is not started, as that could not be counted; [`Ota::repair`] begins a new log.
 //!

@@ -213,7 +213,8 @@ impl Book {
         self.finish(flash, site)
     }
 
-    /// A new generation in the other sector. The log must end with a sealed decision.
+    /// A new generation in the other sector. The log must end with a sealed decision; if that fills
+    /// it, the choice so far is first [renewed](Self::renew), which is one erase more.
     ///
     /// | cut in | leaves |
     /// |---|---|
@@ -226,8 +227,11 @@ impl Book {
         site: &Site,
         choice: Choice,
     ) -> Result<(), Trouble<F::Error>> {
-        if self.end.next > site.log.groups() {
-            return Err(Trouble::Full);
+        if self.is_full(site) {
+            if !self.sealed || self.handed.is_some() {
+                return Err(Trouble::Full);
+            }
+            *self = self.renew(flash, site)?;
         }
         let seq = seq_above(self.seq, choice.current.slot, site.slots).map_err(Trouble::Next)?;
         let into = self.end.sector.other();
@@ -263,32 +267,43 @@ impl Book {
         self.restate(flash, site)
     }
 
+    /// Whether the log has no room left for a hand-over.
+    pub(super) fn is_full(&self, site: &Site) -> bool {
+        self.end.next > site.log.groups()
+    }
+
     /// Begins a new log where this one is full: a generation in the other sector that chooses the same,
-    /// without a hand-over, for which there is no room. One erase.
+    /// without a hand-over, for which there is no room. One erase, two if an entry for stock code must
+    /// go.
     ///
-    /// A cut leaves the same choice. But where the last row of the full log is torn, the choice may read
-    /// differently until this is through.
+    /// A cut leaves the same choice, as both sectors say it. But where the last row of the full log is
+    /// torn, the choice may read differently until this is through.
     pub(super) fn repair<F: NorFlash>(
         &self,
         flash: &mut F,
         site: &Site,
     ) -> Result<Self, Trouble<F::Error>> {
-        let (sector, newest) = match self.handed {
+        let mut book = self.renew(flash, site)?;
+        book.finish(flash, site)?;
+        Ok(book)
+    }
+
+    /// The same, and leaves the entries for stock code to the switch that follows.
+    fn renew<F: NorFlash>(&self, flash: &mut F, site: &Site) -> Result<Self, Trouble<F::Error>> {
+        let sector = match self.handed {
             // What hands over cannot be made definite: its choice is begun anew in its own place.
-            Some(handed) => (handed.parent.sector, self.end.generation),
-            None => (self.end.sector, self.end.generation),
+            Some(handed) => handed.parent.sector,
+            None => self.end.sector,
         };
         let adopted = Adopted {
             origin: super::stock::Origin::Nothing,
             choice: self.choice,
             into: sector.other(),
-            generation: newest.saturating_add(1),
+            generation: self.end.generation.saturating_add(1),
             seq: self.seq,
             misleading: false,
         };
-        let mut book = found(flash, site, &adopted)?;
-        book.finish(flash, site)?;
-        Ok(book)
+        found(flash, site, &adopted)
     }
 }
 

@@ -199,14 +199,15 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         Ok(uncounted && self.running_slot() == Some(choice.current.slot))
     }
 
-    /// Begins a new log where the log of otadata is [exhausted](super#limits), and does nothing where
-    /// it is not.
+    /// Begins a new log where the log of otadata is full, [exhausted](super#limits) or not, and only
+    /// puts it in order where it is not.
     ///
-    /// One erase, two if an entry for stock code must go. What is chosen stays chosen.
+    /// One erase, two if an entry for stock code must go. What is chosen stays chosen. Only an exhausted
+    /// log needs it: one that is full and in order is renewed by the next call that changes anything.
     ///
     /// # A power cut in it
     ///
-    /// leaves the same choice. Where the last record of the full log is torn and reads differently
+    /// leaves the same choice. Where the last record of an exhausted log is torn and reads differently
     /// from time to time, so does the choice, until a call has gone through.
     ///
     /// # Errors
@@ -214,12 +215,17 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// [`NoOtadata`](OtaError::NoOtadata), [`Next`](OtaError::Next), [`Flash`](OtaError::Flash).
     pub fn repair(&mut self) -> Outcome<(), F> {
         let (site, mut found) = self.read()?;
-        match found.settle(&mut self.inner.flash, &site) {
-            Err(Trouble::Full) => {}
-            settled => return settled.map_err(OtaError::from),
+        let settled = found.settle(&mut self.inner.flash, &site);
+        let exhausted = matches!(settled, Err(Trouble::Full));
+        if exhausted {
+            // Part of it may be done: read again.
+            found = self.read()?.1;
+        } else {
+            settled?;
         }
-        let (site, found) = self.read()?;
-        if let Found::Book(book) = found {
+        if let Found::Book(book) = found
+            && (exhausted || book.is_full(&site))
+        {
             book.repair(&mut self.inner.flash, &site)?;
         }
         Ok(())

@@ -61,6 +61,75 @@ fn with_its_log_exhausted_the_device_boots_and_refuses_to_change_until_it_is_rep
     }
 }
 
+/// A device whose log of three groups is full and in order: after one cut in a hand-over, what is
+/// chosen was written again in the last group.
+fn full_and_sealed() -> Device {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(3, 2).unwrap();
+    device.update(A, B, 2);
+    device.ram.power = 4;
+    device.ram.torn = Torn::Prefix(9);
+    let to = device.partition(A);
+    let begun = device.app(B, |ota| ota.begin(&to, ImageSize::Sequential).map(|_| ()));
+    assert!(begun.is_err(), "it is cut in a hand-over");
+    let mut device = device.power_on();
+    let decision = device.boot().unwrap();
+    assert_eq!((decision.slot, decision.order), (B, Order::Kept));
+    device.power_on()
+}
+
+/// It used to refuse every update, and `repair` did nothing as there was nothing to put in order: a
+/// device for good with the image that it had.
+#[test]
+fn a_full_log_in_order_is_left_by_the_next_change() {
+    let mut device = full_and_sealed();
+    device.update(B, A, 3);
+    assert_eq!(device.boot().unwrap().slot, A);
+    assert_eq!(device.stock(), Some(A));
+    device.update(A, B, 4);
+}
+
+#[test]
+fn a_full_log_in_order_is_left_by_a_repair_too() {
+    let mut device = full_and_sealed();
+    device.cost();
+    device.app(B, |ota| ota.repair()).unwrap();
+    assert_eq!(device.cost().erases, 1);
+    assert_eq!(device.boot().unwrap().slot, B);
+    device.cost();
+    device.app(B, |ota| ota.repair()).unwrap();
+    assert_eq!(device.cost(), otadata(0, 0));
+    device.update(B, A, 3);
+}
+
+/// The way out is as safe as any other change: cut anywhere in it, what is chosen stays or is what was
+/// to be chosen, and the next update goes through.
+#[test]
+fn power_loss_on_the_way_out_of_a_full_log_leaves_before_or_after() {
+    let device = full_and_sealed();
+    let kinds = [
+        Torn::Nothing,
+        Torn::Done,
+        Torn::Zeroed,
+        Torn::Some(3),
+        Torn::Prefix(16),
+    ];
+    for at in 0..40 {
+        for torn in kinds {
+            let mut left = device.power_on();
+            left.ram.power = at;
+            left.ram.torn = torn;
+            let cut = left.download(B, A, 3).is_err();
+            let mut left = left.power_on();
+            assert_eq!(left.boot().unwrap().slot, B, "{at} {torn:?} {cut}");
+            let mut left = left.power_on();
+            left.app(B, |ota| ota.repair()).unwrap();
+            left.update(B, A, 3);
+            assert_eq!(left.boot().unwrap().slot, A);
+        }
+    }
+}
+
 #[test]
 fn a_trial_whose_start_cannot_be_counted_goes_back() {
     let mut device = Device::new(&[A, B]);
