@@ -1,8 +1,12 @@
 //! Places in flash: the sector and the region.
 //!
-//! Nothing here touches a flash; that is `embedded_storage`'s business.
+//! Nothing here touches a flash but [`Watched`], which passes on what it is asked for.
+
+mod watched;
 
 use core::fmt;
+
+pub use watched::{Done, Watched};
 
 /// The smallest erase unit of every flash that ESP-IDF supports, in bytes.
 pub const SECTOR: u32 = 4096;
@@ -12,6 +16,20 @@ pub const SECTOR: u32 = 4096;
 /// The records of the formats lie at multiples of it. A flash with another `READ_SIZE` is refused
 /// when the program is compiled.
 pub const READ_ALIGN: usize = 32;
+
+/// The larger units that every serial NOR flash erases in one operation, in bytes, the largest first
+/// (JEDEC JESD216, basic flash parameter table: 64 KiB and 32 KiB blocks).
+const BLOCKS: [u32; 2] = [0x1_0000, 0x8000];
+
+/// How much to erase at `at` in one operation of the chip: the largest block that starts there, is no
+/// longer than `most` and ends at `end` at the latest; a sector otherwise.
+pub(crate) fn block_at(at: u32, end: u32, most: u32) -> u32 {
+    let room = end.saturating_sub(at).min(most);
+    let mut blocks = BLOCKS.into_iter();
+    blocks
+        .find(|block| at.is_multiple_of(*block) && *block <= room)
+        .unwrap_or(SECTOR)
+}
 
 /// A span of flash by its absolute address.
 ///

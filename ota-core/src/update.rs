@@ -8,6 +8,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | `begin` | [`begin`](Ota::begin), [`resume`](Ota::resume), [`set_final_partition`](Ota::set_final_partition), [`abort`](Ota::abort) |
+//! | `steps` | [`begin_in_steps`](Ota::begin_in_steps), [`erase_step`](Ota::erase_step): ours, for watchdogs |
 //! | `write` | [`write`](Ota::write), [`write_with_offset`](Ota::write_with_offset) |
 //! | `end` | [`end`](Ota::end) |
 //! | `switch` | [`set_boot_partition`](Ota::set_boot_partition), [`boot_partition`](Ota::boot_partition), [`next_update_partition`](Ota::next_update_partition) |
@@ -36,6 +37,7 @@ mod end;
 mod error;
 mod handle;
 mod query;
+mod steps;
 pub(crate) mod storage;
 mod switch;
 mod table_check;
@@ -44,6 +46,7 @@ mod write;
 pub use begin::ImageSize;
 pub use error::{Inactive, OtaError, RangeError};
 pub use handle::Handle;
+pub use steps::Erasing;
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
@@ -56,6 +59,10 @@ use handle::Handles;
 
 /// What the application was built with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own, as in ESP-IDF's configuration"
+)]
 pub struct AppConfig {
     /// New images start monitored (`CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE`).
     pub rollback: bool,
@@ -69,6 +76,10 @@ pub struct AppConfig {
     pub table_offset: u32,
     /// Size of the flash in bytes, for the check of a downloaded partition table.
     pub flash_size: u32,
+    /// Each part of an image is read back when it was written, and compared: a flash that does not
+    /// keep what it is given is found out at once, and where, and not at the end. Costs one read of
+    /// the image; the reference does not do it.
+    pub read_back: bool,
     /// The flash encrypts: images are programmed in blocks of 16 bytes. (The encryption itself is
     /// the flash's.)
     pub flash_encryption: bool,
@@ -84,6 +95,7 @@ impl AppConfig {
             target,
             table_offset: DEFAULT_TABLE_OFFSET,
             flash_size,
+            read_back: false,
             flash_encryption: false,
         }
     }

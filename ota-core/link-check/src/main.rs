@@ -9,6 +9,7 @@ use core::panic::PanicInfo;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 use ota_core::boot::{BootConfig, BootInputs, FactoryReset, boot};
 use ota_core::efuse::Unary;
+use ota_core::flash::Watched;
 use ota_core::hardened;
 use ota_core::image::{
     Header, ImageMetadata, Refusal, StreamVerifier, Target, VerifyError, VerifyImage, read_app_desc,
@@ -104,6 +105,7 @@ fn call() {
     call_boot();
     call_update();
     call_hardened();
+    call_watched();
 }
 
 /// A verifier of which the optimiser knows no more than of the flash.
@@ -154,8 +156,18 @@ fn any_app() -> AppConfig {
         rollback: black_box(true),
         anti_rollback: black_box(false),
         flash_encryption: black_box(false),
+        read_back: black_box(false),
         ..AppConfig::new(Target::new(&chip::ESP32C3), black_box(4 << 20))
     }
+}
+
+/// A flash that reports.
+fn call_watched() {
+    let mut watched = Watched::new(Opaque, black_box(0x8000), |done| {
+        black_box(done);
+    });
+    black_box(watched.erase(black_box(0), black_box(0x1_0000))).ok();
+    black_box(watched.write(black_box(0), &[0; 4])).ok();
 }
 
 /// The bootloader, with every option on and off.
@@ -195,6 +207,9 @@ fn call_update() {
         black_box(ota.write(handle, data)).ok();
         black_box(ota.write_with_offset(handle, data, black_box(4096))).ok();
         black_box(ota.end(handle)).ok();
+    }
+    if let Ok(handle) = ota.begin_in_steps(&next, ImageSize::Known(black_box(1000))) {
+        black_box(ota.erase_step(handle, black_box(0x1_0000))).ok();
     }
     if let Ok(handle) = ota.resume(&next, ImageSize::Sequential, black_box(4096)) {
         black_box(ota.abort(handle)).ok();
@@ -251,6 +266,9 @@ fn call_hardened() {
         black_box(ota.write(handle, data)).ok();
         black_box(ota.write_with_offset(handle, data, black_box(4096))).ok();
         black_box(ota.end(handle)).ok();
+    }
+    if let Ok(handle) = ota.begin_in_steps(&next, ImageSize::Known(black_box(1000))) {
+        black_box(ota.erase_step(handle, black_box(0x1_0000))).ok();
     }
     black_box(ota.progress(&next)).ok();
     if let Ok(handle) = ota.resume(&next, black_box(4096)) {

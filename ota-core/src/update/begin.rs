@@ -25,7 +25,7 @@ pub enum ImageSize {
 
 impl ImageSize {
     /// Bytes to erase now; `None` if that is left to the writes.
-    fn to_erase(self, partition: &Partition) -> Result<Option<u32>, RangeError> {
+    pub(super) fn to_erase(self, partition: &Partition) -> Result<Option<u32>, RangeError> {
         match self {
             Self::Sequential | Self::Known(0xFFFF_FFFE) => Ok(None),
             Self::Unknown | Self::Known(0 | 0xFFFF_FFFF) => Ok(Some(partition.size)),
@@ -41,7 +41,7 @@ impl ImageSize {
         }
     }
 
-    const fn is_sequential(self) -> bool {
+    pub(super) const fn is_sequential(self) -> bool {
         matches!(self, Self::Sequential | Self::Known(0xFFFF_FFFE))
     }
 }
@@ -76,21 +76,36 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         partition: &Partition,
         size: ImageSize,
     ) -> Result<Handle, OtaError<F::Error>> {
+        let handle = self.open_for(partition, size)?;
+        let staging = self.staging(handle).ok_or(OtaError::NotInTable)?;
+        if let Some(len) = size.to_erase(&staging)? {
+            storage::erase(&mut self.flash, &staging, 0, len)?;
+        }
+        self.erased(&staging);
+        Ok(handle)
+    }
+
+    /// The checks of [`begin`](Self::begin), and a handle.
+    pub(super) fn open_for(
+        &mut self,
+        partition: &Partition,
+        size: ImageSize,
+    ) -> Result<Handle, OtaError<F::Error>> {
         let partition = self.admit(partition)?;
         if partition.kind == Type::APP {
             self.refuse_unconfirmed()?;
         }
         let open = self.open(partition)?;
         open.need_erase = size.is_sequential();
-        let handle = open.handle;
-        if let Some(len) = size.to_erase(&partition)? {
-            storage::erase(&mut self.flash, &partition, 0, len)?;
-        }
-        if self.config.monitors() && is_ota(&partition) {
+        Ok(open.handle)
+    }
+
+    /// What follows the erase of a slot: with rollback, for an app, the inactive entry goes.
+    pub(super) fn erased(&mut self, partition: &Partition) {
+        if self.config.monitors() && is_ota(partition) {
             // The reference does not look at the result.
             let _ = self.invalidate_inactive_otadata_slot();
         }
-        Ok(handle)
     }
 
     /// Opens an update that was cut short, to go on at `offset` (`esp_ota_resume`).

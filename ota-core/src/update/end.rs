@@ -32,7 +32,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ///
     /// In this order: [`NoSuchHandle`](OtaError::NoSuchHandle);
     /// [`NothingWritten`](OtaError::NothingWritten); [`Tail`](OtaError::Tail) or
-    /// [`TailRange`](OtaError::TailRange); [`Image`](OtaError::Image), or
+    /// [`TailRange`](OtaError::TailRange) or [`ReadBack`](OtaError::ReadBack); [`Image`](OtaError::Image), or
     /// [`Range`](OtaError::Range) or [`Table`](OtaError::Table) for a partition table; `Range` or
     /// [`Flash`](OtaError::Flash) of the copy.
     pub fn end(&mut self, handle: Handle) -> Result<(), OtaError<F::Error>> {
@@ -49,7 +49,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
             return Err(OtaError::NothingWritten);
         }
         if open.partial.len > 0 {
-            write::flush(&mut self.flash, &mut open).map_err(|error| match error {
+            let mut flash = write::Checked::new(&mut self.flash, self.config.read_back);
+            write::flush(&mut flash, &mut open).map_err(|error| match error {
                 OtaError::Flash(error) => OtaError::Tail(error),
                 OtaError::Range(error) => OtaError::TailRange(error),
                 other => other,

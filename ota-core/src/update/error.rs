@@ -162,6 +162,22 @@ pub enum OtaError<E> {
         /// Length of the write.
         len: usize,
     },
+    /// An update that was opened in steps is not erased yet. In bytes.
+    EraseUnfinished {
+        /// Erased so far.
+        bytes: u32,
+        /// To be erased.
+        of: u32,
+    },
+    /// What was programmed reads differently. The byte that does first:
+    ReadBack {
+        /// Where it is, from the start of the partition.
+        offset: u32,
+        /// What it is.
+        found: u8,
+        /// What it should be.
+        expected: u8,
+    },
     /// Nothing was written.
     NothingWritten,
     /// The last block of an encrypted image could not be programmed.
@@ -257,6 +273,7 @@ impl<E: NorFlashError> OtaError<E> {
                 }
                 _ => EspErr::FLASH_OP_FAIL,
             },
+            Self::ReadBack { .. } => EspErr::FLASH_OP_FAIL,
             Self::Range(error) => error.esp_err(),
             Self::NotInTable | Self::NoSuchHandle | Self::NoOtadata | Self::StateUnknown => {
                 EspErr::NOT_FOUND
@@ -271,13 +288,17 @@ impl<E: NorFlashError> OtaError<E> {
             Self::RunningUnconfirmed => EspErr::OTA_ROLLBACK_INVALID_STATE,
             Self::AlreadyInProgress => EspErr::OTA_ALREADY_IN_PROGRESS,
             Self::NoFreeHandle => EspErr::NO_MEM,
-            Self::AlreadyWritten { .. } | Self::Sequential | Self::Tail(_) | Self::TailRange(_) => {
-                EspErr::INVALID_STATE
-            }
+            Self::AlreadyWritten { .. }
+            | Self::Sequential
+            | Self::Tail(_)
+            | Self::TailRange(_)
+            | Self::LogExhausted
+            | Self::Unfinished
+            | Self::EraseUnfinished { .. } => EspErr::INVALID_STATE,
             Self::Magic { .. } | Self::Image(_) | Self::Table(_) | Self::OtherImage => {
                 EspErr::OTA_VALIDATE_FAILED
             }
-            Self::LogExhausted | Self::Unfinished => EspErr::INVALID_STATE,
+
             Self::NoDescriptorKind | Self::NoState => EspErr::NOT_SUPPORTED,
             Self::NoActiveEntry | Self::Inactive(_) => EspErr::FAIL,
             Self::Next(error) => error.esp_err(),
@@ -362,6 +383,17 @@ impl<E: fmt::Debug> fmt::Display for OtaError<E> {
             Self::SecureVersion(error) => error.fmt(f),
             Self::RollbackImpossible => f.pad("there is no other image to go back to"),
             Self::Inactive(error) => error.fmt(f),
+            Self::EraseUnfinished { bytes, of } => {
+                write!(f, "0x{bytes:x} of 0x{of:x} bytes are erased yet")
+            }
+            Self::ReadBack {
+                offset,
+                found,
+                expected,
+            } => write!(
+                f,
+                "the byte at 0x{offset:x} was programmed to {expected:02x} and reads {found:02x}"
+            ),
             Self::LogExhausted => f.pad("the log of otadata is full; it needs repair"),
             Self::Unfinished => f.pad("the image was not verified since it was written"),
             Self::OtherImage => f.pad("the image is not the one that was verified"),

@@ -34,12 +34,21 @@ pub(crate) struct Open {
     pub(crate) copy: bool,
     /// Sectors are erased as the writes come to them.
     pub(super) need_erase: bool,
+    /// The erase in steps that must be through before the first write.
+    pub(super) steps: Option<Steps>,
     /// It continues an earlier update.
     pub(super) resumed: bool,
     /// Bytes programmed, and where the next write goes.
     pub(crate) wrote: u32,
     /// With flash encryption: the first bytes of a block of 16 that is not complete.
     pub(super) partial: Partial,
+}
+
+/// How far an erase in steps is, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Steps {
+    pub(super) erased: u32,
+    pub(super) of: u32,
 }
 
 /// A block of 16 bytes that waits for its rest.
@@ -105,6 +114,7 @@ impl<const N: usize> Handles<N> {
             target: staging,
             copy: false,
             need_erase: false,
+            steps: None,
             resumed: false,
             wrote: 0,
             partial: Partial::EMPTY,

@@ -6,8 +6,14 @@
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
 use super::{OtaError, RangeError};
-use crate::flash::SECTOR;
+use crate::flash::{READ_ALIGN, SECTOR};
 use crate::partition::Partition;
+
+/// Bytes read back at a time.
+const READ_BACK: usize = 256;
+/// Where a read may start, and how long it is: multiples of [`READ_ALIGN`].
+const READ_UNIT: u32 = 32;
+const _: () = assert!(READ_UNIT as usize == READ_ALIGN);
 
 /// Checks the span, and gives its flash address.
 pub(crate) fn locate(partition: &Partition, offset: u32, len: usize) -> Result<u32, RangeError> {
@@ -55,6 +61,43 @@ pub(crate) fn program<F: NorFlash>(
         return Ok(());
     }
     flash.write(start, bytes).map_err(OtaError::Flash)
+}
+
+/// Reads back what was programmed, and finds the first byte that is not what it should be.
+pub(crate) fn compare<F: ReadNorFlash>(
+    flash: &mut F,
+    partition: &Partition,
+    offset: u32,
+    bytes: &[u8],
+) -> Result<(), OtaError<F::Error>> {
+    const { assert!(READ_ALIGN.is_multiple_of(F::READ_SIZE)) };
+    let start = locate(partition, offset, bytes.len())?;
+    let mut room = [0; READ_BACK];
+    let (mut at, mut left) = (start, bytes);
+    // Each turn compares up to 256 bytes, and at least 225 unless it is the last.
+    while !left.is_empty() {
+        let skip = at & (READ_UNIT - 1);
+        let before = usize::try_from(skip).unwrap_or(0);
+        let here = left.len().min(READ_BACK.saturating_sub(before));
+        let span = before.saturating_add(here).next_multiple_of(READ_ALIGN);
+        let (room, _) = room.split_at_mut_checked(span).unwrap_or_default();
+        flash
+            .read(at.saturating_sub(skip), room)
+            .map_err(OtaError::Flash)?;
+        let (wanted, rest) = left.split_at_checked(here).unwrap_or((left, &[]));
+        for (found, expected) in room.iter().skip(before).zip(wanted) {
+            if found != expected {
+                return Err(OtaError::ReadBack {
+                    offset: at.saturating_sub(partition.offset),
+                    found: *found,
+                    expected: *expected,
+                });
+            }
+            at = at.saturating_add(1);
+        }
+        left = rest;
+    }
+    Ok(())
 }
 
 /// Erases `len` bytes in one range. A power cut leaves any part of it erased.

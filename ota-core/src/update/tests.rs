@@ -6,6 +6,7 @@ mod confirm;
 mod end;
 mod odd;
 mod query;
+mod steps;
 mod switch;
 mod write;
 

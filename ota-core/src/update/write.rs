@@ -2,12 +2,12 @@
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::handle::{Handle, Open, Partial};
+use super::handle::{Handle, Open, Partial, Steps};
 use super::{Ota, OtaError, RangeError, storage};
 use crate::efuse::SecureVersion;
 use crate::flash::SECTOR;
 use crate::image::VerifyImage;
-use crate::partition::{Type, row};
+use crate::partition::{Partition, Type, row};
 
 /// The first byte of an image's header (`ESP_IMAGE_HEADER_MAGIC`).
 const IMAGE_MAGIC: u8 = 0xE9;
@@ -21,7 +21,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// range. Then the bytes are programmed in one go, at any length and place; a flash with a
     /// `WRITE_SIZE` above 1 wants them in multiples of it. With flash encryption they are programmed
     /// in blocks of 16 and an incomplete one waits for the next call or the [`end`](Self::end).
-    /// Nothing is read back. No bytes at all are always fine, under any handle.
+    /// With [`AppConfig::read_back`](super::AppConfig::read_back) what was programmed is then read and
+    /// compared. No bytes at all are always fine, under any handle.
     ///
     /// # A power cut in it
     ///
@@ -29,19 +30,20 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ///
     /// # Errors
     ///
-    /// In this order: [`NotOpen`](OtaError::NotOpen); [`Range`](OtaError::Range) or
-    /// [`Flash`](OtaError::Flash) of the erase; [`Magic`](OtaError::Magic) if these are the first
+    /// In this order: [`NotOpen`](OtaError::NotOpen); [`EraseUnfinished`](OtaError::EraseUnfinished);
+    /// [`Range`](OtaError::Range) or [`Flash`](OtaError::Flash) of the erase; [`Magic`](OtaError::Magic) if these are the first
     /// bytes and not those of an image for the destination (**after the erase**); `Range` or
-    /// `Flash` of the program. The update stays open, and the next bytes go where these were to go.
+    /// `Flash` of the program; [`ReadBack`](OtaError::ReadBack). The update stays open, and the next bytes go where these were to go.
     pub fn write(&mut self, handle: Handle, data: &[u8]) -> Result<(), OtaError<F::Error>> {
         if data.is_empty() {
             return Ok(());
         }
         let open = self.handles.get(handle).ok_or(OtaError::NotOpen)?;
-        let flash = &mut self.flash;
+        refuse_erasing(open)?;
+        let flash = &mut Checked::new(&mut self.flash, self.config.read_back);
         if open.need_erase {
             let (offset, len) = sectors_reached(open.wrote, data.len(), open.staging.size)?;
-            storage::erase(flash, &open.staging, offset, len)?;
+            storage::erase(flash.flash, &open.staging, offset, len)?;
         }
         if open.wrote == 0 && open.partial.len == 0 {
             check_magic(open.target.kind, data)?;
@@ -64,9 +66,10 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ///
     /// # Errors
     ///
-    /// In this order: [`NotOpen`](OtaError::NotOpen); [`Sequential`](OtaError::Sequential) (the
-    /// reference asserts); [`NotInBlocks`](OtaError::NotInBlocks); [`Range`](OtaError::Range),
-    /// [`Flash`](OtaError::Flash).
+    /// In this order: [`NotOpen`](OtaError::NotOpen); [`EraseUnfinished`](OtaError::EraseUnfinished);
+    /// [`Sequential`](OtaError::Sequential) (the reference asserts);
+    /// [`NotInBlocks`](OtaError::NotInBlocks); [`Range`](OtaError::Range),
+    /// [`Flash`](OtaError::Flash); [`ReadBack`](OtaError::ReadBack).
     pub fn write_with_offset(
         &mut self,
         handle: Handle,
@@ -74,15 +77,53 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         offset: u32,
     ) -> Result<(), OtaError<F::Error>> {
         let open = self.handles.get(handle).ok_or(OtaError::NotOpen)?;
+        refuse_erasing(open)?;
         if open.need_erase {
             return Err(OtaError::Sequential);
         }
         if self.config.flash_encryption && !data.len().is_multiple_of(Partial::BLOCK) {
             return Err(OtaError::NotInBlocks { len: data.len() });
         }
-        storage::program(&mut self.flash, &open.staging, offset, data)?;
+        Checked::new(&mut self.flash, self.config.read_back).program(
+            &open.staging,
+            offset,
+            data,
+        )?;
         advance(open, data.len());
         Ok(())
+    }
+}
+
+/// The writes of an image, each read back if that is asked for.
+pub(super) struct Checked<'f, F> {
+    flash: &'f mut F,
+    read_back: bool,
+}
+
+impl<'f, F: NorFlash> Checked<'f, F> {
+    pub(super) const fn new(flash: &'f mut F, read_back: bool) -> Self {
+        Self { flash, read_back }
+    }
+
+    fn program(
+        &mut self,
+        partition: &Partition,
+        offset: u32,
+        bytes: &[u8],
+    ) -> Result<(), OtaError<F::Error>> {
+        storage::program(self.flash, partition, offset, bytes)?;
+        if self.read_back {
+            storage::compare(self.flash, partition, offset, bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// An update that was opened in steps is written when they are through.
+fn refuse_erasing<E>(open: &Open) -> Result<(), OtaError<E>> {
+    match open.steps {
+        Some(Steps { erased: bytes, of }) => Err(OtaError::EraseUnfinished { bytes, of }),
+        None => Ok(()),
     }
 }
 
@@ -129,11 +170,11 @@ impl<E> From<WrongMagic> for OtaError<E> {
 
 /// Programs bytes behind those written before.
 fn program<F: NorFlash>(
-    flash: &mut F,
+    flash: &mut Checked<'_, F>,
     open: &mut Open,
     data: &[u8],
 ) -> Result<(), OtaError<F::Error>> {
-    storage::program(flash, &open.staging, open.wrote, data)?;
+    flash.program(&open.staging, open.wrote, data)?;
     advance(open, data.len());
     Ok(())
 }
@@ -145,7 +186,7 @@ fn advance(open: &mut Open, bytes: usize) {
 
 /// Programs whole blocks of 16 and keeps the rest.
 fn write_blocks<F: NorFlash>(
-    flash: &mut F,
+    flash: &mut Checked<'_, F>,
     open: &mut Open,
     mut data: &[u8],
 ) -> Result<(), OtaError<F::Error>> {
@@ -162,7 +203,10 @@ fn write_blocks<F: NorFlash>(
 }
 
 /// Programs the block that waits, padded with `FF` if it is incomplete.
-pub(super) fn flush<F: NorFlash>(flash: &mut F, open: &mut Open) -> Result<(), OtaError<F::Error>> {
+pub(super) fn flush<F: NorFlash>(
+    flash: &mut Checked<'_, F>,
+    open: &mut Open,
+) -> Result<(), OtaError<F::Error>> {
     let block = open.partial.bytes;
     program(flash, open, &block)?;
     open.partial = Partial::EMPTY;

@@ -13,7 +13,7 @@ use crate::hardened::read::{Book, Found, Site};
 use crate::hardened::record::Row;
 use crate::image::VerifyImage;
 use crate::partition::{Partition, Slot, Type};
-use crate::update::{Handle, ImageSize, OtaError};
+use crate::update::{Erasing, Handle, ImageSize, OtaError};
 
 impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     Ota<'_, F, V, S, HANDLES>
@@ -45,6 +45,40 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         let handle = self.inner.begin(&partition, size)?;
         self.note_from(handle, book.as_ref(), 0);
         Ok(handle)
+    }
+
+    /// Opens an update like [`begin`](Self::begin), and erases nothing of the partition yet:
+    /// [`erase_step`](Self::erase_step) does, call by call, and only then can the image be written.
+    ///
+    /// # A power cut in it
+    ///
+    /// As in `begin`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `begin` before the erase, and [`Range`](OtaError::Range) if the image does not fit; the
+    /// update is then not open.
+    pub fn begin_in_steps(&mut self, partition: &Partition, size: ImageSize) -> Outcome<Handle, F> {
+        let partition = self.inner.admit(partition)?;
+        let book = self.protect(&partition, 0)?;
+        let handle = self.inner.begin_in_steps(&partition, size)?;
+        self.note_from(handle, book.as_ref(), 0);
+        Ok(handle)
+    }
+
+    /// Erases the next part of an update that was opened by
+    /// [`begin_in_steps`](Self::begin_in_steps), one sector or block: as
+    /// [`update::Ota::erase_step`](crate::update::Ota::erase_step). Otadata is left alone.
+    ///
+    /// # A power cut in it
+    ///
+    /// leaves any part of the partition erased; nothing names it.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn erase_step(&mut self, handle: Handle, most: u32) -> Outcome<Erasing, F> {
+        self.inner.erase_step(handle, most)
     }
 
     /// How many bytes of an update of `partition` that was cut short are known to be written: what

@@ -127,3 +127,61 @@ fn encrypted_flash_is_programmed_in_blocks_of_16() {
     assert_eq!(bytes[25..55], [2; 30]);
     assert_eq!(bytes[55..64], [0xFF; 9]);
 }
+
+/// A flash with cells that cannot be programmed any more, as worn ones are: found out by the write that
+/// meets them, not by the end.
+#[test]
+fn a_byte_that_does_not_read_as_written_is_found_when_it_is_written() {
+    let written: Vec<u8> = (0..=255).cycle().skip(0xE9).take(0x1800).collect();
+    for (bad, len) in [(0, 1), (5, 4), (0x1000, 256), (0x123, 300), (0x17FF, 1024)] {
+        let mut device = device(&ALL, ERASED);
+        device.config.read_back = true;
+        let mut ota = device.ota();
+        let handle = ota.begin(&slot(1), ImageSize::Unknown).unwrap();
+        let mut at = 0;
+        let mut refused = None;
+        for chunk in written.chunks(len) {
+            if (at..at + chunk.len()).contains(&bad) {
+                // Bits that were programmed before: the write clears them, and they read cleared.
+                ota.flash()
+                    .put(slot(1).offset + u32::try_from(bad).unwrap(), &[0]);
+            }
+            if let Err(error) = ota.write(handle, chunk) {
+                refused = Some(error);
+                break;
+            }
+            at += chunk.len();
+        }
+        let (found, expected) = (0, written[bad]);
+        let offset = u32::try_from(bad).unwrap();
+        let error = OtaError::ReadBack {
+            offset,
+            found,
+            expected,
+        };
+        assert_eq!(refused, (expected != 0).then_some(error), "{bad} {len}");
+        assert_eq!(error.esp_err(), EspErr::FLASH_OP_FAIL);
+    }
+}
+
+#[test]
+fn what_is_written_at_a_place_of_its_own_is_read_back_too() {
+    let mut device = device(&ALL, ERASED);
+    device.config.read_back = true;
+    let mut ota = device.ota();
+    let handle = ota.begin(&slot(1), ImageSize::Unknown).unwrap();
+    ota.flash().put(slot(1).offset + 0x1007, &[0x7F]);
+    ota.write_with_offset(handle, &[0xFF; 7], 0x1000).unwrap();
+    let refused = ota
+        .write_with_offset(handle, &[0xFF; 9], 0x1000)
+        .unwrap_err();
+    let (offset, found, expected) = (0x1007, 0x7F, 0xFF);
+    assert_eq!(
+        refused,
+        OtaError::ReadBack {
+            offset,
+            found,
+            expected
+        }
+    );
+}
