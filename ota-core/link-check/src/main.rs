@@ -2,6 +2,8 @@
 //! panic handler. That it links is the proof; it is not meant to be run.
 #![no_std]
 #![no_main]
+// When sizes are measured, most of it is left out.
+#![cfg_attr(feature = "parts", allow(dead_code, unused_imports))]
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
@@ -97,16 +99,63 @@ fn call() {
     let found = black_box(table.ok().and_then(|t| t.slot(Slot::Ota(0))));
     black_box(emit_table(found, true, &mut bytes)).ok();
 
-    let slot = black_box(Region::new(0x1_0000, 0x10_0000));
-    black_box(read_app_desc(&mut Opaque, slot)).ok();
-    if let Ok(mut verifier) = StreamVerifier::new(Target::new(&chip::ESP32C3), &mut bytes) {
-        black_box(verifier.verify(&mut Opaque, slot)).ok();
-    }
+    black_box(read_app_desc(&mut Opaque, a_slot())).ok();
+    call_verify();
     call_boot();
     call_update();
-    call_hardened();
+    call_hardened_boot();
+    call_hardened_update();
     call_watched();
 }
+
+fn a_slot() -> Region {
+    black_box(Region::new(0x1_0000, 0x10_0000))
+}
+
+/// The verifier that reads images.
+fn call_verify() {
+    let mut bytes = black_box([0; 512]);
+    if let Ok(mut verifier) = StreamVerifier::new(Target::new(&chip::ESP32C3), &mut bytes) {
+        black_box(verifier.verify(&mut Opaque, a_slot())).ok();
+    }
+}
+
+/// The verifiers that look at signatures too. They are not part of the proof: the big numbers of
+/// other crates may hold panics that the optimiser cannot rule out.
+#[cfg(any(feature = "part-rsa", feature = "part-ecdsa"))]
+mod signed {
+    use super::{Opaque, a_slot, black_box};
+    use ota_core::chip;
+    use ota_core::image::signature::{SignedVerifier, TrustedKeys};
+    use ota_core::image::{StreamVerifier, Target, VerifyImage};
+
+    #[derive(Clone, Copy)]
+    pub(crate) enum Key {
+        #[cfg(feature = "part-rsa")]
+        Rsa,
+        #[cfg(feature = "part-ecdsa")]
+        Ecdsa,
+    }
+
+    pub(crate) fn call_signed(key: Key) {
+        let mut bytes = black_box([0; 1216]);
+        let keys = black_box(TrustedKeys::only([7; 32]));
+        let Ok(image) = StreamVerifier::new(Target::new(&chip::ESP32C3), &mut bytes) else {
+            return;
+        };
+        let verifier = match key {
+            #[cfg(feature = "part-rsa")]
+            Key::Rsa => SignedVerifier::rsa3072(image, keys),
+            #[cfg(feature = "part-ecdsa")]
+            Key::Ecdsa => SignedVerifier::ecdsa_p256(image, keys),
+        };
+        if let Ok(mut verifier) = verifier {
+            black_box(verifier.verify(&mut Opaque, a_slot())).ok();
+        }
+    }
+}
+#[cfg(any(feature = "part-rsa", feature = "part-ecdsa"))]
+use signed::{Key, call_signed};
 
 /// A verifier of which the optimiser knows no more than of the flash.
 struct Anything;
@@ -229,9 +278,12 @@ fn call_update() {
     }
 }
 
-/// The hardened policy: its boot, and each of its calls.
-fn call_hardened() {
-    let log = hardened::Log::new(black_box(30), black_box(20)).unwrap_or_default();
+fn any_log() -> hardened::Log {
+    hardened::Log::new(black_box(30), black_box(20)).unwrap_or_default()
+}
+
+/// The hardened policy's boot.
+fn call_hardened_boot() {
     let mut room = black_box([0; TABLE_LEN]);
     let (config, inputs) = any_boot();
     let mut efuse = black_box(Unary::new(0, 16));
@@ -240,13 +292,18 @@ fn call_hardened() {
         &mut Anything,
         &mut efuse,
         &config,
-        log,
+        any_log(),
         &inputs,
         &mut room,
     );
     black_box(decision).ok();
-    black_box(hardened::appearance(&black_box([0; 32])));
+}
 
+/// Each call of the hardened policy's application.
+fn call_hardened_update() {
+    black_box(hardened::appearance(&black_box([0; 32])));
+    let (room, log) = (black_box([0; TABLE_LEN]), any_log());
+    let efuse = black_box(Unary::new(0, 16));
     let Ok(table) = PartitionTable::for_application(&room, true) else {
         return;
     };
@@ -293,9 +350,29 @@ fn allocate() {
     black_box(alloc::boxed::Box::new(black_box(0u8)));
 }
 
+/// The parts that `sizes.sh` measures one by one; all of them for the proof.
+fn call_parts() {
+    #[cfg(not(feature = "parts"))]
+    call();
+    #[cfg(feature = "part-boot")]
+    call_boot();
+    #[cfg(feature = "part-update")]
+    call_update();
+    #[cfg(feature = "part-hardened-boot")]
+    call_hardened_boot();
+    #[cfg(feature = "part-hardened-update")]
+    call_hardened_update();
+    #[cfg(feature = "part-verify")]
+    call_verify();
+    #[cfg(feature = "part-rsa")]
+    call_signed(Key::Rsa);
+    #[cfg(feature = "part-ecdsa")]
+    call_signed(Key::Ecdsa);
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    call();
+    call_parts();
     #[cfg(feature = "allocate")]
     allocate();
     #[cfg(feature = "panic")]

@@ -384,16 +384,14 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion> Loader<'_, '_, F, V, S> {
                 return Some(loaded);
             }
         }
-        let passed_over = self.tried;
-        for attempt in passed_over
-            .iter()
-            .filter(|attempt| attempt.refused.verifies())
-        {
-            let partition = self.rows.candidate(attempt.slot);
-            if let Some(partition) = partition
+        // By number: a copy of the list would be large, and `verify` adds nothing to it.
+        for number in 0..Tried::CAPACITY {
+            let Attempt { slot, refused } = *self.tried.iter().nth(number)?;
+            if refused.verifies()
+                && let Some(partition) = self.rows.candidate(slot)
                 && let Ok((image, _)) = self.verify(&partition)
             {
-                return Some((attempt.slot, partition, image, reason));
+                return Some((slot, partition, image, reason));
             }
         }
         None

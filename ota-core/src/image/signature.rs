@@ -3,7 +3,7 @@
 //! A signed image is padded to a whole sector; the sector after that holds up to three
 //! [signature blocks](block), each with a public key and a signature of the image by it. An image is
 //! trusted if one block is: its key is one that the device [trusts](keys) (its digest is in eFuse
-//! and not revoked) and its signature is right. [`SignedVerifier`] looks at that after another
+//! and not revoked) and its signature is right. `SignedVerifier` looks at that after another
 //! verifier has found the image whole, so it goes wherever a [`VerifyImage`](super::VerifyImage)
 //! goes: into the boot, into the update.
 //!
