@@ -55,11 +55,17 @@ pub(crate) fn otadata() -> Vec<u8> {
 
 /// An image with a descriptor and `len` bytes behind it in its first segment, and a second one.
 pub(crate) fn image(len: usize) -> Vec<u8> {
+    image_of(len, 0)
+}
+
+/// The same of a secure version.
+pub(crate) fn image_of(len: usize, secure_version: u32) -> Vec<u8> {
     let mut image = vec![
         0xE9, 2, 2, 0x20, 0, 0, 0, 0, 0xEE, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
     ];
     let mut first = vec![0; 256];
     first[..4].copy_from_slice(&0xABCD_5432_u32.to_le_bytes());
+    first[4..8].copy_from_slice(&secure_version.to_le_bytes());
     first.extend((0..len).map(|n| u8::try_from(n % 251).unwrap()));
     let mut sum = 0xEF;
     for data in [first, vec![0x5A; 64]] {
