@@ -151,9 +151,28 @@
 //!   change it ([`OtaError::LogExhausted`](crate::update::OtaError::LogExhausted)); an image on trial
 //!   is not started, as that could not be counted; [`Ota::repair`] begins a new log.
 //!
-//! And: flash that encrypts is not recognised as blank, and not supported yet; on flash that programs in
-//! units above 16 bytes an entry is programmed whole, and a torn one may be another entry for a stock
-//! bootloader (not for ours).
+//! And: on flash that programs in units above 16 bytes an entry is programmed whole, and a torn one may
+//! be another entry for a stock bootloader (not for ours).
+//!
+//! # Flash encryption
+//!
+//! With [`Log::encrypted`] the same protocol runs through transparent encryption, in rows of 16 bytes
+//! (ESP32-C3 and later) or 32 (ESP32). What differs:
+//!
+//! - *Erased reads as noise*, so blank cannot be told from damaged. It need not be: only a row that is
+//!   whole shows. A claim that does not show is programmed again with the same content, the same bits in
+//!   the cells; a decision is only ever programmed behind a claim that is complete.
+//! - *A torn row is noise too*, where it is torn: its bits no longer only fall, and the count of zeros
+//!   proves nothing. That no torn row is a record is no certainty any more, but as probable as 64 check
+//!   bits make it: 1 to 2^64. An entry for stock code has 32, as it has without encryption.
+//! - *Rows are programmed once*, or again with the same content where a cut has hit them. No bit is
+//!   cleared in place.
+//! - An ESP32's rows of 32 bytes take an entry whole: see above. Its images are to be written in whole
+//!   rows; [`flash_encryption`](crate::update::AppConfig::flash_encryption) completes blocks of 16.
+//!
+//! Tested on simulated flash of both kinds: each cut in each operation on otadata of a life, torn in any
+//! way that L2 allows, and pairs of them drawn at random. At L3 a weak row is one in which a block of 16
+//! bytes reads as meant or as noise: the argument is the one above, and has not been swept.
 //!
 //! # In company with stock code
 //!

@@ -118,6 +118,7 @@ fn found<F: NorFlash>(
         sealed: false,
         handed: None,
         entries_ok: true,
+        misleads: false,
     };
     book.restate(flash, site)?;
     Ok(book)
@@ -241,9 +242,10 @@ impl Book {
             seq,
             choice,
         };
+        let other_ok = Flags::other_ok(&choice, seq, self.seq, site.slots) && !self.misleads;
         let flags = Flags {
             summary_ok: true,
-            other_ok: Flags::other_ok(&choice, seq, self.seq, site.slots),
+            other_ok,
         };
         begin(flash, site, into, &birth)?;
         let payload = choice::emit(&choice, flags);
@@ -263,6 +265,7 @@ impl Book {
             sealed: false,
             handed: None,
             entries_ok: true,
+            misleads: false,
         };
         self.restate(flash, site)
     }

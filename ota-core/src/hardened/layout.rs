@@ -36,6 +36,7 @@ pub(super) const PROGRESS_ROWS: u8 = 32;
 pub struct Log {
     groups: u8,
     reserve: u8,
+    encrypted: bool,
 }
 
 impl Log {
@@ -47,6 +48,7 @@ impl Log {
     pub const DEFAULT: Self = Self {
         groups: Self::MOST,
         reserve: 20,
+        encrypted: false,
     };
 
     /// A log of `groups` groups (at most 30), of which `reserve` are for recovery and for handing over
@@ -59,7 +61,28 @@ impl Log {
         if groups > Self::MOST || reserve < 2 || reserve >= groups {
             return None;
         }
-        Some(Self { groups, reserve })
+        Some(Self {
+            groups,
+            reserve,
+            encrypted: false,
+        })
+    }
+
+    /// The same log on a flash that encrypts otadata, in rows of 16 or 32 bytes, and is read and written
+    /// through the encryption: what is erased then reads as noise. See
+    /// [what is guaranteed there](super#flash-encryption).
+    #[must_use]
+    pub const fn encrypted(self) -> Self {
+        Self {
+            encrypted: true,
+            ..self
+        }
+    }
+
+    /// Whether the flash encrypts otadata.
+    #[must_use]
+    pub const fn is_encrypted(self) -> bool {
+        self.encrypted
     }
 
     /// Number of groups.

@@ -64,6 +64,17 @@ impl Site {
         let bytes = self.row(flash, place)?;
         Ok(Row::parse(&bytes, place, self.salt))
     }
+
+    /// Whether something is to be seen in a row. Through encryption an erased row looks like a damaged
+    /// one, and neither counts: of a claim that is one or the other the same content follows, and a
+    /// decision stands behind a claim that is whole.
+    fn shows(&self, row: &Row) -> bool {
+        match row {
+            Row::Blank => false,
+            Row::Invalid => !self.log.is_encrypted(),
+            Row::Valid(_) => true,
+        }
+    }
 }
 
 /// The end of a sector's log.
@@ -100,6 +111,8 @@ pub(super) struct Book {
     pub(super) handed: Option<Handed>,
     /// The entries for stock code are what they should be.
     pub(super) entries_ok: bool,
+    /// The authority's own entry should be blank, and selects something: it must not be left behind.
+    pub(super) misleads: bool,
 }
 
 /// What otadata holds.
@@ -148,7 +161,9 @@ pub(super) fn read<F: ReadNorFlash>(flash: &mut F, site: &Site) -> Result<Found,
     let seq = authority.map_or(0, |book| book.seq);
     Ok(match authority {
         Some(mut book) if !stock::has_rewritten(&heads, seq) => {
-            book.entries_ok = entries_ok(&book, &heads);
+            book.entries_ok = entries_ok(&book, &heads, site);
+            let mut own = heads.iter().filter(|head| head.sector == book.end.sector);
+            book.misleads = book.seq == 0 && own.any(|head| head.entry.is_valid());
             Found::Book(book)
         }
         _ => Found::Stock(stock::adopted(&heads, authority.as_ref(), site)),
@@ -208,10 +223,12 @@ fn between<F: ReadNorFlash>(
 
 /// Whether the entries for stock code say what they should: the authority's own what it was given, the
 /// other one nothing that wins over it.
-fn entries_ok(book: &Book, heads: &[Head; 2]) -> bool {
+fn entries_ok(book: &Book, heads: &[Head; 2], site: &Site) -> bool {
+    let blank = |entry: &Entry| site.log.is_encrypted() && !entry.is_valid();
     heads.iter().all(|head| {
         if head.sector == book.end.sector {
             head.entry == summary::entry(book.seq, book.end.generation)
+                || book.seq == 0 && blank(&head.entry)
         } else {
             !head.entry.is_valid() || head.entry.seq < book.seq
         }
@@ -230,7 +247,7 @@ fn head<F: ReadNorFlash>(flash: &mut F, site: &Site, sector: Sector) -> Result<H
         sector,
         entry,
         birth,
-        no_birth: rows.iter().all(|row| !row.is_visible()),
+        no_birth: rows.iter().all(|row| !site.shows(row)),
     })
 }
 
@@ -297,6 +314,7 @@ impl Scan {
             sealed: self.ends_sealed && !handover,
             handed: None,
             entries_ok: true,
+            misleads: false,
         }
     }
 }
@@ -376,7 +394,7 @@ fn group_at<F: ReadNorFlash>(
         });
     let seals = |record: &Record| record.payload.starts_with(&record::fingerprint(&bytes));
     Ok(Group {
-        visible: claim.is_visible() || decision.is_visible() || seal.is_visible(),
+        visible: site.shows(&claim) || site.shows(&decision) || site.shows(&seal),
         claimed: claim
             .of(Kind::Claim, generation)
             .is_some_and(|record| mine(&record)),

@@ -115,11 +115,6 @@ pub(super) enum Row {
 }
 
 impl Row {
-    /// Whether something is to be seen there.
-    pub(super) fn is_visible(&self) -> bool {
-        *self != Self::Blank
-    }
-
     /// The record, if it is of this kind and generation.
     pub(super) fn of(&self, kind: Kind, generation: u32) -> Option<&Record> {
         match self {

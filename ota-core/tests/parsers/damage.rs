@@ -36,7 +36,7 @@ const WORDS: [u32; 8] = [
 pub(crate) fn damage(draw: &mut Draw, seed: &[u8], bytes: &mut Vec<u8>) {
     bytes.clear();
     bytes.extend_from_slice(seed);
-    for _ in 0..draw.below(7) {
+    for _ in 0..=draw.below(6) {
         let len = bytes.len();
         if len < 64 {
             bytes.resize(64, 0xFF);

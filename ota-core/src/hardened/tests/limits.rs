@@ -187,6 +187,28 @@ fn a_damaged_entry_is_healed() {
     }
 }
 
+/// Of a device that runs its factory image both entries are blank. One that rots to sequence number 0
+/// selects a slot for stock code; it used to be left behind by the switch that was to heal it, until the
+/// boot after.
+#[test]
+fn a_blank_entry_that_rots_is_healed_at_once() {
+    for sector in 0..2 {
+        let mut device = Device::new(&[FACTORY, A, B]);
+        device.ram.put(device.partition(B).offset, &image(9));
+        let to = device.partition(A);
+        device
+            .app(FACTORY, |ota| ota.begin(&to, ImageSize::Sequential))
+            .unwrap();
+        device.ram.put(OTADATA + sector * 0x1000, &[0; 10]);
+        assert_eq!(device.stock(), Some(B), "for stock code it is an entry");
+        assert_eq!(device.boot().unwrap().slot, FACTORY);
+        assert_eq!(device.stock(), Some(FACTORY), "sector {sector}");
+        let mut again = device.power_on();
+        assert_eq!(again.boot().unwrap().slot, FACTORY);
+        assert_eq!(again.cost(), otadata(0, 0));
+    }
+}
+
 /// The CRC of sequence number 0 is that of an erased field: a cut erase of a blank sector that zeroes
 /// its first bytes alone makes an entry that nobody wrote.
 #[test]
