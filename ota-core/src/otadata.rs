@@ -265,6 +265,23 @@ mod tests {
     }
 
     #[test]
+    fn states_have_the_reference_s_names_and_otadata_its_size() {
+        let names = [
+            (0, "NEW"),
+            (1, "PENDING_VERIFY"),
+            (2, "VALID"),
+            (3, "INVALID"),
+            (4, "ABORTED"),
+            (0xFFFF_FFFF, "UNDEFINED"),
+        ];
+        for (state, name) in names {
+            assert_eq!(OtaState(state).name(), Some(name));
+        }
+        assert_eq!(OtaState(5).name(), None);
+        assert_eq!(MIN_SIZE, 0x2000);
+    }
+
+    #[test]
     fn a_wrong_crc_is_neither_valid_nor_invalid() {
         let entry = Entry {
             crc: 0,

@@ -83,14 +83,15 @@ fn wipe_rows<F: NorFlash>(
 
 /// Whether `list` has `label` between separators (`,` or space) or its ends.
 ///
-/// (The reference's search never ends on an empty label; this one does.)
+/// No list has an empty label. (The reference's search never ends on one.)
 fn lists(list: &[u8], label: &[u8]) -> bool {
     let separator = |byte: Option<&u8>| byte.is_none_or(|&b| b == b',' || b == b' ');
-    (0..=list.len()).any(|at| {
-        let before = at.checked_sub(1).and_then(|before| list.get(before));
-        let rest = list.get(at..).unwrap_or(&[]);
-        separator(before) && rest.starts_with(label) && separator(rest.get(label.len()))
-    })
+    !label.is_empty()
+        && (0..=list.len()).any(|at| {
+            let before = at.checked_sub(1).and_then(|before| list.get(before));
+            let rest = list.get(at..).unwrap_or(&[]);
+            separator(before) && rest.starts_with(label) && separator(rest.get(label.len()))
+        })
 }
 
 #[cfg(test)]
@@ -108,6 +109,8 @@ mod tests {
             ("nvsx,nvs", "nvs", true),
             ("", "nvs", false),
             ("nvs,data", "", false),
+            ("nvs, data", "", false),
+            ("", "", false),
         ] {
             assert_eq!(
                 lists(list.as_bytes(), label.as_bytes()),

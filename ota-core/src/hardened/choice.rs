@@ -398,3 +398,170 @@ fn slot_of(byte: u8) -> Option<Option<Slot>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Slot = Slot::Ota(0);
+    const B: Slot = Slot::Ota(1);
+
+    fn digest(byte: u8) -> Digest {
+        Digest(Some([byte; DIGEST]))
+    }
+
+    fn image(slot: Slot, byte: u8) -> Image {
+        let digest = digest(byte);
+        Image { slot, digest }
+    }
+
+    fn birth() -> Choice {
+        Choice {
+            previous: Some(image(B, 2)),
+            attempts: 3,
+            base: 7,
+            bad: [Some([9; BAD_DIGEST]), None],
+            ..Choice::confirmed(image(A, 1))
+        }
+    }
+
+    /// What a decision says is what was decided, whatever the generation was born with.
+    #[test]
+    fn a_decision_says_all_that_may_change() {
+        let born = birth();
+        let trial = Status::Trial { started: 2 };
+        for choice in [
+            born,
+            Choice {
+                previous: None,
+                ..born
+            },
+            Choice {
+                status: trial,
+                ..born
+            },
+            Choice {
+                open: Some(B),
+                ..born
+            },
+            Choice {
+                open: Some(B),
+                staged: digest(5),
+                ..born
+            },
+            Choice {
+                current: image(Slot::Factory, 4),
+                ..born
+            },
+        ] {
+            for (summary_ok, other_ok) in
+                [(false, false), (false, true), (true, false), (true, true)]
+            {
+                let flags = Flags {
+                    summary_ok,
+                    other_ok,
+                };
+                let payload = emit(&choice, flags);
+                assert_eq!(parse(&payload, &born), Some((choice, flags)));
+            }
+        }
+    }
+
+    /// The digest of an image that a generation was not born with is not to be had from a decision.
+    #[test]
+    fn an_image_from_elsewhere_has_no_digest() {
+        let born = birth();
+        let other = Choice {
+            previous: Some(image(Slot::Ota(2), 6)),
+            ..born
+        };
+        let payload = emit(&other, Flags::DONE);
+        let (read, _) = parse(&payload, &born).unwrap();
+        assert_eq!(read.previous, Some(Image::unknown(Slot::Ota(2))));
+    }
+
+    #[test]
+    fn nonsense_is_no_decision() {
+        let good = emit(&birth(), Flags::DONE);
+        for (at, bytes) in [
+            (0, [0x10, 0xFE]),
+            (1, [0x41, 0x80]),
+            (2, [0x00, 0xFE]),
+            (3, [0x20, 0xFF]),
+        ] {
+            for byte in bytes {
+                let mut payload = good;
+                payload[at] = byte;
+                assert_eq!(parse(&payload, &birth()), None, "{at} {byte:02x}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_birth_says_what_it_was_given() {
+        for choice in [
+            birth(),
+            Choice {
+                previous: None,
+                open: Some(B),
+                ..birth()
+            },
+            Choice {
+                status: Status::Trial { started: 0x3F },
+                ..birth()
+            },
+            Choice {
+                bad: [None; 2],
+                ..Choice::confirmed(Image::unknown(Slot::Factory))
+            },
+        ] {
+            let (generation, child, seq) = (0x0102_0304, 5, 0x0607_0809);
+            let birth = Birth {
+                generation,
+                child,
+                seq,
+                choice,
+            };
+            let records = birth.records();
+            let read = Birth::parse(generation, child, records.each_ref().map(|r| &r.payload));
+            assert_eq!(read, Some(birth));
+            assert!(
+                records
+                    .iter()
+                    .all(|r| (r.generation, r.child) == (generation, child))
+            );
+        }
+    }
+
+    /// More starts than can be told apart are the most that can.
+    #[test]
+    fn starts_are_counted_up_to_63() {
+        let status = |started| Status::parse(Status::Trial { started }.emit());
+        assert_eq!(status(63), Some(Status::Trial { started: 63 }));
+        assert_eq!(status(64), status(63));
+        assert_eq!(status(255), status(63));
+    }
+
+    #[test]
+    fn a_bad_image_is_remembered_once_and_the_last_two_of_them() {
+        let mut choice = Choice {
+            bad: [None; 2],
+            ..birth()
+        };
+        for byte in [1, 1, 2, 3] {
+            choice.current = image(A, byte);
+            choice = choice.rolled_back(image(B, 8));
+        }
+        assert!(choice.is_bad(digest(3)) && choice.is_bad(digest(2)));
+        assert!(!choice.is_bad(digest(1)) && !choice.is_bad(Digest::UNKNOWN));
+        let mut twice = Choice {
+            bad: [None; 2],
+            ..birth()
+        };
+        for _ in 0..2 {
+            twice.current = image(A, 1);
+            twice = twice.rolled_back(image(B, 8));
+        }
+        assert_eq!(twice.bad, [Some([1; BAD_DIGEST]), None]);
+    }
+}

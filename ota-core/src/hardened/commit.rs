@@ -229,7 +229,7 @@ impl Book {
         choice: Choice,
     ) -> Result<(), Trouble<F::Error>> {
         if self.is_full(site) {
-            if !self.sealed || self.handed.is_some() {
+            if !self.sealed {
                 return Err(Trouble::Full);
             }
             *self = self.renew(flash, site)?;

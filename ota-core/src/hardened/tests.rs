@@ -13,6 +13,7 @@ mod cuts;
 mod life;
 mod limits;
 mod mixed;
+mod search;
 
 use embedded_storage::nor_flash::{NorFlashErrorKind, ReadNorFlash};
 use std::vec::Vec;
