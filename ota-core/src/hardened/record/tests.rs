@@ -47,6 +47,8 @@ proptest! {
         if other != at {
             prop_assert_eq!(Row::parse(&bytes, other, SALT), Row::Invalid);
         }
+        let across = Place::new(at.sector.other(), at.row);
+        prop_assert_eq!(Row::parse(&bytes, across, SALT), Row::Invalid);
         if salt != SALT.0 {
             prop_assert_eq!(Row::parse(&bytes, at, Salt(salt)), Row::Invalid);
         }

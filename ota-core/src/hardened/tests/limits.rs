@@ -231,6 +231,84 @@ fn a_cut_erase_of_a_blank_sector_selects_nothing() {
     }
 }
 
+/// A flash that programs in units of `W` bytes.
+struct Units<'r, const W: usize>(&'r mut Ram);
+
+impl<const W: usize> embedded_storage::nor_flash::ErrorType for Units<'_, W> {
+    type Error = NorFlashErrorKind;
+}
+
+impl<const W: usize> ReadNorFlash for Units<'_, W> {
+    const READ_SIZE: usize = 1;
+
+    fn read(
+        &mut self,
+        offset: u32,
+        bytes: &mut [u8],
+    ) -> core::result::Result<(), NorFlashErrorKind> {
+        self.0.read(offset, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl<const W: usize> embedded_storage::nor_flash::NorFlash for Units<'_, W> {
+    const WRITE_SIZE: usize = W;
+    const ERASE_SIZE: usize = 4096;
+
+    fn erase(&mut self, from: u32, to: u32) -> core::result::Result<(), NorFlashErrorKind> {
+        self.0.erase(from, to)
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> core::result::Result<(), NorFlashErrorKind> {
+        embedded_storage::nor_flash::check_write(self, offset, bytes.len())?;
+        self.0.write(offset, bytes)
+    }
+}
+
+/// What a switch programs of an entry, in this order, as lengths.
+fn entry_programs<const W: usize>() -> Vec<(u32, usize)> {
+    let mut device = Device::new(&[A, B]);
+    let bytes = device.ram.table();
+    let table = PartitionTable::for_application(&bytes, true).unwrap();
+    let config = AppConfig::new(Target::new(&chip::ESP32C3), SIZE);
+    let (running, to) = (device.partition(A), device.partition(B));
+    device.ram.put(to.offset, &image(2));
+    let mut ota: super::super::Ota<'_, _, _, _> = Ota::new(
+        Units::<W>(&mut device.ram),
+        Numbered,
+        NoSecureVersion,
+        table,
+        running,
+        config,
+        Log::DEFAULT,
+    );
+    ota.set_boot_partition(&to).unwrap();
+    assert_eq!(device.boot().unwrap().slot, B);
+    assert_eq!(device.stock(), Some(B));
+    let programs = device.ram.done.iter().chain(&device.ram.ops);
+    programs
+        .filter_map(|op| match *op {
+            Op::Program { at, len } if (at - OTADATA) % 0x1000 < 32 => {
+                Some(((at - OTADATA) % 0x1000, len))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Halves where they can be programmed apart; that the second one comes last is what keeps a torn entry
+/// from being another one.
+#[test]
+fn an_entry_is_programmed_in_halves_up_to_units_of_16_bytes() {
+    let halves = [(0, 16), (16, 16)].repeat(2);
+    assert_eq!(entry_programs::<4>(), halves);
+    assert_eq!(entry_programs::<16>(), halves);
+    assert_eq!(entry_programs::<32>(), [(0, 32)].repeat(2));
+}
+
 #[test]
 fn an_image_without_a_digest_of_its_own_is_hashed() {
     struct Plain;
