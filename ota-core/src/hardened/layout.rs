@@ -190,6 +190,8 @@ pub(super) fn salt(table: PartitionTable<'_>) -> Salt {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
 
     #[test]
@@ -200,6 +202,39 @@ mod tests {
         assert_eq!(Place::progress(Sector::First, PROGRESS_ROWS - 1).row, 126);
         let otadata = Region::new(0xD000, 0x2000);
         assert_eq!(Place::new(Sector::Second, 127).address(otadata), 0xEFE0);
+    }
+
+    /// Both halves of the salt tell every change of a slot's place.
+    #[test]
+    fn another_table_has_another_salt() {
+        let slots = [Slot::Factory, Slot::Ota(0), Slot::Ota(1)];
+        let base = crate::ram::partitions(&slots);
+        let mut seen = std::vec::Vec::new();
+        for row in 0..=slots.len() {
+            for change in 0..3 {
+                let mut rows = base.clone();
+                if let Some(slot) = rows.get_mut(row + 1) {
+                    match change {
+                        0 => slot.offset += 0x8_0000,
+                        1 => slot.size += 0x1000,
+                        _ => slot.subtype = crate::partition::SubType::ota(7),
+                    }
+                } else if change > 0 {
+                    continue;
+                }
+                let mut bytes = [0; crate::partition::TABLE_LEN];
+                crate::partition::emit_table(rows, true, &mut bytes).unwrap();
+                let table = PartitionTable::for_application(&bytes, true).unwrap();
+                let Salt(salt) = salt(table);
+                let (low, high) = salt.split_at(4);
+                seen.push((low.to_vec(), high.to_vec()));
+            }
+        }
+        for (n, one) in seen.iter().enumerate() {
+            for other in seen.iter().skip(n + 1) {
+                assert!(one.0 != other.0 && one.1 != other.1, "{one:?} {other:?}");
+            }
+        }
     }
 
     #[test]

@@ -293,3 +293,34 @@ fn what_an_update_is_copied_over_is_not_named_either() {
         .unwrap();
     assert_eq!(device.ahead(), Some((A, [3; 32])));
 }
+
+/// A hand-over that is complete makes the new sector the authority, before it has a row of its own: the
+/// next boot completes *it*, and begins a generation behind it.
+#[test]
+fn a_switch_that_was_cut_behind_its_hand_over_goes_on_in_the_new_sector() {
+    let generation = |decision: &Decision| match decision.chosen.unwrap().source {
+        Source::Record { sector, generation } => (sector, generation),
+        Source::Stock(origin) => panic!("{origin:?}"),
+    };
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.download(B, A, 3).unwrap();
+    let (sector, before) = generation(&device.boot().unwrap());
+    for (done, slot, expected) in [
+        // Erase, birth, half of the entry, claim: the hand-over is not begun.
+        (4, B, (sector, before)),
+        // With it, and with its seal: the child, and its child.
+        (5, A, (sector, before + 2)),
+        (6, A, (sector, before + 2)),
+        // And with the other half of the entry.
+        (7, A, (sector, before + 2)),
+    ] {
+        let mut cut = device.power_on();
+        cut.ram.power = done;
+        assert!(cut.set_boot(B, A).is_err());
+        let mut cut = cut.power_on();
+        let decision = cut.boot().unwrap();
+        assert_eq!(decision.slot, slot, "after {done}");
+        assert_eq!(generation(&decision), expected, "after {done}");
+    }
+}
