@@ -449,6 +449,34 @@ mod tests {
     use crate::otadata::slot_of;
     use proptest::prelude::*;
 
+    /// A tie is won by entry 0, whichever it is: so nobody may tie.
+    #[test]
+    fn an_entry_with_the_same_number_wins_over_ours() {
+        let choice = Choice::confirmed(choice::Image::unknown(Slot::Ota(0)));
+        for (seq, other, fine) in [
+            (5, 4, true),
+            (5, 5, false),
+            (5, 6, false),
+            (5, 0, true),
+            (0, 0, true),
+        ] {
+            assert_eq!(
+                Flags::other_ok(&choice, seq, other, 2),
+                fine,
+                "{seq} {other}"
+            );
+        }
+        let open = Choice {
+            open: Some(Slot::Ota(1)),
+            ..choice
+        };
+        assert!(
+            !Flags::other_ok(&open, 5, 4, 2),
+            "it names the slot that is being written"
+        );
+        assert!(Flags::other_ok(&open, 5, 3, 2));
+    }
+
     proptest! {
         #[test]
         fn the_next_number_names_the_slot_and_is_the_smallest_above(

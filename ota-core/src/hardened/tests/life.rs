@@ -324,3 +324,65 @@ fn a_switch_that_was_cut_behind_its_hand_over_goes_on_in_the_new_sector() {
         assert_eq!(generation(&decision), expected, "after {done}");
     }
 }
+
+/// A hand-over counts although the sector that it names is lost: what it says is chosen, and stock code
+/// is told.
+#[test]
+fn a_hand_over_to_a_sector_that_is_lost_still_says_what_is_chosen() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.download(B, A, 3).unwrap();
+    let mut cut = device.power_on();
+    // Erase, birth, half of the entry, claim, hand-over, seal.
+    cut.ram.power = 6;
+    assert!(cut.set_boot(B, A).is_err());
+    let lost = cut
+        .ram
+        .done
+        .iter()
+        .chain(&cut.ram.ops)
+        .find_map(|op| match op {
+            Op::Erase { from, .. } => Some(*from),
+            Op::Program { .. } => None,
+        });
+    let mut cut = cut.power_on();
+    cut.ram.put(lost.unwrap(), &[0; 0x1000]);
+    assert_eq!(cut.boot().unwrap().slot, A);
+    assert_eq!(cut.stock(), Some(A));
+}
+
+/// A seal without its decision seals nothing: what is chosen is written again.
+#[test]
+fn a_decision_that_rots_is_written_again() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let last = device.ram.ops.iter().rev().find_map(|op| match op {
+        Op::Program { at, .. } => Some(*at),
+        Op::Erase { .. } => None,
+    });
+    // The last row is the seal, the one before it the decision: that of the confirmation.
+    device.ram.put(last.unwrap() - 32 + 23, &[0; 4]);
+    let mut device = device.power_on();
+    let decision = device.boot().unwrap();
+    assert_eq!(decision.order, Order::Kept);
+    assert!(device.cost().programs >= 3);
+    let mut again = device.power_on();
+    let slot = decision.slot;
+    assert!(again.boot().unwrap().slot == slot || slot == B);
+}
+
+/// Nobody acts on a decision that no seal stands behind, before it is written again.
+#[test]
+fn a_decision_without_its_seal_is_written_again() {
+    let mut device = Device::new(&[A, B]);
+    device.download(A, B, 2).unwrap();
+    device.set_boot(A, B).unwrap();
+    device.boot().unwrap();
+    let mut device = device.power_on();
+    // The claim and the decision of the confirmation.
+    device.ram.power = 2;
+    assert!(device.confirm(B).is_err());
+    let mut device = device.power_on();
+    assert_eq!(boots(&mut device), (B, Reason::Confirmed, otadata(0, 3)));
+    assert_eq!(boots(&mut device), (B, Reason::Confirmed, otadata(0, 0)));
+}
