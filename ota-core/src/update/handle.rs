@@ -32,14 +32,27 @@ pub(crate) struct Open {
     pub(crate) target: Partition,
     /// Copy from staging to target at the end.
     pub(crate) copy: bool,
-    /// Sectors are erased as the writes come to them.
-    pub(super) need_erase: bool,
+    /// What the writes erase.
+    pub(super) ahead: Ahead,
     /// It continues an earlier update.
     pub(super) resumed: bool,
     /// Bytes programmed, and where the next write goes.
     pub(crate) wrote: u32,
     /// With flash encryption: the first bytes of a block of 16 that is not complete.
     pub(super) partial: Partial,
+}
+
+/// What a write erases before it programs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ahead {
+    Nothing,
+    /// The sectors that it is the first to reach.
+    Sectors,
+    /// Blocks of 64 KiB that it is the first to reach; `from` this offset in the partition on,
+    /// nothing was erased yet.
+    Blocks {
+        from: u32,
+    },
 }
 
 /// A block of 16 bytes that waits for its rest.
@@ -104,7 +117,7 @@ impl<const N: usize> Handles<N> {
             staging,
             target: staging,
             copy: false,
-            need_erase: false,
+            ahead: Ahead::Nothing,
             resumed: false,
             wrote: 0,
             partial: Partial::EMPTY,
