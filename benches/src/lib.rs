@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod device;
 pub mod limit;
 pub mod measure;
 pub mod process;
