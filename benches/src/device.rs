@@ -23,4 +23,4 @@ pub use driver::Driver;
 pub use grid::{CHUNKS, Chip, Measured, SIZES, measure, measure_chip};
 pub use plot::plot;
 pub use report::{headline, report};
-pub use update::{Case, Erasing, NotMeasured, Policy, Update, update};
+pub use update::{Case, Erasing, NotMeasured, Policy, SLOT, Update, update};

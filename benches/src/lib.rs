@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod device;
+pub mod documents;
 pub mod limit;
 pub mod measure;
 pub mod process;

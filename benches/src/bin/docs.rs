@@ -1,21 +1,19 @@
-//! Writes the documents that are made of measurements.
+//! Writes the documents that are made of measurements, and says which were out of date.
 
-use std::io;
+use std::error::Error;
+use std::fs;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let chips = benches::device::measure();
-    std::fs::create_dir_all("benches/docs")?;
-    std::fs::write(
-        "benches/docs/throughput.md",
-        benches::device::report(&chips),
-    )?;
-    std::fs::write(
-        "benches/docs/throughput.svg",
-        benches::device::plot(&chips)?,
-    )?;
-    io::Write::write_all(
-        &mut io::stdout(),
-        benches::device::headline(&chips).as_bytes(),
-    )?;
+fn main() -> Result<(), Box<dyn Error>> {
+    for document in benches::documents::all()? {
+        let path = document.path;
+        if fs::read_to_string(&path).is_ok_and(|text| text == document.text) {
+            continue;
+        }
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&path, document.text)?;
+        println!("wrote {}", path.display());
+    }
     Ok(())
 }

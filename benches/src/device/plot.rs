@@ -22,7 +22,7 @@ type Drawn = Result<(), Box<dyn std::error::Error>>;
 ///
 /// # Errors
 ///
-/// None that the format of the picture would not be to blame for.
+/// The picture cannot be drawn.
 pub fn plot(chips: &[Chip]) -> Result<String, Box<dyn std::error::Error>> {
     let mut svg = String::new();
     {
@@ -58,6 +58,7 @@ fn by_chunk(area: &Area<'_>, chips: &[Chip]) -> Drawn {
         .x_labels(CHUNKS.len())
         .x_label_formatter(&|at| chunk_label(*at))
         .x_desc("bytes per write")
+        .y_label_formatter(&|rate| format!("{rate:.0}"))
         .y_desc("KiB/s")
         .label_style((FONT, 13))
         .draw()?;
@@ -90,7 +91,7 @@ fn by_chunk(area: &Area<'_>, chips: &[Chip]) -> Drawn {
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::MiddleRight)
+        .position(SeriesLabelPosition::MiddleLeft)
         .label_font((FONT, 13))
         .border_style(BOUND)
         .background_style(WHITE)
@@ -102,15 +103,20 @@ fn by_chunk(area: &Area<'_>, chips: &[Chip]) -> Drawn {
 fn by_chip(area: &Area<'_>, chips: &[Chip]) -> Drawn {
     let count = u32::try_from(chips.len())?;
     let mut chart = ChartBuilder::on(area)
-        .caption("256 KiB on every chip, 4 KiB per write", (FONT, 16))
+        .caption(
+            "256 KiB on every chip, hardened, 4 KiB per write",
+            (FONT, 16),
+        )
         .margin(12)
+        .margin_right(24)
         .x_label_area_size(42)
-        .y_label_area_size(118)
+        .y_label_area_size(146)
         .build_cartesian_2d(0.0..300.0, f64::from(count)..0.0)?;
     chart
         .configure_mesh()
         .disable_mesh()
         .y_labels(0)
+        .x_label_formatter(&|rate| format!("{rate:.0}"))
         .x_desc("KiB/s; grey: bound")
         .label_style((FONT, 13))
         .draw()?;
@@ -137,7 +143,7 @@ fn by_chip(area: &Area<'_>, chips: &[Chip]) -> Drawn {
         let name = if has(all, Policy::Hardened) {
             chip.name.clone()
         } else {
-            format!("{} (stock)", chip.name)
+            format!("{} (stock only)", chip.name)
         };
         let (x, y) = area.get_base_pixel();
         let style = style.pos(plotters::style::text_anchor::Pos::new(

@@ -141,7 +141,7 @@ impl std::error::Error for NotMeasured {}
 
 /// Where the slot of the update starts: behind the table, otadata and a slot of 64 KiB, which the device
 /// runs from. Aligned to 64 KiB, as every app partition is.
-pub(super) const SLOT: u32 = 0x2_0000;
+pub const SLOT: u32 = 0x2_0000;
 const RUNNING: u32 = 0x1_0000;
 const OTADATA: u32 = 0xD000;
 const SECTOR: u32 = 4096;
