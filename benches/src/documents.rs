@@ -7,7 +7,8 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::device;
+use crate::device::{self, Chip};
+use crate::exploration;
 
 /// What stands before and behind the part of the README that is made.
 const MARKS: [&str; 2] = [
@@ -29,24 +30,61 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Measures, and makes every document.
+/// All that was measured.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Updates on every chip.
+    pub chips: Vec<Chip>,
+    /// Explorations.
+    pub explored: exploration::Report,
+}
+
+/// Measures: some ten seconds.
 ///
-/// # Errors
+/// # Panics
 ///
-/// The README cannot be read or has no place for the costs; a picture cannot be drawn.
-pub fn all() -> Result<Vec<Document>, Box<dyn Error>> {
-    let chips = device::measure();
-    let document = |path: &str, text| Document {
-        path: root().join(path),
-        text,
-    };
-    let readme = fs::read_to_string(root().join("README.md"))?;
-    let costs = device::headline(&chips);
-    Ok(vec![
-        document("benches/docs/throughput.md", device::report(&chips)),
-        document("benches/docs/throughput.svg", device::plot(&chips)?),
-        document("README.md", with_costs(&readme, &costs)?),
-    ])
+/// If explorers disagree.
+pub fn measure() -> Measured {
+    std::thread::scope(|scope| {
+        let explored = scope.spawn(exploration::report);
+        let chips = device::measure();
+        let explored = explored.join().expect("explorers agree");
+        Measured { chips, explored }
+    })
+}
+
+const ON_THE_DEVICE: &str = "\
+Device time of one update, from `begin` to `set_boot_partition`, erased up front, at the chip's typical times; and of
+the first boot with its confirmation. [Every chip, size and way of erasing](benches/docs/throughput.md).
+";
+
+const IN_THE_EXPLORER: &str = "\
+Operations of the chip that an exploration executes, by what it has to save work by; all find the same.
+[How that grows](benches/docs/explorer.md).
+";
+
+impl Measured {
+    /// Every document.
+    ///
+    /// # Errors
+    ///
+    /// The README cannot be read or has no place for the costs; a picture cannot be drawn.
+    pub fn documents(&self) -> Result<Vec<Document>, Box<dyn Error>> {
+        let document = |path: &str, text| Document {
+            path: root().join(path),
+            text,
+        };
+        let readme = fs::read_to_string(root().join("README.md"))?;
+        let device = device::headline(&self.chips);
+        let explorer = &self.explored.headline;
+        let costs = format!("{ON_THE_DEVICE}\n{device}\n{IN_THE_EXPLORER}\n{explorer}");
+        Ok(vec![
+            document("benches/docs/throughput.md", device::report(&self.chips)),
+            document("benches/docs/throughput.svg", device::plot(&self.chips)?),
+            document("benches/docs/explorer.md", self.explored.document.clone()),
+            document("README.md", with_costs(&readme, &costs)?),
+        ])
+    }
 }
 
 /// The README with these costs.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for document in benches::documents::all()? {
+    for document in benches::documents::measure().documents()? {
         let path = document.path;
         if fs::read_to_string(&path).is_ok_and(|text| text == document.text) {
             continue;

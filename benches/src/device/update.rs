@@ -219,6 +219,10 @@ impl<G: Geometry> Device<G> {
         let (slot, downloaded) = self.download(image, &mut longest)?;
         let switched = self.with_core(|core| core.set_boot_partition(&slot))?;
         let booted = self.boot()?;
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "a method is of one lifetime, a closure of any"
+        )]
         let confirmed = self.with_core(|core| core.mark_app_valid_cancel_rollback())?;
         let calls = [switched - downloaded, booted - switched, confirmed - booted];
         let longest = calls
@@ -236,7 +240,7 @@ impl<G: Geometry> Device<G> {
             switch: calls[0],
             boot: calls[1],
             confirm: calls[2],
-            otadata_erases: both.iter().flat_map(|sector| sector.iter().max()).sum(),
+            otadata_erases: both.iter().filter_map(|sector| sector.iter().max()).sum(),
             slot_erases: worn(slot.offset, slot.offset + slot.size)
                 .into_iter()
                 .max()
