@@ -6,6 +6,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | `driver` | a chip as a driver offers it to the update core |
+//! | `machine` | a device under one policy |
 //! | `update` | one update in the middle of a device's life, call by call |
 //! | `bound` | the least that the data sheet allows |
 //! | `grid` | which updates are measured, on which chips |
@@ -14,6 +15,7 @@
 mod bound;
 mod driver;
 mod grid;
+mod machine;
 mod plot;
 mod report;
 mod update;
@@ -21,6 +23,7 @@ mod update;
 pub use bound::Bound;
 pub use driver::Driver;
 pub use grid::{CHUNKS, Chip, Measured, SIZES, measure, measure_chip};
+pub use machine::{Device, SLOT};
 pub use plot::plot;
 pub use report::{headline, report};
-pub use update::{Case, Erasing, NotMeasured, Policy, SLOT, Update, update};
+pub use update::{Case, Erasing, NotMeasured, Policy, Update, update};

@@ -5,6 +5,8 @@ pub mod documents;
 pub mod exploration;
 pub mod limit;
 pub mod measure;
+pub mod peers;
 pub mod process;
+pub mod ratios;
 pub mod workload;
 pub mod yardstick;

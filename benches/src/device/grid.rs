@@ -4,7 +4,8 @@ use fault_tests::ota::made;
 use sim_flash::{Geometry, Profile};
 
 use super::bound::Bound;
-use super::update::{Case, Erasing, NotMeasured, Policy, SLOT, Update, update};
+use super::machine::SLOT;
+use super::update::{Case, Erasing, NotMeasured, Policy, Update, update};
 
 /// Sizes of the image in bytes.
 pub const SIZES: [u32; 3] = [64 << 10, 256 << 10, 1 << 20];
