@@ -95,7 +95,7 @@ fn calls(criterion: &mut Criterion) {
                 device
                     .borrow_mut()
                     .set_boot_partition(&slot)
-                    .expect("a switch")
+                    .expect("a switch");
             };
             bencher.iter_batched(prepare, switch, BatchSize::PerIteration);
         });

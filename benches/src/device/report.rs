@@ -10,7 +10,7 @@ const INTRODUCTION: &str = include_str!("introduction.md");
 
 /// The whole document.
 pub fn report(chips: &[Chip]) -> String {
-    let mut out = String::from(INTRODUCTION);
+    let mut out = introduction(chips);
     let mut put = |text: String| out.push_str(&text);
     for chip in chips {
         put(format!("\n## {}\n", chip.name));
@@ -30,6 +30,27 @@ pub fn report(chips: &[Chip]) -> String {
     out
 }
 
+/// What the figures mean, with the ratios that it tells of.
+fn introduction(chips: &[Chip]) -> String {
+    let largest = chips.first().and_then(|chip| chip.sizes.last());
+    let Some((_, Some(bound), all)) = largest else {
+        return INTRODUCTION.to_owned();
+    };
+    let time = up_front(all, Policy::Hardened).map_or(0, Update::time);
+    INTRODUCTION
+        .replace("{bound}", &ratio(time, bound.total()))
+        .replace("{alone}", &ratio(time, bound.image()))
+}
+
+/// What an update costs that is erased up front and written in sectors, if it could be had.
+fn up_front(all: &[Measured], policy: Policy) -> Option<&Update> {
+    let found = all.iter().find(|measured| {
+        let case = measured.case;
+        (case.policy, case.erasing, case.chunk) == (policy, Erasing::UpFront, 4096)
+    });
+    found?.cost.as_ref().ok()
+}
+
 /// The lines for the README: the largest image that is measured, erased up front, on chips of each kind.
 pub fn headline(chips: &[Chip]) -> String {
     let mut out = String::from(
@@ -45,11 +66,7 @@ pub fn headline(chips: &[Chip]) -> String {
             continue;
         };
         for policy in Policy::ALL {
-            let found = all.iter().find(|measured| {
-                let case = measured.case;
-                (case.policy, case.erasing, case.chunk) == (policy, Erasing::UpFront, 4096)
-            });
-            let Some(Ok(cost)) = found.map(|found| &found.cost) else {
+            let Some(cost) = up_front(all, policy) else {
                 continue;
             };
             let _ = writeln!(
