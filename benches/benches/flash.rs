@@ -1,6 +1,7 @@
 //! `sim-flash` under criterion: programs, reads, snapshots, crash states.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use benches::limit::PlainLoop;
 use benches::workload::{self, LEN};
@@ -73,5 +74,25 @@ fn states(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, programs, reads, states);
+/// Flash mocks that others have published, at the same.
+fn peers(criterion: &mut Criterion) {
+    let data = workload::data();
+    let mut group = criterion.benchmark_group("published mocks, 256 B");
+    group.throughput(Throughput::Bytes(LEN.into()));
+    for mut peer in benches::peers::all() {
+        group.bench_function(peer.name(), |bencher| {
+            bencher.iter(|| peer.erase_and_program(&data, 256));
+        });
+    }
+    group.finish();
+}
+
+/// Half a dozen seconds for each would be too long for all of them.
+fn briefly() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3))
+}
+
+criterion_group!(name = benches; config = briefly(); targets = programs, reads, states, peers);
 criterion_main!(benches);

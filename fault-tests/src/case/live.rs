@@ -9,6 +9,7 @@ use sim_flash::{Cut, Op, Profile, State};
 
 use crate::chip::{Knowledge, Knows};
 use crate::explore::{Conditions, power_on};
+use crate::property::Finding;
 use crate::subject::{Rest, Subject};
 
 /// A device whose power is switched on and off by hand.
@@ -40,6 +41,8 @@ pub struct LivePowerOn<W> {
     pub torn: Option<Op>,
     /// How it ended, unless the power was cut.
     pub rest: Option<Rest>,
+    /// Violations that the subject's judge saw.
+    pub findings: Vec<Finding>,
 }
 
 impl<'s, S: Subject> LiveDevice<'s, S> {
@@ -69,6 +72,7 @@ impl<'s, S: Subject> LiveDevice<'s, S> {
             ops: run.done().filter_map(|row| row.op()).collect(),
             torn: run.torn(),
             rest: run.end.ok(),
+            findings: run.findings,
             after: run.state,
             worlds: run.changes,
         }

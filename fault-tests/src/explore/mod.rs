@@ -120,7 +120,7 @@ use std::fmt;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use sim_flash::{Density, Level, Profile, State, Tear};
+use sim_flash::{Density, Level, Op, Profile, State, Tear};
 
 use crate::property::Finding;
 use crate::subject::Subject;
@@ -182,6 +182,14 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The tears of `op` that an exploration of `subject` tries for a cut that follows `cuts` others.
+    /// That nothing of it is done at all is not among them.
+    pub fn tears<S: Subject>(&self, subject: &S, op: &Op, cuts: u32) -> Vec<Tear> {
+        let solved = Box::new(|addr, data: &[u8]| subject.solved(addr, data));
+        let set = tears::Tears::new(self).with_solved(solved).of(op, cuts);
+        set.all().collect()
+    }
+
     fn out_of_time(&self) -> bool {
         self.deadline
             .is_some_and(|deadline| Instant::now() >= deadline)

@@ -32,8 +32,8 @@ pub(crate) struct Open {
     pub(crate) target: Partition,
     /// Copy from staging to target at the end.
     pub(crate) copy: bool,
-    /// Sectors are erased as the writes come to them.
-    pub(super) need_erase: bool,
+    /// What the writes erase.
+    pub(super) ahead: Ahead,
     /// The erase in steps that must be through before the first write.
     pub(super) steps: Option<Steps>,
     /// It continues an earlier update.
@@ -49,6 +49,19 @@ pub(crate) struct Open {
 pub(super) struct Steps {
     pub(super) erased: u32,
     pub(super) of: u32,
+}
+
+/// What a write erases before it programs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ahead {
+    Nothing,
+    /// The sectors that it is the first to reach.
+    Sectors,
+    /// Blocks of 64 KiB that it is the first to reach; `from` this offset in the partition on,
+    /// nothing was erased yet.
+    Blocks {
+        from: u32,
+    },
 }
 
 /// A block of 16 bytes that waits for its rest.
@@ -113,7 +126,7 @@ impl<const N: usize> Handles<N> {
             staging,
             target: staging,
             copy: false,
-            need_erase: false,
+            ahead: Ahead::Nothing,
             steps: None,
             resumed: false,
             wrote: 0,

@@ -2,7 +2,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::handle::{Handle, Open, Partial, Steps};
+use super::handle::{Ahead, Handle, Open, Partial, Steps};
 use super::{Ota, OtaError, RangeError, storage};
 use crate::efuse::SecureVersion;
 use crate::flash::SECTOR;
@@ -18,7 +18,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// Writes the next bytes of the image (`esp_ota_write`).
     ///
     /// A sequential update first erases the sectors that the bytes are the first to reach, in one
-    /// range. Then the bytes are programmed in one go, at any length and place; a flash with a
+    /// range, one [by block](crate::update::ImageSize::ByBlock) the blocks. Then the bytes are programmed in one go, at any length and place; a flash with a
     /// `WRITE_SIZE` above 1 wants them in multiples of it. With flash encryption they are programmed
     /// in blocks of 16 and an incomplete one waits for the next call or the [`end`](Self::end).
     /// With [`AppConfig::read_back`](super::AppConfig::read_back) what was programmed is then read and
@@ -41,10 +41,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         let open = self.handles.get(handle).ok_or(OtaError::NotOpen)?;
         refuse_erasing(open)?;
         let flash = &mut Checked::new(&mut self.flash, self.config.read_back);
-        if open.need_erase {
-            let (offset, len) = sectors_reached(open.wrote, data.len(), open.staging.size)?;
-            storage::erase(flash.flash, &open.staging, offset, len)?;
-        }
+        erase_ahead(flash.flash, open, data.len())?;
         if open.wrote == 0 && open.partial.len == 0 {
             check_magic(open.target.kind, data)?;
         }
@@ -78,7 +75,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ) -> Result<(), OtaError<F::Error>> {
         let open = self.handles.get(handle).ok_or(OtaError::NotOpen)?;
         refuse_erasing(open)?;
-        if open.need_erase {
+        if open.ahead != Ahead::Nothing {
             return Err(OtaError::Sequential);
         }
         if self.config.flash_encryption && !data.len().is_multiple_of(Partial::BLOCK) {
@@ -125,6 +122,50 @@ fn refuse_erasing<E>(open: &Open) -> Result<(), OtaError<E>> {
         Some(Steps { erased: bytes, of }) => Err(OtaError::EraseUnfinished { bytes, of }),
         None => Ok(()),
     }
+}
+
+/// What a block of flash is where [`Ahead::Blocks`] counts in them: the largest erase that serial
+/// NOR flash commonly has, besides that of the whole chip.
+const BLOCK: u32 = 0x1_0000;
+
+/// Erases what the next so many bytes are the first to reach, if that is left to the writes.
+fn erase_ahead<F: NorFlash>(
+    flash: &mut F,
+    open: &mut Open,
+    bytes: usize,
+) -> Result<(), OtaError<F::Error>> {
+    let staging = &open.staging;
+    match open.ahead {
+        Ahead::Nothing => Ok(()),
+        Ahead::Sectors => {
+            let (offset, len) = sectors_reached(open.wrote, bytes, staging.size)?;
+            storage::erase(flash, staging, offset, len)
+        }
+        Ahead::Blocks { from } => {
+            let (reached, len) = sectors_reached(open.wrote, bytes, staging.size)?;
+            let start = from.checked_next_multiple_of(SECTOR).unwrap_or(u32::MAX);
+            let end = reached.saturating_add(len);
+            if end <= start {
+                return Ok(());
+            }
+            let end = block_end(staging, end);
+            storage::erase(flash, staging, start, end.saturating_sub(start))?;
+            open.ahead = Ahead::Blocks { from: end };
+            Ok(())
+        }
+    }
+}
+
+/// Where the block of flash ends that ends at `offset` or behind it; the end of the last whole sector,
+/// if that comes first.
+fn block_end(partition: &Partition, offset: u32) -> u32 {
+    let whole = partition.size.saturating_sub(partition.size % SECTOR);
+    partition
+        .offset
+        .checked_add(offset)
+        .and_then(|end| end.checked_next_multiple_of(BLOCK))
+        .map_or(whole, |end| end.saturating_sub(partition.offset).min(whole))
+        .max(offset)
 }
 
 /// What a sequential write erases first: from `wrote` if that starts a sector, otherwise from the

@@ -30,6 +30,54 @@ fn a_sequential_update_erases_each_sector_once_before_its_first_byte() {
 }
 
 #[test]
+fn an_update_by_block_erases_each_block_once() {
+    let mut device = device(&ALL, ERASED);
+    let mut ota = device.ota();
+    let handle = ota.begin(&slot(1), ImageSize::ByBlock).unwrap();
+    ota.write(handle, &[0xE9]).unwrap();
+    ota.write(handle, &[0; 0x2000]).unwrap();
+    let at = slot(1).offset;
+    assert_eq!(
+        device.ram.ops,
+        [erase(at, 0x1_0000), program(at, 1), program(at + 1, 0x2000)]
+    );
+}
+
+#[test]
+fn an_update_by_block_stays_in_the_partition() {
+    let mut device = device(&ALL, ERASED);
+    let mut ota = device.ota();
+    let otadata = ota.table.otadata().unwrap();
+    let handle = ota.begin(&otadata, ImageSize::ByBlock).unwrap();
+    ota.write(handle, &[0; 16]).unwrap();
+    assert_eq!(
+        ota.write(handle, &[0; 0x2000]).map_err(|e| e.esp_err()),
+        Err(EspErr::INVALID_SIZE)
+    );
+    let at = otadata.offset;
+    assert_eq!(device.ram.ops, [erase(at, 0x2000), program(at, 16)]);
+}
+
+#[test]
+fn an_update_by_block_that_is_resumed_erases_from_there_on() {
+    let mut device = device(&ALL, ERASED);
+    let mut ota = device.ota();
+    let partition = slot(1);
+    let handle = ota.resume(&partition, ImageSize::ByBlock, 0x1000).unwrap();
+    ota.write(handle, &[0; 16]).unwrap();
+    ota.write(handle, &[0; 16]).unwrap();
+    let at = partition.offset + 0x1000;
+    let end = at
+        .next_multiple_of(0x1_0000)
+        .min(partition.offset + SLOT_SIZE);
+    let erased = if end == at { 0x1_0000 } else { end - at };
+    assert_eq!(
+        device.ram.ops,
+        [erase(at, erased), program(at, 16), program(at + 16, 16)]
+    );
+}
+
+#[test]
 fn the_first_bytes_are_judged_after_the_erase() {
     let mut device = device(&ALL, ERASED);
     let mut ota = device.ota();
