@@ -95,6 +95,14 @@ pub(crate) enum Knows<'m> {
 }
 
 impl Knows<'_> {
+    /// Whether cells may be weak.
+    pub(super) fn of_weak(&self) -> bool {
+        match self {
+            Knows::Nothing => false,
+            Knows::Results(known) | Knows::Contents(known) => known.checks.of_weak(),
+        }
+    }
+
     pub(super) fn memo(&mut self) -> Option<&mut Memo> {
         match self {
             Knows::Nothing => None,
@@ -118,8 +126,11 @@ pub(crate) enum Look {
     Bytes(Range<u32>),
     /// What is learned of this record, and no more.
     Record(usize),
+    /// It was read again: with weak bits it may read otherwise now.
+    Again(usize),
     /// The answers to these checks, and no more.
     Checks(Vec<CheckId>),
-    /// A read met weak bits: of so many readings the adversary took this one.
-    Choice { taken: u16, of: u16 },
+    /// A read met weak bits that are not a record's: of so many readings the adversary took this one.
+    /// `again`: any but the first is another than before.
+    Choice { taken: u16, of: u16, again: bool },
 }

@@ -127,7 +127,7 @@ use crate::subject::Subject;
 
 pub(crate) use check::{Answer, Check, CheckId, Checks};
 pub use ranges::Ranges;
-pub(crate) use ranges::pieces;
+pub(crate) use ranges::{overlap, pieces};
 pub(crate) use record::Records;
 pub use record::{Readings, Record};
 pub(crate) use run::{Conditions, PowerOn, power_on};

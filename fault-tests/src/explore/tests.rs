@@ -147,7 +147,7 @@ fn all_power_ons(subject: &Ledger, state: &State, world: u8) -> Vec<PowerOn<u8>>
         };
         let run = power_on(subject, &profile(), state.clone(), world, conditions);
         let choices = run.looks.iter().filter_map(|look| match look {
-            crate::chip::Look::Choice { taken, of } => Some((*taken, *of)),
+            crate::chip::Look::Choice { taken, of, .. } => Some((*taken, *of)),
             _ => None,
         });
         let choices: Vec<_> = choices.collect();

@@ -8,14 +8,18 @@
 //! may have alternatives of different length; a match of any one of them is a
 //! proof.
 //!
-//! Where a read met weak bits, the trie branches by what the adversary made of them. A state has then
-//! several power-ons, one for each way through.
+//! Where a read met weak bits, the adversary decides. A state has then several power-ons, one for each
+//! way through. Of a record a power-on learns just what it would learn of a solid one that reads the
+//! same, so it takes the same edge, and states share their power-ons whether bits are weak or not. A
+//! record that is read again may read otherwise; so in the trie it is looked at again. Where other bytes
+//! were weak, the trie branches by the number of the reading.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
+use super::record::{Content, Contents};
 use super::view::View;
-use crate::chip::{Knowledge, Look};
+use crate::chip::{FLIPS, Knowledge, Look, otherwise};
 
 /// Names a known power-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,22 +69,86 @@ struct Node {
     alternatives: Vec<(Look, HashedMap<u128, u32>)>,
     /// Where the adversary has the choice, the ways it has taken.
     choices: Vec<Option<u32>>,
+    /// Whether the choice is of a place that was read before: all but the first is a flip.
+    again: bool,
 }
 
 /// What is known of the power-ons of a state.
 pub(crate) enum Found {
     /// It has this one.
     One(LeafId),
-    /// It has these, as the adversary likes.
-    Several(Vec<LeafId>),
+    /// It has these, as the adversary likes, each with what it takes, read by read.
+    Several(Vec<Way>),
     /// Not all: the one with these readings is to be executed.
     Missing(Vec<u16>),
+}
+
+/// A power-on, and what the adversary takes on the way to it, read by read.
+pub(crate) type Way = (LeafId, Vec<u16>);
+
+/// What the adversary has decided on the way to a node.
+#[derive(Clone, Default)]
+struct Decided {
+    /// What it took, read by read.
+    taken: Vec<u16>,
+    /// Of records with weak bits, the number of the content that they read as now.
+    held: Vec<(usize, usize)>,
+    /// How many times a place read otherwise than before.
+    flips: u8,
 }
 
 /// All known power-ons, by the world they started in and what they learned.
 pub(crate) struct Trie<W> {
     roots: HashMap<W, Root>,
     nodes: Vec<Node>,
+}
+
+/// There is no known power-on with these readings.
+struct Missing(Vec<u16>);
+
+/// What a power-on learned.
+#[derive(Clone, Copy)]
+pub(crate) struct Learned<'l> {
+    /// Where it looked, in order.
+    pub(crate) looks: &'l [Look],
+    /// Of looks at records with weak bits, by their number: what it learned.
+    pub(crate) learned: &'l [(usize, u128)],
+}
+
+impl Decided {
+    /// The contents, by number, that a record may be read as next, and what is decided then: as the
+    /// chip does it.
+    fn of(
+        &self,
+        record: usize,
+        again: bool,
+        contents: &Contents,
+    ) -> impl Iterator<Item = (usize, Self)> {
+        let held = self.held.iter().find(|(of, _)| *of == record);
+        let held = held.map(|(_, content)| *content).filter(|_| again);
+        let choices: Vec<usize> = match held {
+            None => (0..contents.len()).collect(),
+            Some(held) if self.flips < FLIPS => {
+                let other = |content: &Content| content.now == contents[held].now;
+                [held]
+                    .into_iter()
+                    .chain(otherwise(contents, other))
+                    .collect()
+            }
+            Some(held) => vec![held],
+        };
+        let several = choices.len() > 1;
+        choices.into_iter().zip(0..).map(move |(content, number)| {
+            let mut decided = self.clone();
+            if several {
+                decided.taken.push(number);
+            }
+            decided.flips += u8::from(held.is_some_and(|held| held != content));
+            decided.held.retain(|(of, _)| *of != record);
+            decided.held.push((record, content));
+            (content, decided)
+        })
+    }
 }
 
 /// The subject looked elsewhere in two power-ons that had found the same so far.
@@ -107,19 +175,20 @@ impl<W: Clone + Eq + Hash> Trie<W> {
 
     /// The known power-ons that the state in `view` would repeat.
     pub(crate) fn find(&self, root: Root, known: &Knowledge, view: &mut View<'_, '_>) -> Found {
-        let at = self.descend(root.0, known, view);
-        let node = &self.nodes[at as usize];
-        match node.leaf {
-            Some(leaf) => Found::One(leaf),
-            None if node.choices.is_empty() => Found::Missing(Vec::new()),
-            None => {
-                let (mut taken, mut leaves) = (Vec::new(), Vec::new());
-                if self.all_ways(at, known, view, &mut taken, &mut leaves) {
-                    Found::Several(leaves)
-                } else {
-                    Found::Missing(taken)
-                }
-            }
+        if !view.is_weak() {
+            let at = self.descend(root.0, known, view);
+            return match self.nodes[at as usize].leaf {
+                Some(leaf) => Found::One(leaf),
+                None => Found::Missing(Vec::new()),
+            };
+        }
+        let mut ways = Vec::new();
+        match self.all_ways(root.0, known, view, Decided::default(), &mut ways) {
+            Err(Missing(taken)) => Found::Missing(taken),
+            Ok(()) => match ways.as_slice() {
+                [(leaf, _)] => Found::One(*leaf),
+                _ => Found::Several(ways),
+            },
         }
     }
 
@@ -136,55 +205,80 @@ impl<W: Clone + Eq + Hash> Trie<W> {
         }
     }
 
-    /// Collects the leaves below `at`, of every choice; if one is missing, `taken` leads to it.
+    /// Collects the leaves below `at`, of every choice.
     fn all_ways(
         &self,
-        at: u32,
+        mut at: u32,
         known: &Knowledge,
         view: &mut View<'_, '_>,
-        taken: &mut Vec<u16>,
-        leaves: &mut Vec<LeafId>,
-    ) -> bool {
-        let at = self.descend(at, known, view);
-        let node = &self.nodes[at as usize];
-        if let Some(leaf) = node.leaf {
-            leaves.push(leaf);
-            return true;
-        }
-        for (number, way) in (0..).zip(&node.choices) {
-            taken.push(number);
-            match way {
-                // Ends: every choice is further down in the tree.
-                Some(way) if self.all_ways(*way, known, view, taken, leaves) => {}
-                _ => return false,
+        decided: Decided,
+        ways: &mut Vec<Way>,
+    ) -> Result<(), Missing> {
+        // Ends: the nodes form a tree and every step goes down.
+        loop {
+            let node = &self.nodes[at as usize];
+            if let Some(leaf) = node.leaf {
+                ways.push((leaf, decided.taken));
+                return Ok(());
             }
-            taken.pop();
+            if !node.choices.is_empty() {
+                for (number, way) in (0..).zip(&node.choices) {
+                    let mut decided = decided.clone();
+                    decided.taken.push(number);
+                    decided.flips += u8::from(node.again && number > 0);
+                    match way {
+                        Some(way) => self.all_ways(*way, known, view, decided, ways)?,
+                        None => return Err(Missing(decided.taken)),
+                    }
+                }
+                return Ok(());
+            }
+            let mut next = None;
+            for (look, edges) in &node.alternatives {
+                if let Look::Record(record) | Look::Again(record) = look
+                    && let Some(contents) = view.contents(*record, &known.records)
+                {
+                    let again = matches!(look, Look::Again(_));
+                    for (content, decided) in decided.of(*record, again, &contents) {
+                        match edges.get(&contents[content].now) {
+                            Some(way) => self.all_ways(*way, known, view, decided, ways)?,
+                            None => return Err(Missing(decided.taken)),
+                        }
+                    }
+                    return Ok(());
+                }
+                next = next.or_else(|| edges.get(&view.found(look, known)).copied());
+            }
+            match next {
+                Some(next) => at = next,
+                None => return Err(Missing(decided.taken)),
+            }
         }
-        !node.choices.is_empty()
     }
 
-    /// Adds a power-on that learned of `looks`, in that order, in the state in `view`.
+    /// Adds a power-on that learned so much in the state in `view`.
     pub(crate) fn insert(
         &mut self,
         root: Root,
-        looks: &[Look],
+        Learned { looks, learned }: Learned<'_>,
         known: &Knowledge,
         view: &mut View<'_, '_>,
         leaf: LeafId,
     ) -> Result<(), Contradiction> {
         let mut at = root.0;
-        for look in looks {
+        for (number, look) in looks.iter().enumerate() {
             if self.nodes[at as usize].leaf.is_some() {
                 return Err(Contradiction);
             }
-            if let Look::Choice { taken, of } = look {
-                at = self.choice(at, *taken, *of)?;
+            if let Look::Choice { taken, of, again } = look {
+                at = self.choice(at, *taken, *of, *again)?;
                 continue;
             }
             if !self.nodes[at as usize].choices.is_empty() {
                 return Err(Contradiction);
             }
-            let found = view.found(look, known);
+            let weak = learned.iter().find(|(look, _)| *look == number);
+            let found = weak.map_or_else(|| view.found(look, known), |(_, learned)| *learned);
             let fresh = self.push();
             let node = &mut self.nodes[at as usize];
             let slot = match node
@@ -212,13 +306,14 @@ impl<W: Clone + Eq + Hash> Trie<W> {
     }
 
     /// The way that is `taken`, of so many.
-    fn choice(&mut self, at: u32, taken: u16, of: u16) -> Result<u32, Contradiction> {
+    fn choice(&mut self, at: u32, taken: u16, of: u16, again: bool) -> Result<u32, Contradiction> {
         let (taken, of) = (usize::from(taken), usize::from(of));
         let node = &mut self.nodes[at as usize];
         if node.choices.is_empty() && node.alternatives.is_empty() {
             node.choices = vec![None; of];
+            node.again = again;
         }
-        if node.choices.len() != of {
+        if node.choices.len() != of || node.again != again {
             return Err(Contradiction);
         }
         match node.choices[taken] {
