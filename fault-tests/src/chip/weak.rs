@@ -19,11 +19,10 @@ pub(crate) const FLIPS: u8 = 1;
 
 /// Of all readings of a place those that it may change to, by number: the first and the last that
 /// are not `held`, which are the furthest from each other.
-pub(crate) fn otherwise<T>(all: &[T], held: impl Fn(&T) -> bool) -> Vec<usize> {
+pub(crate) fn otherwise<T>(all: &[T], held: impl Fn(&T) -> bool) -> [Option<usize>; 2] {
     let first = all.iter().position(|reading| !held(reading));
     let last = all.iter().rposition(|reading| !held(reading));
-    let last = last.filter(|last| first != Some(*last));
-    first.into_iter().chain(last).collect()
+    [first, last.filter(|last| first != Some(*last))]
 }
 
 /// A read that met weak bits.
@@ -263,7 +262,7 @@ impl Chip<'_> {
         } else if before.may_flip && flips && self.flips {
             let all = self.readings(range, &before.bytes, &weak);
             let others = otherwise(&all, |other| *other == before.bytes);
-            let others = others.into_iter().map(|other| all[other].clone());
+            let others = others.into_iter().flatten().map(|other| all[other].clone());
             [before.bytes].into_iter().chain(others).collect()
         } else {
             vec![before.bytes]

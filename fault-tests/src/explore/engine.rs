@@ -8,7 +8,7 @@ mod meet;
 mod path;
 mod power_ons;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
 use sim_flash::{Level, Op, Profile, State, Tear};
@@ -114,7 +114,7 @@ pub(super) struct Engine<'a, S: Subject> {
     segments: Segments,
     pub(super) leaves: Vec<Leaf<S::World>>,
     /// Leaves of several power-ons, by the leaves of each.
-    forks: HashMap<Vec<Way>, LeafId>,
+    forks: HashedMap<Vec<Way>, LeafId>,
     audit: Audit,
     due: Vec<Due<S::World>>,
     counts: Counts,
@@ -206,7 +206,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             trie: Trie::new(),
             segments: Segments::default(),
             leaves: Vec::new(),
-            forks: HashMap::new(),
+            forks: HashedMap::default(),
             audit: Audit::new(limits.seed, limits.audit_one_in),
             due: Vec::new(),
             counts: Counts::default(),

@@ -17,7 +17,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use super::record::{Content, Contents};
+use super::record::Contents;
 use super::view::View;
 use crate::chip::{FLIPS, Knowledge, Look, otherwise};
 
@@ -87,7 +87,7 @@ pub(crate) enum Found {
 pub(crate) type Way = (LeafId, Vec<u16>);
 
 /// What the adversary has decided on the way to a node.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Decided {
     /// What it took, read by read.
     taken: Vec<u16>,
@@ -103,8 +103,8 @@ pub(crate) struct Trie<W> {
     nodes: Vec<Node>,
 }
 
-/// There is no known power-on with these readings.
-struct Missing(Vec<u16>);
+/// There is no known power-on with the readings that were decided.
+struct Missing;
 
 /// What a power-on learned.
 #[derive(Clone, Copy)]
@@ -116,38 +116,32 @@ pub(crate) struct Learned<'l> {
 }
 
 impl Decided {
-    /// The contents, by number, that a record may be read as next, and what is decided then: as the
-    /// chip does it.
-    fn of(
-        &self,
-        record: usize,
-        again: bool,
-        contents: &Contents,
-    ) -> impl Iterator<Item = (usize, Self)> {
+    /// The content, by number, that a record with weak bits reads as now.
+    fn held(&self, record: usize) -> Option<usize> {
         let held = self.held.iter().find(|(of, _)| *of == record);
-        let held = held.map(|(_, content)| *content).filter(|_| again);
-        let choices: Vec<usize> = match held {
-            None => (0..contents.len()).collect(),
+        held.map(|(_, content)| *content)
+    }
+
+    fn hold(&mut self, record: usize, content: Option<usize>) {
+        self.held.retain(|(of, _)| *of != record);
+        self.held.extend(content.map(|content| (record, content)));
+    }
+
+    /// The contents, by number, that a record may be read as next, in the order of the chip's choice;
+    /// `again`: what it read as, if it was read before.
+    fn choices(
+        &self,
+        again: Option<usize>,
+        contents: &Contents,
+    ) -> impl Iterator<Item = usize> + Clone + use<> {
+        let others = match again {
             Some(held) if self.flips < FLIPS => {
-                let other = |content: &Content| content.now == contents[held].now;
-                [held]
-                    .into_iter()
-                    .chain(otherwise(contents, other))
-                    .collect()
+                otherwise(contents, |other| other.now == contents[held].now)
             }
-            Some(held) => vec![held],
+            _ => [None, None],
         };
-        let several = choices.len() > 1;
-        choices.into_iter().zip(0..).map(move |(content, number)| {
-            let mut decided = self.clone();
-            if several {
-                decided.taken.push(number);
-            }
-            decided.flips += u8::from(held.is_some_and(|held| held != content));
-            decided.held.retain(|(of, _)| *of != record);
-            decided.held.push((record, content));
-            (content, decided)
-        })
+        let first = if again.is_none() { contents.len() } else { 0 };
+        (0..first).chain(again).chain(others.into_iter().flatten())
     }
 }
 
@@ -182,9 +176,9 @@ impl<W: Clone + Eq + Hash> Trie<W> {
                 None => Found::Missing(Vec::new()),
             };
         }
-        let mut ways = Vec::new();
-        match self.all_ways(root.0, known, view, Decided::default(), &mut ways) {
-            Err(Missing(taken)) => Found::Missing(taken),
+        let (mut decided, mut ways) = (Decided::default(), Vec::new());
+        match self.all_ways(root.0, known, view, &mut decided, &mut ways) {
+            Err(Missing) => Found::Missing(decided.taken),
             Ok(()) => match ways.as_slice() {
                 [(leaf, _)] => Found::One(*leaf),
                 _ => Found::Several(ways),
@@ -205,31 +199,30 @@ impl<W: Clone + Eq + Hash> Trie<W> {
         }
     }
 
-    /// Collects the leaves below `at`, of every choice.
+    /// Collects the leaves below `at`, of every choice. If one is missing, `decided` leads to it.
     fn all_ways(
         &self,
         mut at: u32,
         known: &Knowledge,
         view: &mut View<'_, '_>,
-        decided: Decided,
+        decided: &mut Decided,
         ways: &mut Vec<Way>,
     ) -> Result<(), Missing> {
         // Ends: the nodes form a tree and every step goes down.
         loop {
             let node = &self.nodes[at as usize];
             if let Some(leaf) = node.leaf {
-                ways.push((leaf, decided.taken));
+                ways.push((leaf, decided.taken.clone()));
                 return Ok(());
             }
             if !node.choices.is_empty() {
                 for (number, way) in (0..).zip(&node.choices) {
-                    let mut decided = decided.clone();
+                    let flip = u8::from(node.again && number > 0);
                     decided.taken.push(number);
-                    decided.flips += u8::from(node.again && number > 0);
-                    match way {
-                        Some(way) => self.all_ways(*way, known, view, decided, ways)?,
-                        None => return Err(Missing(decided.taken)),
-                    }
+                    decided.flips += flip;
+                    self.all_ways((*way).ok_or(Missing)?, known, view, decided, ways)?;
+                    decided.flips -= flip;
+                    decided.taken.pop();
                 }
                 return Ok(());
             }
@@ -238,21 +231,30 @@ impl<W: Clone + Eq + Hash> Trie<W> {
                 if let Look::Record(record) | Look::Again(record) = look
                     && let Some(contents) = view.contents(*record, &known.records)
                 {
-                    let again = matches!(look, Look::Again(_));
-                    for (content, decided) in decided.of(*record, again, &contents) {
-                        match edges.get(&contents[content].now) {
-                            Some(way) => self.all_ways(*way, known, view, decided, ways)?,
-                            None => return Err(Missing(decided.taken)),
+                    let held = decided.held(*record);
+                    let again = matches!(look, Look::Again(_)).then_some(held).flatten();
+                    let choices = decided.choices(again, &contents);
+                    let several = choices.clone().count() > 1;
+                    for (number, content) in (0..).zip(choices) {
+                        let flip = u8::from(again.is_some_and(|again| again != content));
+                        if several {
+                            decided.taken.push(number);
+                        }
+                        decided.flips += flip;
+                        decided.hold(*record, Some(content));
+                        let way = edges.get(&contents[content].now).ok_or(Missing)?;
+                        self.all_ways(*way, known, view, decided, ways)?;
+                        decided.hold(*record, held);
+                        decided.flips -= flip;
+                        if several {
+                            decided.taken.pop();
                         }
                     }
                     return Ok(());
                 }
                 next = next.or_else(|| edges.get(&view.found(look, known)).copied());
             }
-            match next {
-                Some(next) => at = next,
-                None => return Err(Missing(decided.taken)),
-            }
+            at = next.ok_or(Missing)?;
         }
     }
 
