@@ -32,7 +32,7 @@ pub static CASES: &[Case] = cases![
     "l3-p13-first-update-boot-erase-otadata-new-erased",
     "l3-p2-calls-2-factory-mark-app-invalid-rollback-erase-otadata-valid-erased",
     "l3-p3-calls-2-factory-set-boot-partition-factory-erase-otadata-aborted-erased",
-    "l3-p3-calls-3-set-boot-partition-skip-validate-program-otadata-new",
+    "l3-p3-calls-2-factory-set-boot-partition-skip-validate-program-otadata-new",
     "l3-p4-calls-2-invalidate-inactive-otadata-slot-erase-otadata-valid-erased",
     "l3-p4-calls-3-boot-program-otadata-valid",
     "l3-p5-calls-2-boot-erase-otadata-pending-verify-erased",
