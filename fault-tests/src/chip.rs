@@ -396,8 +396,7 @@ impl<'m> Chip<'m> {
                 self.records.push((record, flips));
                 Some(Look::Record(record))
             }
-            // Where no cell is ever weak this tells nothing new.
-            Some((_, true)) if flips && self.flips && !self.silent && self.knows.of_weak() => {
+            Some((_, true)) if flips && self.flips && !self.silent && self.meets_weak(range) => {
                 Some(Look::Again(record))
             }
             Some(_) => None,

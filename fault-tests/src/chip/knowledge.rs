@@ -95,14 +95,6 @@ pub(crate) enum Knows<'m> {
 }
 
 impl Knows<'_> {
-    /// Whether cells may be weak.
-    pub(super) fn of_weak(&self) -> bool {
-        match self {
-            Knows::Nothing => false,
-            Knows::Results(known) | Knows::Contents(known) => known.checks.of_weak(),
-        }
-    }
-
     pub(super) fn memo(&mut self) -> Option<&mut Memo> {
         match self {
             Knows::Nothing => None,
@@ -126,7 +118,7 @@ pub(crate) enum Look {
     Bytes(Range<u32>),
     /// What is learned of this record, and no more.
     Record(usize),
-    /// It was read again: with weak bits it may read otherwise now.
+    /// It has weak bits and was read again: it may read otherwise now.
     Again(usize),
     /// The answers to these checks, and no more.
     Checks(Vec<CheckId>),

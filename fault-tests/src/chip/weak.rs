@@ -290,7 +290,7 @@ impl Chip<'_> {
         if let (Some(look), Knows::Contents(known)) = (look, &self.knows)
             && let Some(record) = known.records.find(range)
         {
-            let learned = known.records.learned(record, read);
+            let learned = known.records.learned_weakly(record, read);
             self.learned.push((look, learned));
         }
     }

@@ -66,13 +66,12 @@
 //! or not, of other bytes the extremes. A record read again in one power-on reads the same, but once; an
 //! image reads the same throughout. A check is answered *maybe* where only weak bits differ.
 //!
-//! A power-on learns of a weak record what it would learn of a solid one with the content that was read,
-//! and can tell the two apart in one way only: by reading it again. So in the trie it takes the edge of
-//! that content, and a second read is a look of its own. Two states then share the power-on that read the
-//! same, each time, whichever bits were weak; a power-on that saw no record read otherwise is also that of
-//! the solid state. Where other bytes are weak, the node of the trie before the choice is reached by a hash
-//! that has the weak bits in it, so the number of the reading tells what was read. What a state is merged
-//! by stays its own: the fork, with the rows of choices, and the demand, which has the weak bits in it.
+//! Of a record with weak bits a power-on learns what it read, and that it may read otherwise the next
+//! time, not which bits are weak. So in the trie it takes the edge of that content, and a second read is a
+//! look of its own. Two states then share the power-on that read the same each time, whichever bits were
+//! weak. Where other bytes are weak, the node of the trie before the choice is reached by a hash that has the
+//! weak bits in it, so the number of the reading tells what was read. What a state is merged by stays its
+//! own: the fork, with the rows of choices, and the demand, which has the weak bits in it.
 //!
 //! # When the faults end
 //!

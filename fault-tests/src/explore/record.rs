@@ -125,8 +125,8 @@ pub(crate) type Contents = Rc<[Content]>;
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) bytes: Vec<u8>,
-    /// What is learned of it, as an edge of the trie.
-    pub(crate) now: u128,
+    /// What is learned of it, as an edge of the trie for records with weak bits.
+    pub(crate) edge: u128,
 }
 
 type Last = (Vec<u8>, Reading);
@@ -172,9 +172,9 @@ impl Records {
         self.all.iter().any(|r| overlap(&r.range, range))
     }
 
-    /// What is learned of these bytes of a record, as an edge of the trie.
-    pub(crate) fn learned(&self, record: usize, bytes: &[u8]) -> u128 {
-        edge((self.all[record].learned)(bytes))
+    /// What is learned of these bytes of a record with weak bits, as an edge of the trie.
+    pub(crate) fn learned_weakly(&self, record: usize, bytes: &[u8]) -> u128 {
+        weak_edge((self.all[record].learned)(bytes))
     }
 
     /// What these bytes of a record say.
@@ -240,7 +240,7 @@ impl Records {
                 .map(|(weak, byte)| if *byte == 0 { 0 } else { *weak })
                 .collect();
             for content in self.contents(record, bytes, &weak).iter() {
-                hasher.update(&content.now.to_le_bytes());
+                hasher.update(&content.edge.to_le_bytes());
             }
         };
         // Weak bits lean to 1 here, so that a byte is 0 only if it is solid, or was zeroed.
@@ -274,9 +274,9 @@ impl Records {
         });
         let mut known: Vec<Content> = Vec::new();
         for bytes in contents {
-            let now = edge(learned(&bytes));
-            if known.iter().all(|content| content.now != now) {
-                known.push(Content { bytes, now });
+            let edge = weak_edge(learned(&bytes));
+            if known.iter().all(|content| content.edge != edge) {
+                known.push(Content { bytes, edge });
             }
         }
         let contents: Contents = known.into();
@@ -296,6 +296,11 @@ impl Records {
 /// What is learned, as an edge of the trie.
 fn edge(learned: u128) -> u128 {
     xxh3_128(&learned.to_le_bytes())
+}
+
+/// What is learned of a record that may read otherwise the next time, as an edge of the trie.
+fn weak_edge(learned: u128) -> u128 {
+    xxh3_128_with_seed(&learned.to_le_bytes(), 1)
 }
 
 /// A hash of what is and may later be learned of a record, `learned` being added for each; bytes in

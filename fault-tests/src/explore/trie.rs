@@ -9,9 +9,9 @@
 //! proof.
 //!
 //! Where a read met weak bits, the adversary decides. A state has then several power-ons, one for each
-//! way through. Of a record a power-on learns just what it would learn of a solid one that reads the
-//! same, so it takes the same edge, and states share their power-ons whether bits are weak or not. A
-//! record that is read again may read otherwise; so in the trie it is looked at again. Where other bytes
+//! way through. Of a record with weak bits a power-on learns what it read, whichever bits are weak, and
+//! that it may read otherwise the next time. So the edge is that of what was read, and a second read is a
+//! look of its own; states with other weak bits that read the same share their power-ons. Where other bytes
 //! were weak, the trie branches by the number of the reading.
 
 use std::collections::HashMap;
@@ -136,7 +136,7 @@ impl Decided {
     ) -> impl Iterator<Item = usize> + Clone + use<> {
         let others = match again {
             Some(held) if self.flips < FLIPS => {
-                otherwise(contents, |other| other.now == contents[held].now)
+                otherwise(contents, |other| other.edge == contents[held].edge)
             }
             _ => [None, None],
         };
@@ -242,7 +242,7 @@ impl<W: Clone + Eq + Hash> Trie<W> {
                         }
                         decided.flips += flip;
                         decided.hold(*record, Some(content));
-                        let way = edges.get(&contents[content].now).ok_or(Missing)?;
+                        let way = edges.get(&contents[content].edge).ok_or(Missing)?;
                         self.all_ways(*way, known, view, decided, ways)?;
                         decided.hold(*record, held);
                         decided.flips -= flip;
