@@ -28,6 +28,16 @@ macro_rules! cases {
 
 /// Every bundled case. To add one, put `NAME.case` into `cases/` and its name here, in order.
 pub static CASES: &[Case] = cases![
+    "l3-p11-three-updates-mark-app-valid-cancel-rollback-erase-otadata-valid-erased",
+    "l3-p13-first-update-boot-erase-otadata-new-erased",
+    "l3-p2-calls-2-factory-mark-app-invalid-rollback-erase-otadata-valid-erased",
+    "l3-p3-calls-2-factory-set-boot-partition-factory-erase-otadata-aborted-erased",
+    "l3-p3-calls-2-factory-set-boot-partition-skip-validate-program-otadata-new",
+    "l3-p4-calls-2-invalidate-inactive-otadata-slot-erase-otadata-valid-erased",
+    "l3-p4-calls-3-boot-program-otadata-valid",
+    "l3-p5-calls-2-boot-erase-otadata-pending-verify-erased",
+    "l3-p5-calls-2-set-boot-partition-program-otadata-new",
+    "l3-p8-three-slots-begin-erase-otadata-valid-erased",
     "p11-calls-2-factory-erase-last-boot-app-partition-erase-otadata-new-erased",
     "p11-calls-2-factory-erase-last-boot-app-partition-erase-otadata-valid-erased",
     "p11-calls-2-factory-invalidate-inactive-otadata-slot-erase-otadata-new-erased",

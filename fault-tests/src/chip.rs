@@ -24,13 +24,13 @@ use sim_flash::{Cut, Flash, Op, Profile, Row, State, Tear, Trace};
 
 use self::knowledge::{ByExtent, MemoKey};
 use self::weak::Decisions;
-use crate::explore::{Answer, Check, CheckId, Ranges};
+use crate::explore::{Answer, Check, CheckId, Ranges, overlap};
 use crate::subject::OperationClock;
 
 pub use error::{ACCESS_LIMIT, ChipError};
 pub use knowledge::{Accepted, Header, Memo, Says};
 pub(crate) use knowledge::{Knowledge, Knows, Look};
-pub(crate) use weak::{Settled, WeakRead, resolve};
+pub(crate) use weak::{FLIPS, Settled, WeakRead, otherwise, resolve};
 
 /// The flash of one power-on.
 pub struct Chip<'m> {
@@ -44,6 +44,10 @@ pub struct Chip<'m> {
     knows: Knows<'m>,
     accesses: u64,
     looks: Vec<Look>,
+    /// Of looks at records with weak bits, by their number: what was learned.
+    learned: Vec<(usize, u128)>,
+    /// Records in `looks`, and whether they may read otherwise when read again.
+    records: Vec<(usize, bool)>,
     /// All bytes in `looks`: to read it again tells nothing new about the content at power-on.
     read: Ranges,
     /// While set, reads only widen this extent instead of being listed.
@@ -63,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) state: State,
     pub(crate) trace: Trace,
     pub(crate) looks: Vec<Look>,
+    pub(crate) learned: Vec<(usize, u128)>,
     /// What weak bits were read as, if each place was read as one thing only.
     pub(crate) decided: Option<Vec<Settled>>,
     pub(crate) weak_reads: Vec<WeakRead>,
@@ -74,6 +79,15 @@ impl fmt::Debug for Chip<'_> {
             .field("flash", &self.flash)
             .finish_non_exhaustive()
     }
+}
+
+/// What a read is of.
+#[derive(Clone, Copy)]
+enum Of {
+    /// A record; listed as the look of this number, unless that tells nothing new.
+    Record { look: Option<usize>, flips: bool },
+    /// Bytes, which may read otherwise the next time or not.
+    Bytes { flips: bool },
 }
 
 /// Which of the contents asked about was found.
@@ -98,6 +112,8 @@ impl<'m> Chip<'m> {
             knows,
             accesses: 0,
             looks: Vec::new(),
+            learned: Vec::new(),
+            records: Vec::new(),
             read: Ranges::new(),
             extent: None,
             silent: false,
@@ -120,6 +136,7 @@ impl<'m> Chip<'m> {
             state,
             trace,
             looks: self.looks,
+            learned: self.learned,
             decided: self.decisions.into_first(),
             weak_reads: self.met,
         }
@@ -163,7 +180,7 @@ impl<'m> Chip<'m> {
             self.note_read(region.clone());
             let mut bytes = vec![0; region.len()];
             self.flash.state().read(region.start, &mut bytes);
-            self.decide(&region, &mut bytes, false);
+            self.decide(&region, &mut bytes, Of::Bytes { flips: false });
             return f(self);
         }
         let key = (TypeId::of::<T>(), region.start, region.end);
@@ -343,11 +360,9 @@ impl<'m> Chip<'m> {
         let range = region.start..region.start.saturating_add(header.len);
         let mut bytes = vec![0; range.len()];
         self.flash.state().read(range.start, &mut bytes);
-        if !self.note_record(&range) {
-            self.note_read(range.clone());
-        }
+        let of = self.note(&range, false);
         if self.meets_weak(&range) {
-            self.decide(&range, &mut bytes, false);
+            self.decide(&range, &mut bytes, of);
         }
         (header.says)(&bytes)
     }
@@ -368,24 +383,49 @@ impl<'m> Chip<'m> {
         }
     }
 
-    /// Lists the record that `range` is, if it is one as it was at power-on.
-    fn note_record(&mut self, range: &Range<u32>) -> bool {
-        if self.extent.is_some()
-            || self.determined.intersects(range)
-            || self.programmed.intersects(range)
-        {
-            return false;
-        }
+    /// Lists a read: as one of a record, or else of bytes. `flips`: with weak bits it may read
+    /// otherwise the next time.
+    fn note(&mut self, range: &Range<u32>, flips: bool) -> Of {
+        let Some(record) = self.record(range) else {
+            self.note_read(range.clone());
+            return Of::Bytes { flips };
+        };
+        let look = match self.records.iter().find(|(known, _)| *known == record) {
+            None if self.silent => None,
+            None => {
+                self.records.push((record, flips));
+                Some(Look::Record(record))
+            }
+            Some((_, true)) if flips && self.flips && !self.silent && self.meets_weak(range) => {
+                Some(Look::Again(record))
+            }
+            Some(_) => None,
+        };
+        let look = look.map(|look| {
+            self.looks.push(look);
+            self.looks.len() - 1
+        });
+        Of::Record { look, flips }
+    }
+
+    /// The record that `range` is, if it is one as it was at power-on.
+    fn record(&self, range: &Range<u32>) -> Option<usize> {
         let Knows::Contents(known) = &self.knows else {
-            return false;
+            return None;
         };
-        let Some(record) = known.records.find(range) else {
-            return false;
+        let record = known.records.find(range)?;
+        let touched = self.extent.is_some()
+            || self.determined.intersects(range)
+            || self.programmed.intersects(range);
+        // What weak bits read as is decided for a whole record at once, or else byte by byte.
+        let asked = |look: &Look| match look {
+            Look::Bytes(read) => overlap(read, range),
+            Look::Checks(asked) => asked.iter().any(|c| known.checks.looks_at(*c, range)),
+            Look::Record(_) | Look::Again(_) | Look::Choice { .. } => false,
         };
-        if !self.silent && !self.looks.contains(&Look::Record(record)) {
-            self.looks.push(Look::Record(record));
-        }
-        true
+        let listed = || self.records.iter().any(|(listed, _)| *listed == record);
+        let in_parts = || known.checks.of_weak() && !listed() && self.looks.iter().any(asked);
+        (!touched && !in_parts()).then_some(record)
     }
 
     /// Lists the bytes of `range` that the content at power-on decides.
@@ -467,11 +507,9 @@ impl ReadNorFlash for Chip<'_> {
         // The read succeeded, so it ends inside the flash and fits in u32.
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let range = offset..offset.saturating_add(len);
-        if !self.note_record(&range) {
-            self.note_read(range.clone());
-        }
+        let of = self.note(&range, true);
         if self.meets_weak(&range) {
-            self.decide(&range, bytes, true);
+            self.decide(&range, bytes, of);
         }
         Ok(())
     }

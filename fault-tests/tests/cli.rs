@@ -141,7 +141,7 @@ fn json_is_the_same_at_any_number_of_jobs_but_for_the_time() {
         .keys()
         .cloned()
         .collect();
-    insta::assert_snapshot!(keys.join(" "), @"audited boots closure coverage crash_states cuts distinct_states executed judged_by_family judged_singly level marks operations policy profile pruned represented scenario uncut verdict violations");
+    insta::assert_snapshot!(keys.join(" "), @"audited boots closure coverage crash_states cuts distinct_states executed judged_by_family judged_singly level marks operations policy profile properties pruned represented scenario uncut verdict violations");
     assert!(
         !folder.0.join("one.jsonl.part").exists(),
         "nothing is left beside the file"

@@ -118,8 +118,11 @@ pub(crate) enum Look {
     Bytes(Range<u32>),
     /// What is learned of this record, and no more.
     Record(usize),
+    /// It has weak bits and was read again: it may read otherwise now.
+    Again(usize),
     /// The answers to these checks, and no more.
     Checks(Vec<CheckId>),
-    /// A read met weak bits: of so many readings the adversary took this one.
-    Choice { taken: u16, of: u16 },
+    /// A read met weak bits that are not a record's: of so many readings the adversary took this one.
+    /// `again`: any but the first is another than before.
+    Choice { taken: u16, of: u16, again: bool },
 }

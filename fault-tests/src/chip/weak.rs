@@ -11,11 +11,19 @@ use std::sync::Arc;
 use embedded_storage::nor_flash::ReadNorFlash;
 use sim_flash::State;
 
-use super::{Chip, ChipError, Knows, Look};
+use super::{Chip, ChipError, Knows, Look, Of};
 use crate::explore::{pieces, readings};
 
 /// How many times in one power-on a weak place reads otherwise than it did before.
 pub(crate) const FLIPS: u8 = 1;
+
+/// Of all readings of a place those that it may change to, by number: the first and the last that
+/// are not `held`, which are the furthest from each other.
+pub(crate) fn otherwise<T>(all: &[T], held: impl Fn(&T) -> bool) -> [Option<usize>; 2] {
+    let first = all.iter().position(|reading| !held(reading));
+    let last = all.iter().rposition(|reading| !held(reading));
+    [first, last.filter(|last| first != Some(*last))]
+}
 
 /// A read that met weak bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,9 +244,7 @@ impl Chip<'_> {
     }
 
     /// Lets the adversary decide what weak bits in `range` read as; `bytes` holds the cells.
-    ///
-    /// `flips`: it may decide otherwise the next time.
-    pub(super) fn decide(&mut self, range: &Range<u32>, bytes: &mut [u8], flips: bool) {
+    pub(super) fn decide(&mut self, range: &Range<u32>, bytes: &mut [u8], of: Of) {
         let mut weak = vec![0; bytes.len()];
         self.flash.state().weak(range.start, &mut weak);
         let before = self.decisions.before(range.start, bytes, &weak);
@@ -246,32 +252,56 @@ impl Chip<'_> {
             return bytes.copy_from_slice(&before.bytes);
         }
         let first = before.open.iter().any(|open| *open != 0);
+        let flips = match of {
+            Of::Record { flips, .. } => flips,
+            // A record reads otherwise as a whole.
+            Of::Bytes { flips } => flips && !self.meets_record(range),
+        };
         let mut choices = if first {
             self.readings(range, &before.bytes, &before.open)
         } else if before.may_flip && flips && self.flips {
-            let mut others = self.readings(range, &before.bytes, &weak);
-            others.retain(|other| *other != before.bytes);
-            // As before, and the two that are furthest from each other.
-            let last = if others.len() > 1 { others.pop() } else { None };
-            others.truncate(1);
-            { [before.bytes].into_iter() }
-                .chain(others)
-                .chain(last)
-                .collect()
+            let all = self.readings(range, &before.bytes, &weak);
+            let others = otherwise(&all, |other| *other == before.bytes);
+            let others = others.into_iter().flatten().map(|other| all[other].clone());
+            [before.bytes].into_iter().chain(others).collect()
         } else {
             vec![before.bytes]
         };
-        let of = choices.len();
-        let taken = self.choose(of);
+        let count = choices.len();
+        let taken = self.take(count);
         let read = choices.swap_remove(taken);
         bytes.copy_from_slice(&read);
-        self.note_weak_read(range, &read, true, taken, of);
+        match of {
+            Of::Record { look, .. } => self.note_learned(look, range, &read),
+            Of::Bytes { .. } => self.note_choice(taken, count, !first),
+        }
+        self.note_weak_read(range, &read, true, taken, count);
         let at = range.start;
         if first {
             let bytes = read;
             self.decisions.settle(Settled::Bytes { at, bytes, flips });
         } else if taken > 0 {
             self.decisions.flip(at, read);
+        }
+    }
+
+    /// Notes what was learned of a record with weak bits.
+    fn note_learned(&mut self, look: Option<usize>, range: &Range<u32>, read: &[u8]) {
+        if let (Some(look), Knows::Contents(known)) = (look, &self.knows)
+            && let Some(record) = known.records.find(range)
+        {
+            let learned = known.records.learned_weakly(record, read);
+            self.learned.push((look, learned));
+        }
+    }
+
+    /// Whether a part of a record lies in `range`.
+    fn meets_record(&self, range: &Range<u32>) -> bool {
+        match &self.knows {
+            Knows::Contents(known) | Knows::Results(known) => {
+                known.records.find(range).is_none() && known.records.meets(range)
+            }
+            Knows::Nothing => false,
         }
     }
 
@@ -282,7 +312,13 @@ impl Chip<'_> {
             Knows::Nothing => None,
         };
         match records.and_then(|records| Some((records, records.find(range)?))) {
-            Some((records, record)) => records.contents(record, bytes, open).to_vec(),
+            Some((records, record)) => {
+                let contents = records.contents(record, bytes, open);
+                contents
+                    .iter()
+                    .map(|content| content.bytes.clone())
+                    .collect()
+            }
             None => {
                 let solid: Vec<u8> = bytes.iter().zip(open).map(|(b, open)| b & !open).collect();
                 readings(&solid, open)
@@ -295,7 +331,8 @@ impl Chip<'_> {
         if let Some(held) = self.decisions.held(at, content) {
             return held;
         }
-        let taken = self.choose(2);
+        let taken = self.take(2);
+        self.note_choice(taken, 2, false);
         let (holds, content) = (taken == 0, Arc::clone(content));
         let settled = if holds {
             Settled::Holds { at, content }
@@ -307,16 +344,18 @@ impl Chip<'_> {
         holds
     }
 
-    fn choose(&mut self, of: usize) -> usize {
-        if of < 2 {
-            return 0;
+    fn take(&mut self, of: usize) -> usize {
+        if of < 2 { 0 } else { self.decisions.take(of) }
+    }
+
+    fn note_choice(&mut self, taken: usize, of: usize, again: bool) {
+        if of > 1 {
+            self.looks.push(Look::Choice {
+                taken: number(taken),
+                of: number(of),
+                again,
+            });
         }
-        let taken = self.decisions.take(of);
-        self.looks.push(Look::Choice {
-            taken: number(taken),
-            of: number(of),
-        });
-        taken
     }
 
     fn note_weak_read(

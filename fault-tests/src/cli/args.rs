@@ -200,7 +200,7 @@ pub(crate) struct SweepArgs {
     /// Sweep this scenario only; may be given again [default: all but `smallest`, which is for `--audit all`]
     #[arg(long, value_name = "NAME", conflicts_with = "dump")]
     pub(crate) scenario: Vec<String>,
-    /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits
+    /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits, L3 weak bits
     #[arg(long, value_name = "LEVEL", default_value = "L2")]
     pub(crate) level: Level,
     /// Cuts in a row, at most; `any` for all there may be [default: any; 1 in the scenarios of calls, 2 with --dump]
@@ -226,6 +226,9 @@ pub(crate) struct SweepArgs {
     /// Print which tears of which windows were tried, and how long each window is open
     #[arg(long)]
     pub(crate) coverage: bool,
+    /// Print every case of every known window that was met, and why it is one
+    #[arg(long)]
+    pub(crate) windows: bool,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
@@ -251,6 +254,9 @@ pub(crate) struct MergeArgs {
     /// Print which tears of which windows were tried, and how long each window is open
     #[arg(long)]
     pub(crate) coverage: bool,
+    /// Print every case of every known window that was met, and why it is one
+    #[arg(long)]
+    pub(crate) windows: bool,
     /// Write one JSON object for each scenario, one on a line; "-" for standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -5,7 +5,7 @@ use std::path::Path;
 use sim_flash::Profile;
 
 use super::args::{FirmwareArgs, SweepArgs};
-use super::sweep::{Bars, Json, keep};
+use super::sweep::{Bars, Json, keep, more};
 use super::{Usage, inspect};
 use crate::dump::{self, Call, DumpOptions, DumpSetup};
 use crate::input;
@@ -33,8 +33,8 @@ pub(super) fn run(path: &Path, args: &SweepArgs, options: &SweepOptions) -> Resu
     });
     bars.finish();
     json.write(&report, &report.json())?;
-    if args.coverage && !json.is_stdout() {
-        print!("\n{}", report.sweep.coverage());
+    if !json.is_stdout() {
+        more(&report.sweep, args.windows, args.coverage);
     }
     if let Some(folder) = &args.keep {
         keep(&report.sweep, folder)?;

@@ -2,7 +2,7 @@
 
 use super::Usage;
 use super::args::MergeArgs;
-use super::sweep::Json;
+use super::sweep::{Json, more};
 use crate::sweep::{self, Verdict};
 
 pub(super) fn run(args: &MergeArgs) -> Result<u8, Usage> {
@@ -19,8 +19,8 @@ pub(super) fn run(args: &MergeArgs) -> Result<u8, Usage> {
         }
     };
     json.write(&report, &report.json())?;
-    if args.coverage && !json.is_stdout() {
-        print!("\n{}", report.coverage());
+    if !json.is_stdout() {
+        more(&report, args.windows, args.coverage);
     }
     Ok(report.verdict().exit_code())
 }

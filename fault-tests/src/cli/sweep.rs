@@ -68,8 +68,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     {
         println!("  shard {shard}: {mine} of {total} units; `brownout merge` has the verdict");
     }
-    if args.coverage && !json.is_stdout() {
-        print!("\n{}", report.coverage());
+    if !json.is_stdout() {
+        more(&report, args.windows, args.coverage);
     }
     if let Some(folder) = &args.keep {
         keep(&report, folder)?;
@@ -113,6 +113,16 @@ impl Json {
             }
         }
         Ok(())
+    }
+}
+
+/// Prints what was asked for beyond the report.
+pub(super) fn more(report: &SweepReport, windows: bool, coverage: bool) {
+    if windows {
+        print!("\n{}", report.known_windows_in_full());
+    }
+    if coverage {
+        print!("\n{}", report.coverage());
     }
 }
 

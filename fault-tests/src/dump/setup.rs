@@ -17,7 +17,7 @@ use crate::chip::{Chip, Knows};
 use crate::explore::{Conditions, Start, power_on};
 use crate::input::{self, InputError, MAX_FLASH, Place, Problem};
 use crate::inspect::{self, InspectOptions, Inspection};
-use crate::ota::{Firmware, ImageId, learned_with_invalid};
+use crate::ota::{Firmware, ImageId, learned};
 use crate::property::publish_order::unverified_pointer;
 use crate::subject::{Event, OperationClock};
 
@@ -132,7 +132,7 @@ impl DumpSetup {
         setup.device.images = setup.images(&state, options);
         let images = setup.device.images.iter();
         setup.device.accepted.contents = images.map(|image| Arc::clone(&image.bytes)).collect();
-        setup.device.records = setup.device.map().records(learned_with_invalid);
+        setup.device.records = setup.device.map().records(learned);
         setup.device.labels = setup.device.map().labels();
         setup.boot(path)?;
         setup.aim(path, options)?;

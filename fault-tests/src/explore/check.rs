@@ -201,6 +201,11 @@ impl Checks {
         }
     }
 
+    /// Whether cells may be weak at all.
+    pub(crate) fn of_weak(&self) -> bool {
+        self.weak
+    }
+
     /// The template of `bytes` at `at`, which must be the start of a granule, on a flash like `state`.
     pub(crate) fn template(&mut self, state: &State, at: u32, bytes: &Arc<[u8]>) -> TemplateId {
         let key = (bytes.as_ptr() as usize, at);

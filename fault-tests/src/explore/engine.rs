@@ -8,7 +8,7 @@ mod meet;
 mod path;
 mod power_ons;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
 use sim_flash::{Level, Op, Profile, State, Tear};
@@ -23,7 +23,7 @@ use super::leftovers::Leftovers;
 use super::recording::{Recording, Segments};
 use super::tally::{Shown, Tally};
 use super::tears::{TearSet, Tears};
-use super::trie::{HashedMap, LeafId, Trie};
+use super::trie::{HashedMap, LeafId, Trie, Way};
 use super::view::{Base, Scratch, View, forget_carried};
 use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
@@ -36,15 +36,29 @@ use crate::subject::{Mark, Rest, Subject};
 pub(super) struct Leaf<W> {
     /// Grows; see [`super`].
     pub(super) demand: Rc<Demand>,
-    pub(super) branches: Vec<Rc<Branch<W>>>,
+    pub(super) branches: Vec<Branch<W>>,
     /// Whether any of them violates a property that the cut before may be to blame for.
     to_blame: bool,
 }
 
 /// One power-on, as the adversary reads the weak bits that it meets.
 pub(super) struct Branch<W> {
-    /// What it takes, read by read.
-    tape: Vec<u16>,
+    /// What it takes, read by read; nothing where no bit that is read is weak.
+    tape: Rc<[u16]>,
+    does: Rc<Does<W>>,
+}
+
+impl<W> Clone for Branch<W> {
+    fn clone(&self) -> Self {
+        Self {
+            tape: Rc::clone(&self.tape),
+            does: Rc::clone(&self.does),
+        }
+    }
+}
+
+/// What one power-on does.
+pub(super) struct Does<W> {
     findings: Vec<Finding>,
     marks: Vec<Mark>,
     recording: Recording<W>,
@@ -100,7 +114,7 @@ pub(super) struct Engine<'a, S: Subject> {
     segments: Segments,
     pub(super) leaves: Vec<Leaf<S::World>>,
     /// Leaves of several power-ons, by the leaves of each.
-    forks: HashMap<Vec<LeafId>, LeafId>,
+    forks: HashedMap<Vec<Way>, LeafId>,
     audit: Audit,
     due: Vec<Due<S::World>>,
     counts: Counts,
@@ -192,7 +206,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             trie: Trie::new(),
             segments: Segments::default(),
             leaves: Vec::new(),
-            forks: HashMap::new(),
+            forks: HashedMap::default(),
             audit: Audit::new(limits.seed, limits.audit_one_in),
             due: Vec::new(),
             counts: Counts::default(),
@@ -234,7 +248,8 @@ impl<'a, S: Subject> Engine<'a, S> {
             })
             .collect();
         let leaves = (0..).zip(&self.leaves);
-        let marks = leaves.flat_map(|(leaf, l)| l.branches.iter().map(move |b| (leaf, &*b.marks)));
+        let marks =
+            leaves.flat_map(|(leaf, l)| l.branches.iter().map(move |b| (leaf, &*b.does.marks)));
         let reached = self.pass.tally.reached(marks, |at| self.path(at));
         let healthy = self.pass.tally.healthy(|node| self.power_on_of(node));
         let (exhausted, disagreement) = match stop {
@@ -292,10 +307,10 @@ impl<'a, S: Subject> Engine<'a, S> {
                     node: work.node,
                     branch: number,
                 };
-                for finding in &branch.findings {
+                for finding in &branch.does.findings {
                     self.pass.violations.push((at, finding.clone()));
                 }
-                self.pass.tally.entered(&branch.marks, at, cuts);
+                self.pass.tally.entered(&branch.does.marks, at, cuts);
             }
             for branch in 0..count {
                 self.expand(&work, branch)?;
@@ -317,7 +332,7 @@ impl<'a, S: Subject> Engine<'a, S> {
     /// Meets every state that follows from one of the work's power-ons.
     fn expand(&mut self, work: &Work, branch: usize) -> Result<(), Stop> {
         let parent = work.class.0;
-        let taken = Rc::clone(&self.leaf(parent).branches[branch]);
+        let taken = Rc::clone(&self.leaf(parent).branches[branch].does);
         let recording = &taken.recording;
         let branch = u32::try_from(branch).unwrap_or(u32::MAX);
         let cuts = self.pass.nodes[work.node as usize].cuts;

@@ -58,13 +58,20 @@
 //! # Weak bits
 //!
 //! From L3 on, cells may be left weak: they read as the adversary likes, each time. A read that meets
-//! some is a *choice* between a few readings, and a state has one power-on for each row of choices; the
-//! trie branches there. What follows in such a state is all of these together, a *fork*, and demanded is
+//! some is a *choice* between a few readings, and a state has one power-on for each row of choices.
+//! What follows in such a state is all of these together, a *fork*, and demanded is
 //! what any of them demands. The readings follow from which bits are weak and what the solid ones are,
 //! never from what weak ones lean to, which the explorer forgets. They are chosen by outcome: of a record
 //! one content for each thing to be learned ([`Record::readings`]), of an image whether it is a known one
 //! or not, of other bytes the extremes. A record read again in one power-on reads the same, but once; an
 //! image reads the same throughout. A check is answered *maybe* where only weak bits differ.
+//!
+//! Of a record with weak bits a power-on learns what it read, and that it may read otherwise the next
+//! time, not which bits are weak. So in the trie it takes the edge of that content, and a second read is a
+//! look of its own. Two states then share the power-on that read the same each time, whichever bits were
+//! weak. Where other bytes are weak, the node of the trie before the choice is reached by a hash that has the
+//! weak bits in it, so the number of the reading tells what was read. What a state is merged by stays its
+//! own: the fork, with the rows of choices, and the demand, which has the weak bits in it.
 //!
 //! # When the faults end
 //!
@@ -127,7 +134,7 @@ use crate::subject::Subject;
 
 pub(crate) use check::{Answer, Check, CheckId, Checks};
 pub use ranges::Ranges;
-pub(crate) use ranges::pieces;
+pub(crate) use ranges::{overlap, pieces};
 pub(crate) use record::Records;
 pub use record::{Readings, Record};
 pub(crate) use run::{Conditions, PowerOn, power_on};

@@ -19,6 +19,7 @@ use std::rc::Rc;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
+use super::ranges::overlap;
 use super::trie::HashedMap;
 use super::weak;
 
@@ -117,7 +118,16 @@ pub(crate) struct Reading {
 }
 
 type FirstAndLast = [Vec<u8>; 2];
-type Contents = Rc<[Vec<u8>]>;
+/// All of them, one for each thing to be learned.
+pub(crate) type Contents = Rc<[Content]>;
+
+/// A content that a record with weak bits may be read as.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) bytes: Vec<u8>,
+    /// What is learned of it, as an edge of the trie for records with weak bits.
+    pub(crate) edge: u128,
+}
 
 type Last = (Vec<u8>, Reading);
 
@@ -155,6 +165,16 @@ impl Records {
     /// The record that is just this range.
     pub(crate) fn find(&self, range: &Range<u32>) -> Option<usize> {
         self.all.iter().position(|r| r.range == *range)
+    }
+
+    /// Whether any record lies in part in this range.
+    pub(crate) fn meets(&self, range: &Range<u32>) -> bool {
+        self.all.iter().any(|r| overlap(&r.range, range))
+    }
+
+    /// What is learned of these bytes of a record with weak bits, as an edge of the trie.
+    pub(crate) fn learned_weakly(&self, record: usize, bytes: &[u8]) -> u128 {
+        weak_edge((self.all[record].learned)(bytes))
     }
 
     /// What these bytes of a record say.
@@ -196,7 +216,7 @@ impl Records {
         let mut all = record.to_le_bytes().to_vec();
         self.all[record].all_learned(bytes, &mut all);
         let reading = Reading {
-            now: xxh3_128(&now.to_le_bytes()),
+            now: edge(now),
             future: xxh3_128(&all),
         };
         self.readings.borrow_mut().insert(key, reading);
@@ -214,23 +234,23 @@ impl Records {
         if let Some(known) = self.readings.borrow().get(&key) {
             return *known;
         }
-        let learned = self.all[record].learned;
         let hash = |bytes: &[u8], hasher: &mut Xxh3| {
             // Bytes that were zeroed are solid.
             let weak: Vec<u8> = { weak.iter().zip(bytes) }
                 .map(|(weak, byte)| if *byte == 0 { 0 } else { *weak })
                 .collect();
             for content in self.contents(record, bytes, &weak).iter() {
-                hasher.update(&learned(content).to_le_bytes());
+                hasher.update(&content.edge.to_le_bytes());
             }
         };
         // Weak bits lean to 1 here, so that a byte is 0 only if it is solid, or was zeroed.
         let ones: Vec<u8> = bytes.iter().zip(weak).map(|(b, w)| b | w).collect();
         let mut now = Xxh3::new();
         hash(&ones, &mut now);
+        let ignored = &self.all[record].ignored;
         let reading = Reading {
             now: now.digest128(),
-            future: future(record, &ones, hash),
+            future: future(record, ignored, &ones, hash),
         };
         self.readings.borrow_mut().insert(key, reading);
         reading
@@ -252,14 +272,14 @@ impl Records {
             content.len() == solid.len() && { content.iter().zip(weak).zip(&solid) }
                 .all(|((c, w), s)| c & !w == *s)
         });
-        let mut known = Vec::new();
-        contents.retain(|content| {
-            let says = learned(content);
-            let new = !known.contains(&says);
-            known.push(says);
-            new
-        });
-        let contents: Contents = contents.into();
+        let mut known: Vec<Content> = Vec::new();
+        for bytes in contents {
+            let edge = weak_edge(learned(&bytes));
+            if known.iter().all(|content| content.edge != edge) {
+                known.push(Content { bytes, edge });
+            }
+        }
+        let contents: Contents = known.into();
         self.weak.borrow_mut().insert(key, Rc::clone(&contents));
         contents
     }
@@ -273,17 +293,39 @@ impl Records {
     }
 }
 
-/// A hash of what is and may later be learned of a record, `learned` being added for each.
-fn future(record: usize, bytes: &[u8], learned: impl Fn(&[u8], &mut Xxh3)) -> u128 {
+/// What is learned, as an edge of the trie.
+fn edge(learned: u128) -> u128 {
+    xxh3_128(&learned.to_le_bytes())
+}
+
+/// What is learned of a record that may read otherwise the next time, as an edge of the trie.
+fn weak_edge(learned: u128) -> u128 {
+    xxh3_128_with_seed(&learned.to_le_bytes(), 1)
+}
+
+/// A hash of what is and may later be learned of a record, `learned` being added for each; bytes in
+/// `ignored` tell nothing.
+fn future(
+    record: usize,
+    ignored: &Range<usize>,
+    bytes: &[u8],
+    learned: impl Fn(&[u8], &mut Xxh3),
+) -> u128 {
     let mut hasher = Xxh3::new();
     // Keyed by the record: equal futures of two records are two things.
     hasher.update(&record.to_le_bytes());
-    for front in 0..=bytes.len() {
-        let mut zeroed = bytes.to_vec();
-        zeroed[..front].fill(0);
+    let places: Vec<usize> = { 0..bytes.len() }
+        .filter(|at| !ignored.contains(at))
+        .collect();
+    let mut from_front = bytes.to_vec();
+    for front in 0..=places.len() {
+        if front > 0 {
+            from_front[places[front - 1]] = 0;
+        }
+        let mut zeroed = from_front.clone();
         learned(&zeroed, &mut hasher);
-        for end in (front..bytes.len()).rev() {
-            zeroed[end] = 0;
+        for place in places[front..].iter().rev() {
+            zeroed[*place] = 0;
             learned(&zeroed, &mut hasher);
         }
     }

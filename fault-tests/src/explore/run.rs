@@ -20,6 +20,8 @@ pub(crate) struct PowerOn<W> {
     trace: Trace,
     /// What it learned of the flash that it did not itself determine, in order.
     pub(crate) looks: Vec<Look>,
+    /// Of looks at records with weak bits, by their number: what was learned.
+    pub(crate) learned: Vec<(usize, u128)>,
     /// What weak bits were read as, if each place was read as one thing only.
     pub(crate) decided: Option<Vec<Settled>>,
     /// Every read that met weak bits.
@@ -119,6 +121,7 @@ pub(crate) fn power_on<S: Subject>(
         world: closed.world,
         trace: parts.trace,
         looks: parts.looks,
+        learned: parts.learned,
         decided: parts.decided,
         weak_reads: parts.weak_reads,
         calls: closed.calls,

@@ -8,14 +8,18 @@
 //! may have alternatives of different length; a match of any one of them is a
 //! proof.
 //!
-//! Where a read met weak bits, the trie branches by what the adversary made of them. A state has then
-//! several power-ons, one for each way through.
+//! Where a read met weak bits, the adversary decides. A state has then several power-ons, one for each
+//! way through. Of a record with weak bits a power-on learns what it read, whichever bits are weak, and
+//! that it may read otherwise the next time. So the edge is that of what was read, and a second read is a
+//! look of its own; states with other weak bits that read the same share their power-ons. Where other bytes
+//! were weak, the trie branches by the number of the reading.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
+use super::record::Contents;
 use super::view::View;
-use crate::chip::{Knowledge, Look};
+use crate::chip::{FLIPS, Knowledge, Look, otherwise};
 
 /// Names a known power-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,22 +69,80 @@ struct Node {
     alternatives: Vec<(Look, HashedMap<u128, u32>)>,
     /// Where the adversary has the choice, the ways it has taken.
     choices: Vec<Option<u32>>,
+    /// Whether the choice is of a place that was read before: all but the first is a flip.
+    again: bool,
 }
 
 /// What is known of the power-ons of a state.
 pub(crate) enum Found {
     /// It has this one.
     One(LeafId),
-    /// It has these, as the adversary likes.
-    Several(Vec<LeafId>),
+    /// It has these, as the adversary likes, each with what it takes, read by read.
+    Several(Vec<Way>),
     /// Not all: the one with these readings is to be executed.
     Missing(Vec<u16>),
+}
+
+/// A power-on, and what the adversary takes on the way to it, read by read.
+pub(crate) type Way = (LeafId, Vec<u16>);
+
+/// What the adversary has decided on the way to a node.
+#[derive(Default)]
+struct Decided {
+    /// What it took, read by read.
+    taken: Vec<u16>,
+    /// Of records with weak bits, the number of the content that they read as now.
+    held: Vec<(usize, usize)>,
+    /// How many times a place read otherwise than before.
+    flips: u8,
 }
 
 /// All known power-ons, by the world they started in and what they learned.
 pub(crate) struct Trie<W> {
     roots: HashMap<W, Root>,
     nodes: Vec<Node>,
+}
+
+/// There is no known power-on with the readings that were decided.
+struct Missing;
+
+/// What a power-on learned.
+#[derive(Clone, Copy)]
+pub(crate) struct Learned<'l> {
+    /// Where it looked, in order.
+    pub(crate) looks: &'l [Look],
+    /// Of looks at records with weak bits, by their number: what it learned.
+    pub(crate) learned: &'l [(usize, u128)],
+}
+
+impl Decided {
+    /// The content, by number, that a record with weak bits reads as now.
+    fn held(&self, record: usize) -> Option<usize> {
+        let held = self.held.iter().find(|(of, _)| *of == record);
+        held.map(|(_, content)| *content)
+    }
+
+    fn hold(&mut self, record: usize, content: Option<usize>) {
+        self.held.retain(|(of, _)| *of != record);
+        self.held.extend(content.map(|content| (record, content)));
+    }
+
+    /// The contents, by number, that a record may be read as next, in the order of the chip's choice;
+    /// `again`: what it read as, if it was read before.
+    fn choices(
+        &self,
+        again: Option<usize>,
+        contents: &Contents,
+    ) -> impl Iterator<Item = usize> + Clone + use<> {
+        let others = match again {
+            Some(held) if self.flips < FLIPS => {
+                otherwise(contents, |other| other.edge == contents[held].edge)
+            }
+            _ => [None, None],
+        };
+        let first = if again.is_none() { contents.len() } else { 0 };
+        (0..first).chain(again).chain(others.into_iter().flatten())
+    }
 }
 
 /// The subject looked elsewhere in two power-ons that had found the same so far.
@@ -107,19 +169,20 @@ impl<W: Clone + Eq + Hash> Trie<W> {
 
     /// The known power-ons that the state in `view` would repeat.
     pub(crate) fn find(&self, root: Root, known: &Knowledge, view: &mut View<'_, '_>) -> Found {
-        let at = self.descend(root.0, known, view);
-        let node = &self.nodes[at as usize];
-        match node.leaf {
-            Some(leaf) => Found::One(leaf),
-            None if node.choices.is_empty() => Found::Missing(Vec::new()),
-            None => {
-                let (mut taken, mut leaves) = (Vec::new(), Vec::new());
-                if self.all_ways(at, known, view, &mut taken, &mut leaves) {
-                    Found::Several(leaves)
-                } else {
-                    Found::Missing(taken)
-                }
-            }
+        if !view.is_weak() {
+            let at = self.descend(root.0, known, view);
+            return match self.nodes[at as usize].leaf {
+                Some(leaf) => Found::One(leaf),
+                None => Found::Missing(Vec::new()),
+            };
+        }
+        let (mut decided, mut ways) = (Decided::default(), Vec::new());
+        match self.all_ways(root.0, known, view, &mut decided, &mut ways) {
+            Err(Missing) => Found::Missing(decided.taken),
+            Ok(()) => match ways.as_slice() {
+                [(leaf, _)] => Found::One(*leaf),
+                _ => Found::Several(ways),
+            },
         }
     }
 
@@ -136,55 +199,88 @@ impl<W: Clone + Eq + Hash> Trie<W> {
         }
     }
 
-    /// Collects the leaves below `at`, of every choice; if one is missing, `taken` leads to it.
+    /// Collects the leaves below `at`, of every choice. If one is missing, `decided` leads to it.
     fn all_ways(
         &self,
-        at: u32,
+        mut at: u32,
         known: &Knowledge,
         view: &mut View<'_, '_>,
-        taken: &mut Vec<u16>,
-        leaves: &mut Vec<LeafId>,
-    ) -> bool {
-        let at = self.descend(at, known, view);
-        let node = &self.nodes[at as usize];
-        if let Some(leaf) = node.leaf {
-            leaves.push(leaf);
-            return true;
-        }
-        for (number, way) in (0..).zip(&node.choices) {
-            taken.push(number);
-            match way {
-                // Ends: every choice is further down in the tree.
-                Some(way) if self.all_ways(*way, known, view, taken, leaves) => {}
-                _ => return false,
+        decided: &mut Decided,
+        ways: &mut Vec<Way>,
+    ) -> Result<(), Missing> {
+        // Ends: the nodes form a tree and every step goes down.
+        loop {
+            let node = &self.nodes[at as usize];
+            if let Some(leaf) = node.leaf {
+                ways.push((leaf, decided.taken.clone()));
+                return Ok(());
             }
-            taken.pop();
+            if !node.choices.is_empty() {
+                for (number, way) in (0..).zip(&node.choices) {
+                    let flip = u8::from(node.again && number > 0);
+                    decided.taken.push(number);
+                    decided.flips += flip;
+                    self.all_ways((*way).ok_or(Missing)?, known, view, decided, ways)?;
+                    decided.flips -= flip;
+                    decided.taken.pop();
+                }
+                return Ok(());
+            }
+            let mut next = None;
+            for (look, edges) in &node.alternatives {
+                if let Look::Record(record) | Look::Again(record) = look
+                    && let Some(contents) = view.contents(*record, &known.records)
+                {
+                    let held = decided.held(*record);
+                    let again = matches!(look, Look::Again(_)).then_some(held).flatten();
+                    let choices = decided.choices(again, &contents);
+                    let several = choices.clone().count() > 1;
+                    for (number, content) in (0..).zip(choices) {
+                        let flip = u8::from(again.is_some_and(|again| again != content));
+                        if several {
+                            decided.taken.push(number);
+                        }
+                        decided.flips += flip;
+                        decided.hold(*record, Some(content));
+                        let way = edges.get(&contents[content].edge).ok_or(Missing)?;
+                        self.all_ways(*way, known, view, decided, ways)?;
+                        decided.hold(*record, held);
+                        decided.flips -= flip;
+                        if several {
+                            decided.taken.pop();
+                        }
+                    }
+                    return Ok(());
+                }
+                next = next.or_else(|| edges.get(&view.found(look, known)).copied());
+            }
+            at = next.ok_or(Missing)?;
         }
-        !node.choices.is_empty()
     }
 
-    /// Adds a power-on that learned of `looks`, in that order, in the state in `view`.
+    /// Adds a power-on that learned so much in the state in `view`.
     pub(crate) fn insert(
         &mut self,
         root: Root,
-        looks: &[Look],
+        Learned { looks, learned }: Learned<'_>,
         known: &Knowledge,
         view: &mut View<'_, '_>,
         leaf: LeafId,
     ) -> Result<(), Contradiction> {
         let mut at = root.0;
-        for look in looks {
+        for (number, look) in looks.iter().enumerate() {
             if self.nodes[at as usize].leaf.is_some() {
                 return Err(Contradiction);
             }
-            if let Look::Choice { taken, of } = look {
-                at = self.choice(at, *taken, *of)?;
+            if let Look::Choice { taken, of, again } = look {
+                at = self.choice(at, *taken, *of, *again)?;
                 continue;
             }
             if !self.nodes[at as usize].choices.is_empty() {
                 return Err(Contradiction);
             }
-            let found = view.found(look, known);
+            let weak = learned.iter().find(|(look, _)| *look == number);
+            let found = weak.map_or_else(|| view.found(look, known), |(_, learned)| *learned);
             let fresh = self.push();
             let node = &mut self.nodes[at as usize];
             let slot = match node
@@ -212,13 +308,14 @@ impl<W: Clone + Eq + Hash> Trie<W> {
     }
 
     /// The way that is `taken`, of so many.
-    fn choice(&mut self, at: u32, taken: u16, of: u16) -> Result<u32, Contradiction> {
+    fn choice(&mut self, at: u32, taken: u16, of: u16, again: bool) -> Result<u32, Contradiction> {
         let (taken, of) = (usize::from(taken), usize::from(of));
         let node = &mut self.nodes[at as usize];
         if node.choices.is_empty() && node.alternatives.is_empty() {
             node.choices = vec![None; of];
+            node.again = again;
         }
-        if node.choices.len() != of {
+        if node.choices.len() != of || node.again != again {
             return Err(Contradiction);
         }
         match node.choices[taken] {

@@ -5,6 +5,7 @@
 //! torn operation that lie in the range, so nothing of the flash is copied.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use sim_flash::{Op, State, Tear};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
@@ -12,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 use super::check::{Answer, Cells, CheckId, Checks};
 use super::demand::{Demand, Interest};
 use super::ranges::overlap;
-use super::record::{Reading, Records};
+use super::record::{Contents, Reading, Records};
 use super::recording::blank;
 use super::trie::{HashedMap, LeafId};
 use super::weak::lean_to_ones;
@@ -27,6 +28,10 @@ pub(crate) struct Base<'s> {
     hashes: Vec<(Range<u32>, u128)>,
     answers: Vec<(CheckId, Answer)>,
     readings: Vec<Option<Reading>>,
+    /// Whether any cell is weak, if that was asked.
+    weak: Option<bool>,
+    /// Records with weak bits: what they may be read as.
+    contents: Vec<(usize, Contents)>,
     /// Demands asked for, with what the next operation does not touch of them summed up.
     parts: HashedMap<(LeafId, u32), Part>,
 }
@@ -47,6 +52,8 @@ impl<'s> Base<'s> {
             hashes: Vec::new(),
             answers: Vec::new(),
             readings: Vec::new(),
+            weak: None,
+            contents: Vec::new(),
             parts: HashedMap::default(),
         }
     }
@@ -67,6 +74,30 @@ impl<'s> Base<'s> {
         let answer = checks.answer(check, &mut self.state);
         self.answers.push((check, answer));
         answer
+    }
+
+    fn is_weak(&mut self) -> bool {
+        let state = self.state;
+        *self
+            .weak
+            .get_or_insert_with(|| state.has_weak(0..state.size()))
+    }
+
+    fn contents(&mut self, record: usize, records: &Records) -> Option<Contents> {
+        let range = records.range(record);
+        if !self.is_weak() || !self.state.has_weak(range.clone()) {
+            return None;
+        }
+        let known = self.contents.iter();
+        if let Some((_, contents)) = { known }.find(|(known, _)| *known == record) {
+            return Some(Rc::clone(contents));
+        }
+        let (mut bytes, mut weak) = (vec![0; range.len()], vec![0; range.len()]);
+        self.state.read(range.start, &mut bytes);
+        self.state.weak(range.start, &mut weak);
+        let contents = records.contents(record, &bytes, &weak);
+        self.contents.push((record, Rc::clone(&contents)));
+        Some(contents)
     }
 
     fn reading(&mut self, record: usize, records: &Records) -> Reading {
@@ -180,13 +211,26 @@ impl<'v, 's> View<'v, 's> {
         let checks = &known.checks;
         match look {
             Look::Bytes(range) => self.hash(range),
-            Look::Record(record) => self.reading(*record, &known.records).now,
+            Look::Record(record) | Look::Again(record) => self.reading(*record, &known.records).now,
             Look::Checks(asked) => asked.iter().fold(1, |answers: u128, check| {
                 answers << 2 | self.answer(*check, checks) as u128
             }),
             // Not found in the state: the adversary decides.
             Look::Choice { .. } => 0,
         }
+    }
+
+    /// Whether any cell is weak.
+    pub(crate) fn is_weak(&mut self) -> bool {
+        self.base.is_weak()
+    }
+
+    /// What a record with weak bits may be read as; `None` if it has none.
+    ///
+    /// Where it touches cells that are or become weak, a torn operation is carried out; so they are
+    /// the base's.
+    pub(crate) fn contents(&mut self, record: usize, records: &Records) -> Option<Contents> {
+        self.base.contents(record, records)
     }
 
     /// The answer to a check.

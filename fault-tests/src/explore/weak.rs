@@ -77,25 +77,31 @@ pub(crate) fn lean_to_ones(state: &mut State, within: &Range<u32>) {
     if !state.has_weak(within.clone()) {
         return;
     }
+    let (mut bytes, mut weak) = ([0; PIECE as usize], [0; PIECE as usize]);
     for piece in pieces(within, PIECE) {
-        let at = piece.start;
         if !state.has_weak(piece.clone()) {
             continue;
         }
-        let (mut bytes, mut weak) = ([0; PIECE as usize], [0; PIECE as usize]);
-        let (bytes, weak) = (&mut bytes[..piece.len()], &mut weak[..piece.len()]);
+        let weak = &mut weak[..piece.len()];
+        state.weak(piece.start, weak);
+        let is_weak = |byte: &u8| *byte != 0;
+        let first = weak.iter().position(is_weak).unwrap_or(0);
+        let last = weak.iter().rposition(is_weak).unwrap_or(0);
+        let weak = &weak[first..=last];
+        let bytes = &mut bytes[..weak.len()];
+        let at = { piece }.nth(first).unwrap_or(within.start);
         state.read(at, bytes);
-        state.weak(at, weak);
-        bytes
-            .iter_mut()
-            .zip(&*weak)
-            .for_each(|(byte, weak)| *byte |= weak);
-        state.load(at, bytes);
-        state.weaken(at, weak);
+        let leaning = { bytes.iter().zip(weak) }.any(|(byte, weak)| byte & weak != *weak);
+        if leaning {
+            let leans = bytes.iter_mut().zip(weak);
+            leans.for_each(|(byte, weak)| *byte |= weak);
+            state.load(at, bytes);
+            state.weaken(at, weak);
+        }
     }
 }
 
-const PIECE: u16 = 256;
+const PIECE: u16 = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -317,39 +317,30 @@ pub(crate) const fn app_config(boot: &BootConfig, target: Target) -> AppConfig {
 
 /// What ESP-IDF's code tells apart in an otadata entry.
 ///
-/// The sequence number counts if its CRC is right, and if the state is one that marks an entry by
-/// itself: `PENDING_VERIFY` is rewritten with number and CRC as they are. Unknown states are all alike.
-///
-/// Not so for an application that asks for the last invalid partition: see
-/// [`learned_with_invalid`].
+/// With a right CRC: the sequence number, and the state, unknown ones all alike. With a wrong one the
+/// number does not count, and of the state there are three things to know: `PENDING_VERIFY` is
+/// aborted all the same, number and CRC as they are; a refused one makes the entry *invalid*, which
+/// is asked of both together; and the rest.
 pub(crate) fn learned(bytes: &[u8]) -> u128 {
-    learned_of(bytes, |state| state == OtaState::PENDING_VERIFY)
-}
-
-/// As [`learned`], for an application that asks for the last invalid partition: it is told the slot
-/// of an INVALID or ABORTED entry, right CRC or not.
-pub(crate) fn learned_with_invalid(bytes: &[u8]) -> u128 {
-    learned_of(bytes, |state| {
-        matches!(
-            state,
-            OtaState::PENDING_VERIFY | OtaState::INVALID | OtaState::ABORTED
-        )
-    })
-}
-
-fn learned_of(bytes: &[u8], marks: fn(OtaState) -> bool) -> u128 {
     let Some(bytes) = bytes.first_chunk::<32>() else {
         return u128::MAX;
     };
     let entry = Entry::parse(bytes);
     let right = entry.crc_matches();
-    let state = entry.state.0.min(5);
-    let marked = marks(entry.state);
+    let marked = entry.state == OtaState::PENDING_VERIFY;
+    let state = match entry.state {
+        state if right || marked => state.0.min(UNKNOWN_STATE),
+        state if state.is_refused() => OtaState::INVALID.0,
+        _ => UNKNOWN_STATE,
+    };
     let number = if right || marked { entry.seq } else { 0 };
     let crc = if marked { entry.crc } else { 0 };
     let flags = u32::from(right) | u32::from(entry.seq == u32::MAX) << 1 | state << 2;
     u128::from(number) | u128::from(crc) << 32 | u128::from(flags) << 64
 }
+
+/// One for all states without a name; UNDEFINED is as good as one of them.
+const UNKNOWN_STATE: u32 = OtaState::ABORTED.0 + 1;
 
 impl Device {
     pub(crate) fn map(&self) -> FlashMap<'_> {

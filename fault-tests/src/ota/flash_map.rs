@@ -51,10 +51,16 @@ impl FlashMap<'_> {
 
     /// The entries of otadata, of each of which so much is `learned`, and the headers of the slots.
     pub(crate) fn records(&self, learned: fn(&[u8]) -> u128) -> Vec<Record> {
+        let readings = match self.ota_slots() {
+            ..=2 => weak_entry::readings::<2>,
+            3 => weak_entry::readings::<3>,
+            // Of more slots all are tried that a table can have.
+            _ => weak_entry::readings::<16>,
+        };
         let entry = |entry: u32| {
             Record::new(entry..entry + 32, learned)
                 .ignoring(LABEL.start as usize..LABEL.end as usize)
-                .with_readings(weak_entry::readings)
+                .with_readings(readings)
         };
         let otadata = self.otadata().into_iter();
         let entries = otadata.flat_map(|at| [at, at + SECTOR]).map(entry);

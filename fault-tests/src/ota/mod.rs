@@ -33,7 +33,7 @@ mod world;
 pub(crate) use application::name_of;
 pub use course::{Course, Outcome, Plan};
 pub use device::{Bootloader, Device, SelfTest, Verifier, Writing, stock_bootloader};
-pub(crate) use device::{app_config, entries_of, learned_with_invalid};
+pub(crate) use device::{app_config, entries_of, learned};
 pub use efuse::Efuse;
 pub use errand::{Aim, Errand, Step};
 pub use firmware::{Firmware, ImageId};

@@ -15,7 +15,7 @@ use ota_core::{Chip, Region};
 use sim_flash::{Profile, Row, State};
 
 use super::course::Plan;
-use super::device::{Device, SelfTest, Writing, learned, learned_with_invalid, stock_bootloader};
+use super::device::{Device, Writing, learned, stock_bootloader};
 use super::errand::{ERRANDS, Errand};
 use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
@@ -272,10 +272,7 @@ impl Scenario {
                 header: Some(image_header::HEADER),
             },
             labels: map.labels(),
-            records: map.records(match self.self_test {
-                SelfTest::Passes => learned,
-                SelfTest::Hangs => learned_with_invalid,
-            }),
+            records: map.records(learned),
             published,
             fresh,
         };

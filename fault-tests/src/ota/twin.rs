@@ -54,7 +54,11 @@ impl ReadNorFlash for TwinFlash<'_, '_> {
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ChipError> {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.state.read(offset, bytes);
+        if { &self.changed }.intersects(&(offset..offset.saturating_add(len))) {
+            self.state.read(offset, bytes);
+        } else {
+            return self.chip.read_again(offset, bytes);
+        }
         for part in self.erased.missing_from(offset..offset.saturating_add(len)) {
             // This copy has only programmed there: so far as it has not, weak bits read as the
             // device reads them.
@@ -96,10 +100,13 @@ impl NorFlash for TwinFlash<'_, '_> {
     }
 }
 
+/// Bytes that an image is verified by: images are mostly recognised.
+const BUFFER: usize = 512;
+
 /// Verifies on a twin, as the device does where the twin changed nothing.
 struct TwinVerifier<'t> {
     device: &'t Device,
-    buffer: Box<[u8; 4096]>,
+    buffer: [u8; BUFFER],
 }
 
 impl VerifyImage<TwinFlash<'_, '_>> for TwinVerifier<'_> {
@@ -109,7 +116,7 @@ impl VerifyImage<TwinFlash<'_, '_>> for TwinVerifier<'_> {
         at: Region,
     ) -> Result<ImageMetadata, VerifyError<ChipError>> {
         let mut verifier = StreamVerifier::new(self.device.target, &mut self.buffer[..])
-            .expect("4096 bytes are enough for a verifier");
+            .expect("it is enough for a verifier");
         let end = at.offset.saturating_add(at.size);
         if flash.changed.intersects(&(at.offset..end)) {
             return verifier.verify(flash, at);
@@ -132,7 +139,7 @@ impl<'t, 'm> Twin<'t, 'm> {
             flash: TwinFlash::new(chip),
             verifier: TwinVerifier {
                 device,
-                buffer: Box::new([0; 4096]),
+                buffer: [0; BUFFER],
             },
         }
     }

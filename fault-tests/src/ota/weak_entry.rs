@@ -2,29 +2,36 @@
 //!
 //! ESP-IDF's code asks three things of an entry: whether its CRC fits, which slot its sequence number
 //! stands for and whether it is the larger one, and what its state is. So one content is tried for
-//! each answer that the solid bits leave open: a few sequence numbers, small and large, and those
-//! solved for whose CRC fits, with each state.
+//! each answer that the solid bits leave open: of each slot the least number that is possible and a
+//! great one, and numbers solved for whose CRC fits, with each state that is treated in a way of its own.
 
-use ota_core::otadata::{self, OtaState};
+use ota_core::otadata::{self, OtaState, slot_of};
 
 use super::torn_entry;
 
-/// Sequence numbers tried where the bits are open: of each of two and three slots, older than any
-/// other entry's and newer.
-const SEQUENCE_NUMBERS: [u32; 5] = [1, 2, 3, 0x7FFF_FFFE, 0x7FFF_FFFF];
-
-/// One that no entry has in life: how code that knows the states treats others.
-const UNKNOWN_STATE: OtaState = OtaState(5);
-
-const STATES: [OtaState; 7] = [
+/// The states that an entry may be in, in the order of trying.
+const STATES: [OtaState; 5] = [
     OtaState::VALID,
     OtaState::PENDING_VERIFY,
     OtaState::NEW,
     OtaState::UNDEFINED,
     OtaState::INVALID,
-    OtaState::ABORTED,
-    UNKNOWN_STATE,
 ];
+
+/// Tried in place of others that are treated alike, if the bits leave none of those open.
+const STAND_INS: [(OtaState, OtaState); 2] = [
+    (OtaState::INVALID, OtaState::ABORTED),
+    (OtaState::UNDEFINED, UNKNOWN_STATE),
+];
+
+/// One that no entry has in life: code treats it as it does UNDEFINED.
+const UNKNOWN_STATE: OtaState = OtaState(5);
+
+/// A great number: far above those of an ordinary life, and far below the end of all numbers.
+const GREAT: u32 = 0x7FFF_FFFF;
+
+/// Numbers tried in search of one that names a slot, at most: for all slots of ESP-IDF some are among them.
+const STEPS: usize = 64;
 
 /// A word, some of whose bits are open.
 #[derive(Clone, Copy)]
@@ -54,13 +61,29 @@ impl Word {
         self.solid & !self.open
     }
 
+    /// What it may be, from the lowest up.
+    fn ascending(self) -> impl Iterator<Item = u32> {
+        let next = move |bits: &u32| Some(bits.wrapping_sub(self.open) & self.open);
+        let bits = std::iter::successors(Some(0), next).take(STEPS);
+        bits.map(move |bits| self.lowest() | bits)
+    }
+
+    /// What it may be, from `GREAT` down, or from the highest if it is always greater.
+    fn descending(self) -> impl Iterator<Item = u32> {
+        let open = self.open & GREAT;
+        let next = move |bits: &u32| Some(bits.wrapping_sub(1) & open);
+        let bits = std::iter::successors(Some(open), next).take(STEPS);
+        bits.map(move |bits| self.lowest() | bits)
+    }
+
     fn highest(self) -> u32 {
         self.solid | self.open
     }
 }
 
-/// The contents to try, entries as a whole program would have left them first.
-pub(super) fn readings(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>> {
+/// The contents to try on a device with so many slots, entries as a whole program would have left
+/// them first.
+pub(super) fn readings<const SLOTS: u32>(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>> {
     if solid.len() < otadata::ENTRY_LEN || weak.len() < otadata::ENTRY_LEN {
         return Vec::new();
     }
@@ -69,20 +92,26 @@ pub(super) fn readings(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>> {
     let crc = Word::at(28, solid, weak);
     let low: Vec<u8> = solid.iter().zip(weak).map(|(s, w)| s & !w).collect();
     let high: Vec<u8> = solid.iter().zip(weak).map(|(s, w)| s | w).collect();
-    let mut numbers = vec![seq.lowest(), seq.highest()];
-    numbers.extend(SEQUENCE_NUMBERS);
+    let mut numbers = vec![seq.lowest()];
+    for slot in 0..SLOTS {
+        let names = |number: &u32| slot_of(*number, SLOTS) == Some(slot);
+        numbers.extend(seq.ascending().find(names));
+        numbers.extend(seq.descending().find(names));
+    }
     // With all of the CRC open, one fits to every number.
     if crc.open != u32::MAX {
         numbers.extend(torn_entry::numbers(&high, &low));
     }
-    numbers.retain(|number| seq.may_be(*number));
-    let states: Vec<u32> = { STATES.iter().map(|s| s.0) }
+    let may_be = |known: OtaState| state.may_be(known.0);
+    let mut states: Vec<u32> = { STATES.into_iter().filter(|s| may_be(*s)) }
+        .map(|s| s.0)
         .chain([state.lowest()])
-        .filter(|s| state.may_be(*s))
         .collect();
+    let stand_ins = STAND_INS.into_iter().filter(|(like, _)| !may_be(*like));
+    states.extend(stand_ins.filter(|(_, s)| may_be(*s)).map(|(_, s)| s.0));
     let mut contents = Vec::new();
-    let mut add = |number: u32, check: u32| {
-        for state in &states {
+    let mut add = |number: u32, check: u32, states: &[u32]| {
+        for state in states {
             let mut content = high.clone();
             content[..4].copy_from_slice(&number.to_le_bytes());
             content[24..28].copy_from_slice(&state.to_le_bytes());
@@ -90,18 +119,21 @@ pub(super) fn readings(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>> {
             contents.push(content);
         }
     };
-    for number in &numbers {
-        let fits = otadata::crc(*number);
-        if crc.may_be(fits) {
-            add(*number, fits);
-        }
+    let fitting = |number: &u32| crc.may_be(otadata::crc(*number));
+    for number in numbers.into_iter().filter(fitting) {
+        add(number, otadata::crc(number), &states);
+    }
+    // The greatest of all: it reads as erased, or no number comes after it.
+    let greatest = Some(seq.highest()).filter(fitting);
+    if let Some(number) = greatest {
+        add(number, otadata::crc(number), &states[..1]);
     }
     // And one that does not fit.
     let number = seq.lowest();
     let checks = [crc.highest(), crc.lowest()];
     let mut wrong = { checks.into_iter() }.filter(|check| *check != otadata::crc(number));
     if let Some(check) = wrong.next() {
-        add(number, check);
+        add(number, check, &states);
     }
     contents
 }
@@ -111,13 +143,14 @@ mod tests {
     use ota_core::otadata::{Entry, crc};
 
     use super::*;
+    use crate::explore::Readings;
 
     /// A program of seq 1 that left every bit it had to clear weak.
     #[test]
     fn a_weak_entry_may_be_one_that_nobody_wrote() {
         let wanted = Entry::new(1, OtaState::NEW).emit();
         let weak = wanted.map(|byte| !byte);
-        let contents = readings(&wanted, &weak);
+        let contents = readings::<2>(&wanted, &weak);
         let entries = contents.iter().filter_map(|content| content.first_chunk());
         let entries: Vec<Entry> = entries.map(Entry::parse).collect();
         assert_eq!(entries[0].seq, 1);
@@ -129,5 +162,37 @@ mod tests {
                 .any(|entry| forged(&entry) && entry.state == OtaState::VALID)
         );
         assert!(entries.iter().any(|entry| !entry.crc_matches()));
+    }
+
+    #[test]
+    fn of_each_slot_a_small_number_and_a_great_one_are_tried() {
+        for (slots, readings) in [(2, readings::<2> as Readings), (3, readings::<3>)] {
+            let contents = readings(&[0xFF; 32], &[0xFF; 32]);
+            let entries = contents.iter().filter_map(|content| content.first_chunk());
+            let entries: Vec<Entry> = entries.map(Entry::parse).collect();
+            for slot in 0..slots {
+                let mut of_slot = { entries.iter().filter(|entry| entry.is_valid()) }
+                    .map(|entry| entry.seq)
+                    .filter(|seq| slot_of(*seq, slots) == Some(slot));
+                assert!(of_slot.clone().any(|seq| seq <= slots));
+                assert!(of_slot.any(|seq| (GREAT - slots..=GREAT).contains(&seq)));
+            }
+            for state in STATES {
+                assert!(entries.iter().any(|e| e.crc_matches() && e.state == state));
+            }
+            assert!(entries.iter().any(|e| e.seq == u32::MAX));
+        }
+    }
+
+    #[test]
+    fn solid_bits_stay() {
+        let entry = Entry::new(6, OtaState::ABORTED).emit();
+        let mut weak = [0; 32];
+        weak[0] = 0x01;
+        weak[24] = 0x08;
+        for content in readings::<2>(&entry, &weak) {
+            let differs = |((c, e), w): ((&u8, &u8), &u8)| (c ^ e) & !w != 0;
+            assert!(!content.iter().zip(&entry).zip(&weak).any(differs));
+        }
     }
 }

@@ -227,6 +227,16 @@ impl Property {
         matches!(self, Self::BoundedWear | Self::Containment)
     }
 
+    /// The test that judges it, where the sweep does not: what it is about are no cuts, or what it asks
+    /// of a crash state is no question to a boot.
+    pub const fn judged_by_test(self) -> Option<&'static str> {
+        match self {
+            Self::TrustRule => Some("tests/trust.rs"),
+            Self::ErrorHonesty => Some("tests/error_honesty.rs"),
+            _ => None,
+        }
+    }
+
     /// The property with the short name `id`.
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|p| p.id() == id)

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::coverage::Row;
 use super::report::{ScenarioReport, SweepReport};
 use crate::explore::ANY;
+use crate::property::Property;
 
 impl SweepReport {
     /// One JSON object for each scenario, one on a line.
@@ -44,6 +45,8 @@ struct JsonLine<'a> {
     /// None: any number.
     cuts: Option<u32>,
     seconds: f64,
+    /// What is said of each property, by its id.
+    properties: BTreeMap<&'static str, String>,
     violations: Vec<JsonViolation>,
     marks: BTreeMap<&'a str, u64>,
     coverage: &'a [Row],
@@ -92,6 +95,9 @@ impl<'a> From<&'a ScenarioReport> for JsonLine<'a> {
             closure: report.closure,
             cuts: Some(report.cuts).filter(|cuts| *cuts != ANY),
             seconds: (report.seconds * 1000.0).round() / 1000.0,
+            properties: { Property::ALL.into_iter() }
+                .map(|property| (property.id(), report.says(property).to_string()))
+                .collect(),
             violations: violations.collect(),
             marks: report.marks.iter().map(|m| (&*m.mark, m.states)).collect(),
             coverage: &report.coverage,

@@ -24,9 +24,10 @@ use crate::ota::{Inputs, Policy, Scenario, Setup};
 
 pub(crate) use exhibit::Exhibit;
 pub use gap::{Difference, Gap};
+pub use print::Windows;
 pub(crate) use print::thousands;
 pub use profiles::{NoProfile, profile, usable};
-pub use report::{MarkReport, ScenarioReport, Skipped, SweepReport, Verdict, WindowReport};
+pub use report::{MarkReport, Says, ScenarioReport, Skipped, SweepReport, Verdict, WindowReport};
 pub use shard::{Shard, lines, merge};
 
 /// What to sweep, and how far.

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::known;
-use super::report::{SweepReport, Verdict};
+use super::known::{self, Known};
+use super::report::{SweepReport, Verdict, WindowReport};
 use crate::explore::{ANY, Counts};
+use crate::property::Property;
 
 impl fmt::Display for SweepReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,6 +39,39 @@ impl fmt::Display for SweepReport {
     }
 }
 
+/// Every known window that was met, with why it is one and every case.
+pub struct Windows<'r>(&'r SweepReport);
+
+impl SweepReport {
+    /// Every known window that was met, with why it is one and every case, for people.
+    pub fn known_windows_in_full(&self) -> Windows<'_> {
+        Windows(self)
+    }
+}
+
+impl fmt::Display for Windows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (known, cases) in self.0.met() {
+            let Known {
+                property,
+                call,
+                transition,
+                why,
+                ..
+            } = known;
+            writeln!(f, "{property}, {}in {call}: {transition}", cases[0].cut())?;
+            writeln!(f, "  {why}")?;
+            for window in cases {
+                if let (known::ANY_CALL, Some(place)) = (*call, &window.window) {
+                    writeln!(f, "  {place}")?;
+                }
+                writeln!(f, "  {}", window.case)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl SweepReport {
     fn violations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for s in &self.scenarios {
@@ -65,39 +99,51 @@ impl SweepReport {
         Ok(())
     }
 
+    /// Known windows that were met, each with all its cases.
+    fn met(&self) -> Vec<(&'static Known, Vec<&WindowReport>)> {
+        let met = { self.scenarios.iter() }.flat_map(|s| s.windows(true));
+        let met: Vec<_> = met.collect();
+        let cases = |known: &'static Known| {
+            let cases = met.iter().filter(|window| window.known == Some(known));
+            (known, cases.copied().collect())
+        };
+        let mut windows: Vec<(_, Vec<_>)> = known::all().map(cases).collect();
+        windows.retain(|(_, cases)| !cases.is_empty());
+        windows
+    }
+
+    /// A line for each known window that was met: how many scenarios met it, and the shortest case.
     fn known_windows(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let met: Vec<_> = self
-            .scenarios
-            .iter()
-            .flat_map(|s| s.windows(true))
-            .collect();
+        let mut met = self.met();
         if met.is_empty() {
             return Ok(());
         }
-        writeln!(f, "\nknown windows of the stock algorithm:")?;
-        for known in known::all() {
-            let cases: Vec<_> = met
-                .iter()
-                .filter(|window| window.known == Some(known))
-                .collect();
-            if cases.is_empty() {
-                continue;
+        met.sort_by_key(|(known, _)| known.property);
+        let places: usize = met.iter().map(|(_, cases)| cases.len()).sum();
+        writeln!(
+            f,
+            "\nknown windows of the stock algorithm: {}, met {places} times (--windows tells why, and every case)",
+            met.len()
+        )?;
+        let calls = met.iter().map(|(known, _)| known.call.len()).max();
+        let transitions = met.iter().map(|(known, _)| known.transition.len()).max();
+        let (calls, transitions) = (calls.unwrap_or(0), transitions.unwrap_or(0));
+        let mut last = None;
+        for (known, cases) in met {
+            if last.replace(known.property) != Some(known.property) {
+                writeln!(f, "  {}", known.property)?;
             }
+            let Some(case) = cases.iter().min_by_key(|case| case.case.path.cuts.len()) else {
+                continue;
+            };
             writeln!(
                 f,
-                "  {}, {}in {}: {}",
-                known.property,
-                cases[0].cut(),
+                "    {:<calls$}  {:<transitions$} {:>3}x  {}",
                 known.call,
-                known.transition
+                known.transition,
+                cases.len(),
+                case.case
             )?;
-            writeln!(f, "    {}", known.why)?;
-            for window in cases {
-                if let (known::ANY_CALL, Some(place)) = (known.call, &window.window) {
-                    writeln!(f, "    {place}")?;
-                }
-                writeln!(f, "    {}", window.case)?;
-            }
         }
         Ok(())
     }
@@ -175,6 +221,11 @@ impl SweepReport {
                 f,
                 "  elsewhere longer rows of cuts were not tried: inconclusive there"
             )?;
+        }
+        for property in Property::ALL {
+            if let Some(test) = property.judged_by_test() {
+                writeln!(f, "  {property} is not judged here, but by {test}")?;
+            }
         }
         writeln!(
             f,

@@ -170,35 +170,75 @@ impl ScenarioReport {
             .filter(move |window| window.known.is_some() == known)
     }
 
-    /// `P1 P2 P14 hold, windows in P3 P13`.
-    pub(super) fn properties(&self) -> String {
-        let broken = |property: &Property| {
-            let mut windows = self.windows.iter();
-            match property {
-                Property::RecoveryIdempotence => {
-                    windows.any(|w| recovery::breaks(w.finding.property, w.window.as_ref()))
-                }
-                property => windows.any(|w| w.finding.property == *property),
-            }
+    /// What this sweep says of a property.
+    pub fn says(&self, property: Property) -> Says {
+        let judged = match crate::ota::find(self.scenario) {
+            Some(scenario) => scenario.judges(property),
+            None => crate::dump::judges(property),
         };
-        let judged = |property: &Property| match crate::ota::find(self.scenario) {
-            Some(scenario) => scenario.judges(*property),
-            None => crate::dump::judges(*property),
-        };
-        let (windows, hold): (Vec<_>, Vec<_>) =
-            Property::ALL.into_iter().filter(judged).partition(broken);
-        let ids = |properties: &[Property]| {
-            properties
-                .iter()
-                .map(|p| p.id())
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
-        if windows.is_empty() {
-            format!("{} hold", ids(&hold))
-        } else {
-            format!("{} hold, not {}", ids(&hold), ids(&windows))
+        if !judged {
+            return match property.judged_by_test() {
+                Some(_) => Says::ByTest,
+                None => Says::NotAsked,
+            };
         }
+        let breaks = |window: &&WindowReport| match property {
+            Property::RecoveryIdempotence => {
+                recovery::breaks(window.finding.property, window.window.as_ref())
+            }
+            property => window.finding.property == property,
+        };
+        let windows: Vec<_> = self.windows.iter().filter(breaks).collect();
+        if windows.is_empty() {
+            Says::Holds
+        } else if windows.iter().all(|window| window.known.is_some()) {
+            Says::KnownWindows
+        } else {
+            Says::Violated
+        }
+    }
+
+    /// `P1 P2 P14 hold, not P3 P13`.
+    pub(super) fn properties(&self) -> String {
+        let ids = |says: &[Says]| {
+            let said = |property: &Property| says.contains(&self.says(*property));
+            let said = { Property::ALL.into_iter() }.filter(said);
+            said.map(Property::id).collect::<Vec<_>>().join(" ")
+        };
+        let hold = ids(&[Says::Holds]);
+        let not = ids(&[Says::KnownWindows, Says::Violated]);
+        if not.is_empty() {
+            format!("{hold} hold")
+        } else {
+            format!("{hold} hold, not {not}")
+        }
+    }
+}
+
+/// What the sweep of a scenario says of a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// It holds in every state met.
+    Holds,
+    /// It holds outside the known windows.
+    KnownWindows,
+    /// It does not hold.
+    Violated,
+    /// A test judges it, not the sweep: see [`Property::judged_by_test`].
+    ByTest,
+    /// It is about something that does not come up in this scenario.
+    NotAsked,
+}
+
+impl fmt::Display for Says {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Holds => "holds",
+            Self::KnownWindows => "known windows",
+            Self::Violated => "violated",
+            Self::ByTest => "judged by a test",
+            Self::NotAsked => "not asked",
+        })
     }
 }
 

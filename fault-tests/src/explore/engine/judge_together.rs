@@ -134,7 +134,7 @@ impl<S: Subject> Engine<'_, S> {
                     base: state.clone(),
                     torn: torn.map(|(op, tear)| (op.clone(), tear)),
                     world: world.clone(),
-                    expected: branch.recording.signature,
+                    expected: branch.does.recording.signature,
                     from,
                 });
                 if self.due.len() >= TOGETHER {
@@ -158,11 +158,11 @@ impl<S: Subject> Engine<'_, S> {
     /// Whether a state does what is expected, executed in full but for digests of bytes met before.
     fn repeats(&mut self, mut state: State, world: &S::World, expected: &Branch<S::World>) -> bool {
         let (subject, profile) = (self.subject, self.profile);
-        let (carried, expected_signature) = (subject.carried(), expected.recording.signature);
+        let (carried, expected_signature) = (subject.carried(), expected.does.recording.signature);
         let signature = |run: &PowerOn<S::World>| sign(run, carried, &mut Vec::new(), |_, _| {});
         if !expected.tape.is_empty() {
             // Weak bits are made solid as they were read, so that it can be executed in full.
-            let run = self.run(state.clone(), world.clone(), true, expected.tape.clone());
+            let run = self.run(state.clone(), world.clone(), true, expected.tape.to_vec());
             let same = signature(&run) == expected_signature;
             let Some(decided) = run.decided.filter(|_| same) else {
                 return same;

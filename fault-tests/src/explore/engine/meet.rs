@@ -148,7 +148,7 @@ impl<S: Subject> Engine<'_, S> {
             return;
         }
         for number in 0..self.leaf(leaf).branches.len() {
-            let branch = Rc::clone(&self.leaf(leaf).branches[number]);
+            let branch = Rc::clone(&self.leaf(leaf).branches[number].does);
             // Of an operation the cut before is not to blame; it is listed where its power-on is met.
             for finding in branch.findings.iter().filter(|f| f.place.is_none()) {
                 if self.pass.blamed.insert((cut.window, finding.property)) {

@@ -63,7 +63,7 @@ impl<S: Subject> Engine<'_, S> {
             }
             let branches = self.leaves.get(here.leaf.0 as usize);
             let branch = branches.and_then(|leaf| leaf.branches.get(branch as usize));
-            let tape = branch.map_or(&[][..], |branch| &branch.tape);
+            let tape = branch.map_or(&[][..], |branch| &*branch.tape);
             let len = tape
                 .iter()
                 .rposition(|n| *n != 0)

@@ -9,9 +9,9 @@ use super::super::ranges::overlap;
 use super::super::recording::Recording;
 use super::super::run::{Conditions, PowerOn, power_on};
 use super::super::tally::Shown;
-use super::super::trie::{Contradiction, Found, LeafId, Root};
+use super::super::trie::{Contradiction, Found, LeafId, Learned, Root, Way};
 use super::super::view::{Base, View};
-use super::{Branch, Engine, Leaf, Stop};
+use super::{Branch, Does, Engine, Leaf, Stop};
 use crate::chip::{Knows, Look, resolve};
 use crate::subject::Subject;
 
@@ -29,7 +29,7 @@ impl<S: Subject> Engine<'_, S> {
             let mut view = View::new(base, torn, &mut self.scratch);
             match self.trie.find(root, &self.known, &mut view) {
                 Found::One(leaf) => return Ok(leaf),
-                Found::Several(leaves) => return Ok(self.fork(leaves)),
+                Found::Several(ways) => return Ok(self.fork(ways)),
                 Found::Missing(tape) => {
                     let mut state = view.state();
                     state.seal();
@@ -40,25 +40,28 @@ impl<S: Subject> Engine<'_, S> {
     }
 
     /// What follows in a state whose weak bits may be read in several ways.
-    fn fork(&mut self, leaves: Vec<LeafId>) -> LeafId {
-        if let Some(fork) = self.forks.get(&leaves) {
+    fn fork(&mut self, ways: Vec<Way>) -> LeafId {
+        if let Some(fork) = self.forks.get(&ways) {
             return *fork;
         }
         let mut demand = Demand::default();
         let mut branches = Vec::new();
-        for leaf in &leaves {
+        for (leaf, tape) in &ways {
             let leaf = self.leaf(*leaf);
             demand.insert_all(&leaf.demand);
-            branches.extend(leaf.branches.iter().cloned());
+            branches.extend(leaf.branches.iter().map(|branch| Branch {
+                tape: tape.as_slice().into(),
+                does: Rc::clone(&branch.does),
+            }));
         }
         let fork = self.push_leaf(demand, branches);
-        self.forks.insert(leaves, fork);
+        self.forks.insert(ways, fork);
         fork
     }
 
-    fn push_leaf(&mut self, demand: Demand, branches: Vec<Rc<Branch<S::World>>>) -> LeafId {
+    fn push_leaf(&mut self, demand: Demand, branches: Vec<Branch<S::World>>) -> LeafId {
         let demand = Rc::new(demand);
-        let mut findings = branches.iter().flat_map(|branch| &branch.findings);
+        let mut findings = branches.iter().flat_map(|branch| &branch.does.findings);
         let to_blame = findings.any(|finding| finding.place.is_none());
         self.leaves.push(Leaf {
             demand,
@@ -85,19 +88,13 @@ impl<S: Subject> Engine<'_, S> {
         let run = self.run(state.clone(), world.clone(), true, tape);
         let carried = self.subject.carried();
         let recording = Recording::of(&run, carried, &mut self.segments);
-        let tape: Vec<u16> = { run.looks.iter() }
-            .filter_map(|look| match look {
-                Look::Choice { taken, .. } => Some(*taken),
-                _ => None,
-            })
-            .collect();
         let mut again = state.clone();
         let replayed = match &run.decided {
             Some(decided) => {
                 resolve(&mut again, decided);
                 Vec::new()
             }
-            None => tape.clone(),
+            None => run.weak_reads.iter().map(|read| read.taken).collect(),
         };
         let solid = replayed.is_empty();
         let again = self.with_other_bytes(again, &run.looks);
@@ -112,7 +109,7 @@ impl<S: Subject> Engine<'_, S> {
                 Look::Bytes(range) => {
                     demand.bytes.insert(range.clone());
                 }
-                Look::Record(record) => {
+                Look::Record(record) | Look::Again(record) => {
                     demand.insert_record(*record);
                 }
                 Look::Checks(checks) => checks.iter().for_each(|check| {
@@ -124,15 +121,21 @@ impl<S: Subject> Engine<'_, S> {
         self.interest.grow(&demand);
         let leaf = self.push_leaf(
             demand,
-            vec![Rc::new(Branch {
-                tape,
-                findings: run.findings,
-                marks: run.marks,
-                recording,
-            })],
+            vec![Branch {
+                tape: Rc::default(),
+                does: Rc::new(Does {
+                    findings: run.findings,
+                    marks: run.marks,
+                    recording,
+                }),
+            }],
         );
         let mut view = View::new(base, torn, &mut self.scratch);
-        let inserted = { &mut self.trie }.insert(root, &run.looks, &self.known, &mut view, leaf);
+        let learned = Learned {
+            looks: &run.looks,
+            learned: &run.learned,
+        };
+        let inserted = { &mut self.trie }.insert(root, learned, &self.known, &mut view, leaf);
         inserted.map_err(|Contradiction| {
             self.disagrees(start, "two power-ons learned the same and then differ")
         })
@@ -147,7 +150,7 @@ impl<S: Subject> Engine<'_, S> {
             // A record may lie where something else is asked as well.
             let elsewhere = looks.iter().any(|look| match look {
                 Look::Bytes(read) => overlap(read, &range),
-                Look::Record(_) | Look::Choice { .. } => false,
+                Look::Record(_) | Look::Again(_) | Look::Choice { .. } => false,
                 Look::Checks(asked) => asked.iter().any(|c| known.checks.looks_at(*c, &range)),
             });
             let mut bytes = vec![0; range.len()];

@@ -17,7 +17,7 @@ const WEAK_ENTRY: &str = "from L3 on, an entry whose program was cut may read va
 /// What holds wherever otadata is changed, at levels with weak bits: an operation on it in any call.
 /// The transition is the beginning of those meant.
 #[rustfmt::skip] // a table
-pub const WEAK: [Known; 13] = [
+pub const WEAK: [Known; 10] = [
     known(P2, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
     known(P3, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
     known(P4, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
@@ -25,10 +25,7 @@ pub const WEAK: [Known; 13] = [
     known(P8, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
     known(P11, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
     known(P13, ANY_CALL, "erase otadata", 1, ERASES_ANYTHING),
-    known(P2, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
     known(P3, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
     known(P4, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
     known(P5, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
-    known(P8, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
-    known(P13, ANY_CALL, "program otadata", 1, WEAK_ENTRY),
 ];
