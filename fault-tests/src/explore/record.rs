@@ -299,8 +299,11 @@ fn edge(learned: u128) -> u128 {
 }
 
 /// What is learned of a record that may read otherwise the next time, as an edge of the trie.
+///
+/// A seed would not keep it apart from the other edges: in XXH3 a short input with another seed can be
+/// just another input.
 fn weak_edge(learned: u128) -> u128 {
-    xxh3_128_with_seed(&learned.to_le_bytes(), 1)
+    !edge(learned)
 }
 
 /// A hash of what is and may later be learned of a record, `learned` being added for each; bytes in
