@@ -118,6 +118,8 @@ pub(super) struct Engine<'a, S: Subject> {
     audit: Audit,
     due: Vec<Due<S::World>>,
     counts: Counts,
+    /// Cuts in a row that this pass tries: see [`Engine::deeper`].
+    depth: u32,
     pass: Pass,
     interest: Interests,
     leftovers: Leftovers,
@@ -210,6 +212,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             audit: Audit::new(limits.seed, limits.audit_one_in),
             due: Vec::new(),
             counts: Counts::default(),
+            depth: limits.cuts.min(1),
             pass: Pass::new(),
             interest: Interests::default(),
             leftovers: Leftovers::default(),
@@ -225,9 +228,13 @@ impl<'a, S: Subject> Engine<'a, S> {
             self.pass = Pass::new();
             self.counts.begin_pass();
             self.audit.begin_pass();
+            if self.depth < self.limits.cuts {
+                self.audit.rest();
+            }
             self.due.clear();
             match self.one_pass(starts) {
                 Ok(()) if self.pass.grew => {}
+                Ok(()) if self.depth < self.limits.cuts => self.deeper(),
                 Ok(()) => break self.check_due().err(),
                 Err(stop) => break Some(stop),
             }
@@ -323,6 +330,15 @@ impl<'a, S: Subject> Engine<'a, S> {
         Ok(())
     }
 
+    /// Lets the next pass try more cuts in a row: one, then two, then all.
+    ///
+    /// Nearly all that is ever demanded is demanded after a cut or two. As long as demands grow, a pass
+    /// tries no more, so that few passes are long.
+    fn deeper(&mut self) {
+        let next = if self.depth < 2 { 2 } else { u32::MAX };
+        self.depth = next.min(self.limits.cuts);
+    }
+
     fn next_work(&mut self) -> Option<Work> {
         { self.pass.work.iter_mut() }
             .chain([&mut self.pass.aside.work])
@@ -348,7 +364,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             ..
         } = self.pass.nodes[work.node as usize];
         let stays_uncut = self.stays_uncut(work.node);
-        if cuts < self.limits.cuts && !stays_uncut {
+        if cuts < self.depth && !stays_uncut {
             self.cut_each(&mut walk, recording, cuts)?;
         } else {
             if recording.ops > 0 && !calm {
@@ -531,7 +547,7 @@ impl<'a, S: Subject> Engine<'a, S> {
     ) -> Option<Class> {
         let class = self.class_of(base, torn, leaf);
         match self.pass.visited.get_mut(&class) {
-            Some(fewest) if *fewest <= cuts || self.limits.cuts == ANY => return None,
+            Some(fewest) if *fewest <= cuts || self.depth == ANY => return None,
             Some(fewest) => *fewest = cuts,
             None => {
                 self.pass.visited.insert(class, cuts);

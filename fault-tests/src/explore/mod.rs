@@ -31,7 +31,8 @@
 //!
 //! Demands are not known beforehand. They grow while exploring, and when a pass
 //! made one grow, everything met in that pass is forgotten but the trie, and a
-//! new pass begins. The pass in which none grows is the proof.
+//! new pass begins. The pass in which none grows is the proof. The first passes try few cuts in a
+//! row, as most demands grow there already.
 //!
 //! An operation that touches nothing demanded by the power-on that would follow right before it can
 //! be torn in any way, or complete, without any future noticing: its tears are judged by that one
@@ -49,9 +50,12 @@
 //!   bits that a tear passes through stay asked. An operation beside a byte that differs cannot turn
 //!   a no into a yes; if it differs by what was there from the start, that is demanded too.
 //! * **Records** ([`Subject::records`]): of an otadata entry it learns fields, not bytes. Demanded is
-//!   the record's *future*: what is learned of it now and with any bytes at either end zeroed, which
-//!   is all that a cut erase can make of it that depends on what was there. A program over a record
-//!   that was not erased demands its bytes.
+//!   the record's *future*: what is learned of it now, and the set of futures that it has with any bytes
+//!   at either end zeroed, which is all that a cut erase can make of it that depends on what was there.
+//!   Two states that are merged need not have equal successors for equal tears, then: what one
+//!   erase's tear makes of the one record, another tear of that erase makes of the other. A program
+//!   over a record that was not erased demands its bytes; of one that writes a whole record to erased
+//!   cells the future of what is written counts.
 //! * **Carried bytes** ([`Subject::carried`]): copied back to their place and never looked at. States
 //!   are met with these bytes erased.
 //!

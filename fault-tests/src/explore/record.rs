@@ -5,15 +5,21 @@
 //! later one may learn of it after an erase of it was cut. A cut erase that is not over with its
 //! pre-programming zeroes the first bytes and leaves the rest, or the last ones, and a cut of the
 //! next erase may zero some at the other end. So the *future* of a record is what is learned of it
-//! with any number of bytes zeroed at either end; records with equal futures stay equal under all of
-//! that. Everything else that a cut erase leaves does not depend on what was there. A cut program
-//! does, if no erase came before it; then the bytes are demanded.
+//! now, and the set of futures that it has with any number of bytes zeroed at either end. Of two
+//! records with equal futures each may become whatever the other may, if not with as many bytes:
+//! with a tear of the same erase that leaves everything beside the record as the other tear does. All
+//! byte positions are met, so one of the two records is enough. Everything else that a cut erase leaves
+//! does not depend on what was there. A cut program does, if no erase came before it; then the bytes
+//! are demanded.
+//!
+//! Of an operation that writes a whole record to erased cells the record's future counts, and those of
+//! what a cut leaves of it, not its bytes: so code may copy what it does not look at.
 //!
 //! Of a record with weak bits is learned one of several things, as the adversary likes: see
 //! [`Record::readings`]. Its reading is all of them.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -70,30 +76,75 @@ impl Record {
         self
     }
 
-    /// What is learned of `bytes` now, and with any number of them zeroed at either end: front by
-    /// front, and for each end by end.
-    fn all_learned(&self, bytes: &[u8], out: &mut Vec<u8>) {
-        let mut note = |learned: u128| out.extend_from_slice(&learned.to_le_bytes());
+    /// A hash of the [future](self) of `bytes`.
+    pub(super) fn future_of(&self, bytes: &[u8]) -> u128 {
         let used = |at: &usize| !self.ignored.contains(at);
         let places: Vec<usize> = (0..bytes.len()).filter(used).collect();
-        let mut from_front = bytes.to_vec();
+        let count = places.len();
+        // With so many bytes zeroed at the front and at the end.
+        let mut futures: Vec<Vec<Future>> = vec![Vec::new(); count + 1];
         let mut zeroed = bytes.to_vec();
-        let mut front_learned = (self.learned)(bytes);
-        for front in 0..=places.len() {
-            if front > 0 && std::mem::take(&mut from_front[places[front - 1]]) != 0 {
-                front_learned = (self.learned)(&from_front);
+        for front in (0..=count).rev() {
+            // The last one first: what an erase leads to is known before.
+            let mut of_front = vec![Future::default(); count - front + 1];
+            for end in (0..=count - front).rev() {
+                let at_front = places.get(front).filter(|_| front + end < count);
+                let at_end = places
+                    .get(count - 1 - end.min(count - 1))
+                    .filter(|_| front + end < count);
+                of_front[end] = if at_front.is_some_and(|at| bytes[*at] == 0) {
+                    futures[front + 1][end].clone()
+                } else if at_end.is_some_and(|at| bytes[*at] == 0) {
+                    of_front[end + 1].clone()
+                } else {
+                    zeroed.copy_from_slice(bytes);
+                    places[..front].iter().for_each(|at| zeroed[*at] = 0);
+                    places[count - end..].iter().for_each(|at| zeroed[*at] = 0);
+                    let at_front = futures[front + 1..].iter().filter_map(|of| of.get(end));
+                    let next = at_front.chain(&of_front[end + 1..]);
+                    Future::of((self.learned)(&zeroed), next)
+                };
             }
-            note(front_learned);
-            let mut learned = front_learned;
-            zeroed.copy_from_slice(&from_front);
-            for place in places[front..].iter().rev() {
-                // A byte that is zero already is no other content.
-                if std::mem::take(&mut zeroed[*place]) != 0 {
-                    learned = (self.learned)(&zeroed);
-                }
-                note(learned);
+            futures[front] = of_front;
+        }
+        futures[0][0].hash
+    }
+
+    /// A hash of what writing `bytes` to erased cells leads to: their future, and the set of the futures
+    /// of what a cut leaves of them, byte by byte from either end.
+    pub(super) fn written_future_of(&self, bytes: &[u8]) -> u128 {
+        /// A record's `learned` and what it ignores, and the bytes.
+        type Written = (usize, Range<usize>, u128);
+        thread_local! {
+            /// The same few are written over and over.
+            static KNOWN: RefCell<HashMap<Written, u128>> = RefCell::default();
+        }
+        let mut bytes = bytes.to_vec();
+        bytes[self.ignored.clone()].fill(0xFF);
+        let key = (
+            self.learned as usize,
+            self.ignored.clone(),
+            xxh3_128(&bytes),
+        );
+        if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).copied()) {
+            return known;
+        }
+        let mut torn = BTreeSet::new();
+        for at in (0..bytes.len()).filter(|at| !self.ignored.contains(at)) {
+            for undone in [at..bytes.len(), 0..at + 1] {
+                let mut left = bytes.clone();
+                left[undone].fill(0xFF);
+                torn.insert(self.future_of(&left));
             }
         }
+        let mut hasher = Xxh3::new();
+        hasher.update(&self.future_of(&bytes).to_le_bytes());
+        for future in torn {
+            hasher.update(&future.to_le_bytes());
+        }
+        let future = hasher.digest128();
+        KNOWN.with_borrow_mut(|known| known.insert(key, future));
+        future
     }
 
     /// Whether the same is learned with other bytes where they are ignored.
@@ -115,6 +166,41 @@ pub(crate) struct Reading {
     pub(crate) now: u128,
     /// A hash of what is and may later be learned.
     pub(crate) future: u128,
+}
+
+/// What is learned of a content, and what it may become.
+#[derive(Clone, Default)]
+struct Future {
+    learned: u128,
+    /// The futures that a cut erase may leave, each once, in ascending order.
+    next: Vec<u128>,
+    hash: u128,
+}
+
+impl Future {
+    /// Of a content of which so much is learned, and which may become what has these futures.
+    fn of<'f>(learned: u128, next: impl Iterator<Item = &'f Self> + Clone) -> Self {
+        let mut led_to: Vec<u128> = next.clone().map(|future| future.hash).collect();
+        led_to.sort_unstable();
+        led_to.dedup();
+        // It may become one like itself, by which nothing is lost that it may become.
+        let leads_there =
+            |hash: &u128, other: &Self| *hash == other.hash || other.next.contains(hash);
+        let mut like = next.filter(|other| other.learned == learned);
+        if let Some(same) = like.find(|other| led_to.iter().all(|hash| leads_there(hash, other))) {
+            return same.clone();
+        }
+        let mut hasher = Xxh3::new();
+        hasher.update(&learned.to_le_bytes());
+        for hash in &led_to {
+            hasher.update(&hash.to_le_bytes());
+        }
+        Self {
+            learned,
+            hash: hasher.digest128(),
+            next: led_to,
+        }
+    }
 }
 
 type FirstAndLast = [Vec<u8>; 2];
@@ -213,11 +299,12 @@ impl Records {
             "what is learned of a record depends on bytes that it is said to ignore"
         );
         // Keyed by the record: equal futures of two records are two things.
-        let mut all = record.to_le_bytes().to_vec();
-        self.all[record].all_learned(bytes, &mut all);
+        let mut future = Xxh3::new();
+        future.update(&record.to_le_bytes());
+        future.update(&self.all[record].future_of(bytes).to_le_bytes());
         let reading = Reading {
             now: edge(now),
-            future: xxh3_128(&all),
+            future: future.digest128(),
         };
         self.readings.borrow_mut().insert(key, reading);
         let mut alike = self.alike.borrow_mut();

@@ -14,11 +14,12 @@ use std::rc::Rc;
 use sim_flash::{Op, OpKind, State, Trace, granule_hash};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::ranges::Ranges;
+use super::ranges::{Ranges, overlap};
+use super::record::Record;
 use super::run::PowerOn;
 use super::tears::{TearSet, Tears};
 use crate::chip::{span, widen};
-use crate::subject::{Dead, Rest, call_at};
+use crate::subject::{Dead, Rest, Subject, call_at};
 
 /// A stretch of operations on one unbroken stretch of flash.
 pub(super) struct Segment {
@@ -128,8 +129,8 @@ pub(super) struct Recording<W> {
 }
 
 impl<W: Hash> Recording<W> {
-    /// The recording of `run`, whose bytes in `carried` do not count.
-    pub(super) fn of(run: &PowerOn<W>, carried: &[Range<u32>], segments: &mut Segments) -> Self
+    /// The recording of `run`, of whose data `unseen` tells what does not count.
+    pub(super) fn of(run: &PowerOn<W>, unseen: Unseen<'_>, segments: &mut Segments) -> Self
     where
         W: Clone,
     {
@@ -137,7 +138,7 @@ impl<W: Hash> Recording<W> {
         let trace = run.trace();
         let mut kept = Vec::new();
         let mut bytes = std::mem::take(&mut segments.bytes);
-        let signature = sign(run, carried, &mut bytes, |stretch, hash| {
+        let signature = sign(run, unseen, &mut bytes, |stretch, hash| {
             let segment = segments.known.entry(hash).or_insert_with(|| {
                 let ops = stretch.filter_map(|op| trace.get(op)?.op()).collect();
                 Rc::new(Segment::new(ops, size))
@@ -178,11 +179,49 @@ impl<W: Hash> Recording<W> {
     }
 }
 
+/// What of the data of operations nobody will see.
+#[derive(Clone, Copy)]
+pub(super) struct Unseen<'s> {
+    /// Bytes that are carried only.
+    pub(super) carried: &'s [Range<u32>],
+    /// Records: of one that is written whole and to erased cells, what may be learned counts.
+    pub(super) records: &'s [Record],
+}
+
+impl<'s> Unseen<'s> {
+    pub(super) fn by(subject: &'s impl Subject) -> Self {
+        Self {
+            carried: subject.carried(),
+            records: subject.records(),
+        }
+    }
+
+    /// Whether an operation there may have data of which not all is seen.
+    fn is_in(self, range: &Range<u32>) -> bool {
+        self.carries(range) || self.records.iter().any(|record| record.range == *range)
+    }
+
+    fn carries(self, range: &Range<u32>) -> bool {
+        self.carried.iter().any(|carried| overlap(carried, range))
+    }
+
+    /// A hash of what is seen of `data`, written to `range`.
+    fn hash(self, range: &Range<u32>, data: &[u8], erased: bool) -> u128 {
+        let written = self.records.iter().find(|record| record.range == *range);
+        if let Some(record) = written.filter(|_| erased) {
+            return record.written_future_of(data);
+        }
+        let mut data = data.to_vec();
+        blank(range.start, &mut data, self.carried);
+        granule_hash(range.start, &data)
+    }
+}
+
 /// The [signature](Recording::signature) of what `run` did; `each` is shown the operations of each segment,
 /// and their hash.
 pub(super) fn sign<W: Hash>(
     run: &PowerOn<W>,
-    carried: &[Range<u32>],
+    unseen: Unseen<'_>,
     bytes: &mut Vec<u8>,
     mut each: impl FnMut(Range<usize>, u128),
 ) -> u128 {
@@ -195,7 +234,7 @@ pub(super) fn sign<W: Hash>(
             .map(|(at, _)| *at as usize)
             .find(|at| *at > from);
         let longest = from..change.unwrap_or(ops).min(ops);
-        let (count, hash) = stretch(run.trace(), longest, carried, bytes);
+        let (count, hash) = stretch(run.trace(), longest, unseen, bytes);
         hasher.update(&hash.to_le_bytes());
         each(from..from + count, hash);
         from += count;
@@ -210,24 +249,24 @@ fn index(operations: usize) -> u32 {
     u32::try_from(operations).expect("a sector has few pages")
 }
 
-/// How many of these operations are one segment, an unbroken stretch of flash, and its hash; bytes in
-/// `carried` do not count.
+/// How many of these operations are one segment, an unbroken stretch of flash, and its hash; what is
+/// `unseen` does not count.
 fn stretch(
     trace: &Trace,
     ops: Range<usize>,
-    carried: &[Range<u32>],
+    unseen: Unseen<'_>,
     bytes: &mut Vec<u8>,
 ) -> (usize, u128) {
     bytes.clear();
     let (mut low, mut high) = (u32::MAX, 0);
     let mut count = 0;
+    let mut erased = Ranges::new();
     // Ends: each round takes at least one operation.
     while let Some(row) = trace.get(ops.start + count).filter(|_| count < ops.len()) {
         let op = ops.start + count;
-        let overlaps = |end: u32| carried.iter().any(|c| c.start < end && row.addr < c.end);
         let sector = trace.sector(op).filter(|(pages, _)| {
             let end = row.addr.saturating_add(row.len * index(*pages));
-            count + pages <= ops.len() && !overlaps(end)
+            count + pages <= ops.len() && !unseen.carries(&(row.addr..end))
         });
         let (operations, data) = sector.unwrap_or_else(|| (1, trace.data_hash(op)));
         let (start, end) = (row.addr, row.addr + row.len * index(operations));
@@ -240,12 +279,15 @@ fn stretch(
         bytes.extend_from_slice(&row.addr.to_le_bytes());
         bytes.extend_from_slice(&row.len.to_le_bytes());
         bytes.push(u8::from(row.kind == OpKind::Erase));
-        let data = if row.data.is_empty() || !overlaps(end) {
+        let own = start..end;
+        let data = if row.kind == OpKind::Erase {
+            erased.insert(own);
+            data
+        } else if row.data.is_empty() || !unseen.is_in(&own) {
             data
         } else {
-            let mut data = row.data.to_vec();
-            blank(row.addr, &mut data, carried);
-            granule_hash(row.addr, &data)
+            let erased = erased.missing_from(own.clone()).next().is_none();
+            unseen.hash(&own, row.data, erased)
         };
         bytes.extend_from_slice(&data.to_le_bytes());
     }

@@ -20,7 +20,7 @@ use super::weak::lean_to_ones;
 use crate::chip::{Knowledge, Look, span, widen};
 
 /// Bytes of a record, at most.
-const RECORD: usize = 64;
+const RECORD: usize = 256;
 
 /// A state between two operations, with what was asked of it so far.
 pub(crate) struct Base<'s> {

@@ -66,7 +66,10 @@ impl FlashMap<'_> {
         let entries = otadata.flat_map(|at| [at, at + SECTOR]).map(entry);
         let slots = self.partitions.iter().filter(|p| p.slot().is_some());
         entries
-            .chain(slots.map(|slot| image_header::record(slot.offset)))
+            .chain(slots.flat_map(|slot| {
+                let record = [image_header::record, image_header::descriptor];
+                record.map(|record| record(slot.offset))
+            }))
             .collect()
     }
 

@@ -1,6 +1,8 @@
 //! What the first bytes of an image decide by themselves.
 
-use ota_core::image::{Header, SegmentHeader, header};
+use std::ops::Range;
+
+use ota_core::image::{AppDesc, Header, SegmentHeader, app_desc, header};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::chip::{self, Says};
@@ -15,6 +17,9 @@ const APP_DESC: u32 = 256;
 /// The checksum of an image without data.
 const NO_DATA: u8 = 0xEF;
 
+/// The version in the application descriptor, behind its magic.
+const VERSION: Range<usize> = 4..8;
+
 /// The header, as verification reads it.
 pub(crate) const HEADER: chip::Header = chip::Header { len: LEN, says };
 
@@ -26,6 +31,18 @@ pub(crate) fn record(slot: u32) -> Record {
         Says::Refused => 1 | u128::from(bytes.first() == Some(&header::MAGIC)) << 8,
         Says::Unprotected => 2 | u128::from(xxh3_64(bytes)) << 64,
     })
+}
+
+/// The application descriptor of the image at `slot`, of which a bootloader with anti-rollback learns the
+/// version before it verifies the image.
+pub(crate) fn descriptor(slot: u32) -> Record {
+    let at = slot + app_desc::OFFSET;
+    Record::new(at..at + APP_DESC, |bytes| {
+        let desc = bytes.first_chunk().map(AppDesc::parse);
+        desc.and_then(Result::ok)
+            .map_or(0, |desc| u128::from(desc.secure_version) << 1 | 1)
+    })
+    .ignoring(VERSION.end..app_desc::LEN)
 }
 
 fn says(bytes: &[u8]) -> Says {

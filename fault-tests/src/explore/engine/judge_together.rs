@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rayon::prelude::*;
 use sim_flash::{Op, State, Tear};
 
-use super::super::recording::{Recording, Segment, sign};
+use super::super::recording::{Recording, Segment, Unseen, sign};
 use super::super::run::{Conditions, PowerOn, power_on};
 use super::super::tally::{Judged, Shown};
 use super::super::trie::LeafId;
@@ -158,8 +158,8 @@ impl<S: Subject> Engine<'_, S> {
     /// Whether a state does what is expected, executed in full but for digests of bytes met before.
     fn repeats(&mut self, mut state: State, world: &S::World, expected: &Branch<S::World>) -> bool {
         let (subject, profile) = (self.subject, self.profile);
-        let (carried, expected_signature) = (subject.carried(), expected.does.recording.signature);
-        let signature = |run: &PowerOn<S::World>| sign(run, carried, &mut Vec::new(), |_, _| {});
+        let (unseen, expected_signature) = (Unseen::by(subject), expected.does.recording.signature);
+        let signature = |run: &PowerOn<S::World>| sign(run, unseen, &mut Vec::new(), |_, _| {});
         if !expected.tape.is_empty() {
             // Weak bits are made solid as they were read, so that it can be executed in full.
             let run = self.run(state.clone(), world.clone(), true, expected.tape.to_vec());
@@ -184,7 +184,7 @@ impl<S: Subject> Engine<'_, S> {
             let torn = due.torn.as_ref().map(|(op, tear)| (op, *tear));
             let state = crash_state(&due.base, torn, carried);
             let run = power_on(subject, profile, state, due.world.clone(), conditions);
-            sign(&run, carried, &mut Vec::new(), |_, _| {}) == due.expected
+            sign(&run, Unseen::by(subject), &mut Vec::new(), |_, _| {}) == due.expected
         };
         self.counts.audited += due.len() as u64;
         match due.par_iter().find_first(|due| !repeats(due)) {

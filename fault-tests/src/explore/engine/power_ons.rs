@@ -6,7 +6,7 @@ use sim_flash::{Op, State, Tear};
 
 use super::super::demand::Demand;
 use super::super::ranges::overlap;
-use super::super::recording::Recording;
+use super::super::recording::{Recording, Unseen};
 use super::super::run::{Conditions, PowerOn, power_on};
 use super::super::tally::Shown;
 use super::super::trie::{Contradiction, Found, LeafId, Learned, Root, Way};
@@ -86,8 +86,8 @@ impl<S: Subject> Engine<'_, S> {
         }
         let start = Shown { node: 0, branch: 0 };
         let run = self.run(state.clone(), world.clone(), true, tape);
-        let carried = self.subject.carried();
-        let recording = Recording::of(&run, carried, &mut self.segments);
+        let unseen = Unseen::by(self.subject);
+        let recording = Recording::of(&run, unseen, &mut self.segments);
         let mut again = state.clone();
         let replayed = match &run.decided {
             Some(decided) => {
@@ -99,7 +99,7 @@ impl<S: Subject> Engine<'_, S> {
         let solid = replayed.is_empty();
         let again = self.with_other_bytes(again, &run.looks);
         let again = self.run(again, world.clone(), !solid, replayed);
-        let again = Recording::of(&again, carried, &mut self.segments);
+        let again = Recording::of(&again, unseen, &mut self.segments);
         if again.signature != recording.signature {
             return Err(self.disagrees(start, "two power-ons from equal states differ"));
         }
