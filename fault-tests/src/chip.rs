@@ -352,6 +352,30 @@ impl<'m> Chip<'m> {
         result
     }
 
+    /// What is known to follow from `content`, one of those [accepted](Chip::checked), in `region`.
+    pub(crate) fn known_of<T: Clone + 'static>(
+        &mut self,
+        region: &Range<u32>,
+        content: usize,
+    ) -> Option<T> {
+        let key = (TypeId::of::<T>(), region.start, region.end, Some(content));
+        let known = self.knows.known()?.accepted.get(&key)?;
+        known.downcast_ref::<T>().cloned()
+    }
+
+    /// Keeps what follows from `content` in `region`, whatever lies elsewhere.
+    pub(crate) fn know_of<T: Clone + 'static>(
+        &mut self,
+        region: &Range<u32>,
+        content: usize,
+        result: &T,
+    ) {
+        let key = (TypeId::of::<T>(), region.start, region.end, Some(content));
+        if let Some(known) = self.knows.known() {
+            known.accepted.insert(key, Box::new(result.clone()));
+        }
+    }
+
     /// What the header of the region says, noted as the record it is, or as the bytes.
     fn says(&mut self, region: &Range<u32>, accepted: &Accepted) -> Says {
         let Some(header) = accepted.header else {

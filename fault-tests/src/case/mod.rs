@@ -32,5 +32,6 @@ pub use file::{CaseFile, CaseFileError};
 pub use id::{CaseId, CaseIdError};
 pub use live::{LiveDevice, LivePowerOn};
 pub use replay::{Replay, Step, Unreached, replay};
+pub(crate) use shrink::Shrinker;
 pub use shrink::shrink;
 pub use timeline::{Timeline, windows};

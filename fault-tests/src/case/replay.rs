@@ -89,13 +89,26 @@ pub fn replay<S: Subject>(
     path: &Path,
     verbose: bool,
 ) -> Result<Replay, Unreached> {
+    let mut known = Knowledge::of(subject.records(), true);
+    replay_knowing(subject, profile, start, path, verbose, &mut known)
+}
+
+/// The same with what is known from other replays: results for equal bytes are not worked out again.
+pub(super) fn replay_knowing<S: Subject>(
+    subject: &S,
+    profile: &Profile,
+    start: &Start<S::World>,
+    path: &Path,
+    verbose: bool,
+    known: &mut Knowledge,
+) -> Result<Replay, Unreached> {
     let mut device = Live {
         subject,
         profile,
         state: start.state.clone(),
         world: start.world.clone(),
         path,
-        known: Knowledge::of(subject.records(), true),
+        known,
         steps: Vec::new(),
         trace: Xxh3::new(),
         verbose,
@@ -114,7 +127,7 @@ pub fn replay<S: Subject>(
         }
         let step = device.power_on(cut.boot, Some(*cut));
         let ops = step.ops.len();
-        match step.cut {
+        match &step.cut {
             Some((made, _)) if made.tear == cut.tear => {}
             Some((_, op)) => {
                 return Err(unreached(format!(
@@ -154,7 +167,7 @@ struct Live<'s, S: Subject> {
     state: State,
     world: S::World,
     path: &'s Path,
-    known: Knowledge,
+    known: &'s mut Knowledge,
     steps: Vec<Step>,
     trace: Xxh3,
     verbose: bool,
@@ -227,7 +240,7 @@ impl<S: Subject> Live<'_, S> {
         }
     }
 
-    fn power_on(&mut self, boot: u32, cut: Option<CutAt>) -> Step {
+    fn power_on(&mut self, boot: u32, cut: Option<CutAt>) -> &Step {
         // As when exploring: what weak bits lean to does not matter.
         let size = self.state.size();
         lean_to_ones(&mut self.state, &(0..size));
@@ -236,9 +249,9 @@ impl<S: Subject> Live<'_, S> {
         let cuts = u32::try_from(cuts).unwrap_or(u32::MAX);
         // With weak bits an image is one decision, as it is when exploring.
         let knows = if before.has_weak(0..before.size()) {
-            Knows::Contents(&mut self.known)
+            Knows::Contents(self.known)
         } else {
-            Knows::Results(&mut self.known)
+            Knows::Results(self.known)
         };
         let conditions = Conditions {
             cut: cut.map(|cut| Cut {
@@ -272,9 +285,10 @@ impl<S: Subject> Live<'_, S> {
             entries: run.entries,
             findings: run.findings,
         };
-        self.steps.push(step.clone());
+        let index = self.steps.len();
+        self.steps.push(step);
         self.found(repeats);
-        step
+        &self.steps[index]
     }
 
     /// What is wrong with a power-on that leaves all as it was, and did something.

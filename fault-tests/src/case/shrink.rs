@@ -3,10 +3,13 @@
 //! In this order: drop cuts, then put the simplest tear that will do in place
 //! of each, then let weak bits read the first way. Every attempt is a live replay, so a shrunk case is a proven case.
 
+use std::cell::RefCell;
+
 use sim_flash::{Density, Level, Profile, tears};
 
-use super::replay::{Replay, replay};
+use super::replay::{Replay, replay, replay_knowing};
 use super::timeline::windows;
+use crate::chip::Knowledge;
 use crate::explore::{Path, Start, Window};
 use crate::property::Finding;
 use crate::subject::Subject;
@@ -23,22 +26,65 @@ pub fn shrink<S: Subject>(
     window: Option<&Window>,
     level: Level,
 ) -> Option<(Path, Replay)> {
-    let attempt = |path: &Path| -> Option<Replay> {
-        let replay = replay(subject, profile, start, path, true).ok()?;
-        let there = || window.is_none() || windows(subject, &replay).last() == window;
-        (replay.shows(finding) && there()).then_some(replay)
-    };
-    let mut best = path.clone();
-    let mut proof = attempt(&best)?;
-    // A simpler tear can make another cut superfluous, so both steps alternate until neither helps.
-    // Ends: each round but the last drops a cut, or puts an earlier tear or reading of finitely many in place.
-    loop {
-        let before = best.clone();
-        drop_cuts(&attempt, &mut best, &mut proof);
-        simplify_tears(&attempt, level, &mut best, &mut proof);
-        simplify_readings(&attempt, &mut best, &mut proof);
-        if best == before {
-            return Some((best, proof));
+    Shrinker::new(subject, profile, level).shrink(start, path, finding, window)
+}
+
+/// Shrinks cases of one subject, one after the other.
+pub(crate) struct Shrinker<'s, S> {
+    subject: &'s S,
+    profile: &'s Profile,
+    level: Level,
+    /// Results for equal bytes, from one replay to the next.
+    known: RefCell<Knowledge>,
+}
+
+impl<'s, S: Subject> Shrinker<'s, S> {
+    pub(crate) fn new(subject: &'s S, profile: &'s Profile, level: Level) -> Self {
+        Self {
+            subject,
+            profile,
+            level,
+            known: RefCell::new(Knowledge::of(subject.records(), true)),
+        }
+    }
+
+    fn replay(&self, start: &Start<S::World>, path: &Path) -> Option<Replay> {
+        let (subject, profile) = (self.subject, self.profile);
+        let replay = if self.level < Level::L3 {
+            let known = &mut self.known.borrow_mut();
+            replay_knowing(subject, profile, start, path, true, known)
+        } else {
+            // How weak bits may be read must not depend on what else was tried.
+            replay(subject, profile, start, path, true)
+        };
+        replay.ok()
+    }
+
+    /// See [`shrink`].
+    pub(crate) fn shrink(
+        &self,
+        start: &Start<S::World>,
+        path: &Path,
+        finding: &Finding,
+        window: Option<&Window>,
+    ) -> Option<(Path, Replay)> {
+        let attempt = |path: &Path| -> Option<Replay> {
+            let replay = self.replay(start, path)?;
+            let there = || window.is_none() || windows(self.subject, &replay).last() == window;
+            (replay.shows(finding) && there()).then_some(replay)
+        };
+        let mut best = path.clone();
+        let mut proof = attempt(&best)?;
+        // A simpler tear can make another cut superfluous, so both steps alternate until neither helps.
+        // Ends: each round but the last drops a cut, or puts an earlier tear or reading of finitely many in place.
+        loop {
+            let before = best.clone();
+            drop_cuts(&attempt, &mut best, &mut proof);
+            simplify_tears(&attempt, self.level, &mut best, &mut proof);
+            simplify_readings(&attempt, &mut best, &mut proof);
+            if best == before {
+                return Some((best, proof));
+            }
         }
     }
 }

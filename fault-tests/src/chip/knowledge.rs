@@ -95,19 +95,21 @@ pub(crate) enum Knows<'m> {
 }
 
 impl Knows<'_> {
-    pub(super) fn memo(&mut self) -> Option<&mut Memo> {
+    /// What is known of equal bytes.
+    pub(super) fn known(&mut self) -> Option<&mut Knowledge> {
         match self {
             Knows::Nothing => None,
-            Knows::Results(known) | Knows::Contents(known) => Some(&mut known.memo),
+            Knows::Results(known) | Knows::Contents(known) => Some(known),
         }
+    }
+
+    pub(super) fn memo(&mut self) -> Option<&mut Memo> {
+        self.known().map(|known| &mut known.memo)
     }
 
     /// Sectors written before; to share them changes nothing but the time it takes.
     pub(super) fn stencils(&mut self) -> Option<&mut Stencils> {
-        match self {
-            Knows::Nothing => None,
-            Knows::Results(known) | Knows::Contents(known) => Some(&mut known.stencils),
-        }
+        self.known().map(|known| &mut known.stencils)
     }
 }
 

@@ -136,6 +136,14 @@ impl Template {
         for piece in pieces.into_iter().rev() {
             let (start, mut end) = (piece.start.max(own.start), piece.end.min(own.end));
             while start < end {
+                let block = end.saturating_sub(BLOCK)..end;
+                if block.start >= start
+                    && end.is_multiple_of(BLOCK)
+                    && state.hash_range(block.clone()) == self.state.hash_range(block.clone())
+                {
+                    end = block.start;
+                    continue;
+                }
                 let from = ((end - 1) / GRANULE * GRANULE).max(start);
                 if self.compare(&(from..end), &mut state) == Answer::No {
                     return Some(from..end);
@@ -146,6 +154,9 @@ impl Template {
         None
     }
 }
+
+/// So many bytes are one hash: those of 4 KiB are cached with a state.
+const BLOCK: u32 = 4096;
 
 /// So many bytes are compared at once.
 const COMPARED: u16 = 256;

@@ -7,6 +7,7 @@ mod judge_together;
 mod meet;
 mod path;
 mod power_ons;
+mod settle;
 
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
@@ -17,6 +18,7 @@ use self::aside::Aside;
 use self::calm::Calm;
 use self::judge_together::Due;
 use self::meet::Cut;
+use self::settle::{Children, Done};
 use super::audit::Audit;
 use super::demand::{Demand, Interests};
 use super::leftovers::Leftovers;
@@ -118,9 +120,9 @@ pub(super) struct Engine<'a, S: Subject> {
     audit: Audit,
     due: Vec<Due<S::World>>,
     counts: Counts,
-    /// Cuts in a row that this pass tries: see [`Engine::deeper`].
-    depth: u32,
     pass: Pass,
+    /// What the expansion under way has met.
+    pub(super) children: Children,
     interest: Interests,
     leftovers: Leftovers,
     scratch: Scratch,
@@ -136,6 +138,8 @@ struct Pass {
     /// Every class met, with the fewest cuts it was met after. A class can be met behind a cut
     /// first and without one later; then it is explored again, with more cuts left.
     visited: HashedMap<Class, u32>,
+    /// What was explored, in order.
+    done: Vec<Done>,
     aside: Aside,
     calm: Calm,
     violations: Vec<(Shown, Finding)>,
@@ -152,6 +156,7 @@ impl Pass {
             nodes: Vec::new(),
             work: Vec::new(),
             visited: HashedMap::default(),
+            done: Vec::new(),
             aside: Aside::default(),
             calm: Calm::default(),
             violations: Vec::new(),
@@ -212,8 +217,8 @@ impl<'a, S: Subject> Engine<'a, S> {
             audit: Audit::new(limits.seed, limits.audit_one_in),
             due: Vec::new(),
             counts: Counts::default(),
-            depth: limits.cuts.min(1),
             pass: Pass::new(),
+            children: Children::default(),
             interest: Interests::default(),
             leftovers: Leftovers::default(),
             scratch: Scratch::new(subject.carried()),
@@ -228,13 +233,9 @@ impl<'a, S: Subject> Engine<'a, S> {
             self.pass = Pass::new();
             self.counts.begin_pass();
             self.audit.begin_pass();
-            if self.depth < self.limits.cuts {
-                self.audit.rest();
-            }
             self.due.clear();
             match self.one_pass(starts) {
-                Ok(()) if self.pass.grew => {}
-                Ok(()) if self.depth < self.limits.cuts => self.deeper(),
+                Ok(()) if self.pass.grew => self.settle(),
                 Ok(()) => break self.check_due().err(),
                 Err(stop) => break Some(stop),
             }
@@ -319,24 +320,17 @@ impl<'a, S: Subject> Engine<'a, S> {
                 }
                 self.pass.tally.entered(&branch.does.marks, at, cuts);
             }
+            self.children.begin();
             for branch in 0..count {
                 self.expand(&work, branch)?;
             }
+            self.keep(work);
             (self.progress)(&self.counts);
         }
         if !self.pass.grew {
             self.note_restless();
         }
         Ok(())
-    }
-
-    /// Lets the next pass try more cuts in a row: one, then two, then all.
-    ///
-    /// Nearly all that is ever demanded is demanded after a cut or two. As long as demands grow, a pass
-    /// tries no more, so that few passes are long.
-    fn deeper(&mut self) {
-        let next = if self.depth < 2 { 2 } else { u32::MAX };
-        self.depth = next.min(self.limits.cuts);
     }
 
     fn next_work(&mut self) -> Option<Work> {
@@ -364,7 +358,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             ..
         } = self.pass.nodes[work.node as usize];
         let stays_uncut = self.stays_uncut(work.node);
-        if cuts < self.depth && !stays_uncut {
+        if cuts < self.limits.cuts && !stays_uncut {
             self.cut_each(&mut walk, recording, cuts)?;
         } else {
             if recording.ops > 0 && !calm {
@@ -381,6 +375,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         if recording.end == Ok(Rest::Stuck) {
             return Ok(());
         }
+        walk.op = recording.ops;
         walk.catch_up();
         forget_carried(&mut walk.state, &(0..u32::MAX), &self.scratch.carried);
         walk.state.seal();
@@ -491,7 +486,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         &mut self,
         walk: &mut Walk,
         op: &Op,
-        tears: &TearSet,
+        tears: &Rc<TearSet>,
         here: Option<LeafId>,
         at: &Here<'_, S::World>,
     ) -> Result<Option<LeafId>, Stop> {
@@ -500,6 +495,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         let mut base = Base::new(&state);
         let touched = widen(&span(op), state.size());
         let mut cut = Cut {
+            tears: Rc::clone(tears),
             window: self.window(&state, op, at.call),
             met: HashedMap::default(),
             version: 0,
@@ -515,7 +511,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                 }
                 leaf
             }
-            None => self.meet(walk, &mut base, None, nothing_done(op), at, &mut cut)?,
+            None => self.meet_untorn(walk, &mut base, nothing_done(op), at, &cut)?,
         };
         if here.is_none() && self.is_dead_weight(walk, before, &touched, false) {
             self.counts.by_family += tears.count();
@@ -524,15 +520,15 @@ impl<'a, S: Subject> Engine<'a, S> {
             self.audit_of(tears.count(), tear, &state, op, at.world, before, walk.from)?;
             return Ok(Some(before));
         }
-        for &tear in &tears.singles {
-            self.meet(walk, &mut base, Some((op, tear)), tear, at, &mut cut)?;
+        for tear in tears.singles() {
+            self.meet(walk, &mut base, op, tear, at, &mut cut)?;
         }
         for &ladder in &tears.ladders {
             self.climb(walk, &mut base, op, ladder, at, &mut cut)?;
         }
         cut.solved = true;
-        for &tear in &tears.solved {
-            self.meet(walk, &mut base, Some((op, tear)), tear, at, &mut cut)?;
+        for tear in tears.solved() {
+            self.meet(walk, &mut base, op, tear, at, &mut cut)?;
         }
         Ok(None)
     }
@@ -547,7 +543,7 @@ impl<'a, S: Subject> Engine<'a, S> {
     ) -> Option<Class> {
         let class = self.class_of(base, torn, leaf);
         match self.pass.visited.get_mut(&class) {
-            Some(fewest) if *fewest <= cuts || self.depth == ANY => return None,
+            Some(fewest) if *fewest <= cuts || self.limits.cuts == ANY => return None,
             Some(fewest) => *fewest = cuts,
             None => {
                 self.pass.visited.insert(class, cuts);

@@ -5,17 +5,18 @@
 //! most leave nothing of what was there. Then it need be worked out only once.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use sim_flash::{Op, OpKind, State, Tear};
-use xxhash_rust::xxh3::xxh3_128;
+use sim_flash::{Op, State, Tear};
 
 use super::demand::Interest;
 use super::record::Records;
+use super::tears::{Numbered, TearSet};
 use super::trie::HashedMap;
 use crate::chip::span;
 
-/// An operation: its kind and place, and a hash of its data.
-type Which = (OpKind, u32, u32, u128);
+/// An operation: its tears, by their address in memory, and its place.
+type Which = (usize, u32);
 
 /// Hashes over all that is of interest, by operation and tear.
 #[derive(Default)]
@@ -23,7 +24,17 @@ pub(super) struct Leftovers {
     /// The version of the interest that they are about.
     version: u32,
     numbers: HashMap<Which, usize>,
-    known: Vec<HashedMap<Tear, u128>>,
+    known: Vec<Known>,
+}
+
+/// The hashes of one operation.
+struct Known {
+    /// Of the tears that are tried by themselves, by number.
+    singles: Vec<Option<u128>>,
+    /// Of others, by number.
+    others: HashedMap<u64, u128>,
+    /// Keeps the tears where they are.
+    _tears: Rc<TearSet>,
 }
 
 /// What the leftovers of one operation in one state may depend on.
@@ -49,6 +60,7 @@ impl Leftovers {
     pub(super) fn kept(
         &mut self,
         op: &Op,
+        tears: &Rc<TearSet>,
         state: &State,
         interest: &Interest,
         version: u32,
@@ -61,11 +73,15 @@ impl Leftovers {
             };
         }
         let own = span(op);
-        let which = (op.kind(), own.start, op.len(), xxh3_128(op.data()));
         let next = self.numbers.len();
+        let which = (Rc::as_ptr(tears) as usize, own.start);
         let number = *self.numbers.entry(which).or_insert(next);
         if number == next {
-            self.known.push(HashedMap::default());
+            self.known.push(Known {
+                singles: vec![None; tears.singles.len()],
+                others: HashedMap::default(),
+                _tears: Rc::clone(tears),
+            });
         }
         let looked_at = interest.records.iter().map(|r| records.range(*r));
         let places: Vec<_> = looked_at.chain(interest.bytes.iter().cloned()).collect();
@@ -77,11 +93,19 @@ impl Leftovers {
         }
     }
 
-    /// The hash of what `tear` leaves, remembered or else found out by `hash`.
-    pub(super) fn of(&mut self, kept: Kept, tear: Tear, hash: impl FnOnce() -> u128) -> u128 {
+    /// The hash of what a tear leaves, remembered or else found out by `hash`.
+    pub(super) fn of(&mut self, kept: Kept, tear: Numbered, hash: impl FnOnce() -> u128) -> u128 {
+        let Numbered { number, tear } = tear;
         if !kept.is_sure(tear) {
             return hash();
         }
-        *self.known[kept.number].entry(tear).or_insert_with(hash)
+        let Known {
+            singles, others, ..
+        } = &mut self.known[kept.number];
+        let single = usize::try_from(number).ok();
+        match single.and_then(|number| singles.get_mut(number)) {
+            Some(known) => *known.get_or_insert_with(hash),
+            None => *others.entry(number).or_insert_with(hash),
+        }
     }
 }

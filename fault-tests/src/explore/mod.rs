@@ -30,9 +30,9 @@
 //! nothing: it is an AND with what was there.
 //!
 //! Demands are not known beforehand. They grow while exploring, and when a pass
-//! made one grow, everything met in that pass is forgotten but the trie, and a
-//! new pass begins. The pass in which none grows is the proof. The first passes try few cuts in a
-//! row, as most demands grow there already.
+//! made one grow, what each state demands is worked out again from those that follow it, until
+//! nothing grows; then everything met in that pass is forgotten but the trie, and a
+//! new pass begins. The pass in which none grows is the proof.
 //!
 //! An operation that touches nothing demanded by the power-on that would follow right before it can
 //! be torn in any way, or complete, without any future noticing: its tears are judged by that one

@@ -111,7 +111,7 @@ impl Record {
     }
 
     /// A hash of what writing `bytes` to erased cells leads to: their future, and the set of the futures
-    /// of what a cut leaves of them, byte by byte from either end.
+    /// of what a cut leaves of them, byte by byte from either end and row by row.
     pub(super) fn written_future_of(&self, bytes: &[u8]) -> u128 {
         /// A record's `learned` and what it ignores, and the bytes.
         type Written = (usize, Range<usize>, u128);
@@ -129,16 +129,29 @@ impl Record {
         if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).copied()) {
             return known;
         }
-        let mut torn = BTreeSet::new();
-        for at in (0..bytes.len()).filter(|at| !self.ignored.contains(at)) {
-            for undone in [at..bytes.len(), 0..at + 1] {
-                let mut left = bytes.clone();
-                left[undone].fill(0xFF);
-                torn.insert(self.future_of(&left));
+        let whole = self.future_of(&bytes);
+        // A cut at the very end leaves all of them.
+        let mut torn = BTreeSet::from([whole]);
+        let mut leave = |undone: Range<usize>, rest: Range<usize>| {
+            let mut left = bytes.clone();
+            left[undone].fill(0xFF);
+            left[rest].fill(0xFF);
+            torn.insert(self.future_of(&left));
+        };
+        let len = bytes.len();
+        for at in (0..len).filter(|at| !self.ignored.contains(at)) {
+            leave(at..len, 0..0);
+            leave(0..at + 1, 0..0);
+        }
+        for width in [8, 16, 32] {
+            for row in (0..len).step_by(width) {
+                let end = len.min(row + width);
+                leave(row..end, 0..0);
+                leave(0..row, end..len);
             }
         }
         let mut hasher = Xxh3::new();
-        hasher.update(&self.future_of(&bytes).to_le_bytes());
+        hasher.update(&whole.to_le_bytes());
         for future in torn {
             hasher.update(&future.to_le_bytes());
         }

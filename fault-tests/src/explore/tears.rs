@@ -60,7 +60,44 @@ impl Ladder {
     }
 }
 
+/// A tear, and its number among those of its operation.
+#[derive(Clone, Copy)]
+pub(super) struct Numbered {
+    pub(super) number: u64,
+    pub(super) tear: Tear,
+}
+
 impl TearSet {
+    /// The singles, numbered.
+    pub(super) fn singles(&self) -> impl Iterator<Item = Numbered> + '_ {
+        let numbered = |(number, tear): (u64, &Tear)| Numbered {
+            number,
+            tear: *tear,
+        };
+        (0..).zip(&self.singles).map(numbered)
+    }
+
+    /// Those that were solved for, numbered.
+    pub(super) fn solved(&self) -> impl Iterator<Item = Numbered> + '_ {
+        let first = self.singles.len() as u64;
+        let numbered = |(number, tear): (u64, &Tear)| Numbered {
+            number,
+            tear: *tear,
+        };
+        (first..).zip(&self.solved).map(numbered)
+    }
+
+    /// The rung of a ladder that touches `n` bytes, numbered.
+    pub(super) fn rung(&self, ladder: Ladder, n: u32) -> Numbered {
+        let others = self.ladders.iter().take_while(|other| **other != ladder);
+        let before = (self.singles.len() + self.solved.len()) as u64;
+        let below = others.map(|other| other.count()).sum::<u64>() + u64::from(n - 1);
+        Numbered {
+            number: before + below,
+            tear: ladder.tear(n),
+        }
+    }
+
     pub(super) fn count(&self) -> u64 {
         (self.singles.len() + self.solved.len()) as u64
             + self

@@ -128,8 +128,8 @@ impl<S: Subject> Engine<'_, S> {
     /// power-on demands of the state it began in. The child is the state before the next operation,
     /// or that operation `torn`.
     pub(super) fn propagate(&mut self, walk: &mut Walk, child: LeafId, torn: Option<(&Op, Tear)>) {
+        let stamp = (child, self.leaf(child).demand.version);
         let demand = &self.leaf(child).demand;
-        let stamp = (child, demand.version);
         let looks_at_tear = torn.is_some_and(|(op, _)| {
             let own = span(op);
             let (checks, records) = (&self.known.checks, &self.known.records);
@@ -145,6 +145,7 @@ impl<S: Subject> Engine<'_, S> {
             return;
         }
         let demand = Rc::clone(demand);
+        self.children.note(walk, torn.map(|(_, tear)| tear), stamp);
         self.grow(walk.parent, |of| {
             of.insert_bytes(&demand.bytes, &walk.determined)
         });

@@ -145,8 +145,9 @@ impl Errand {
     }
 }
 
-/// Where a resumed download goes on: behind the first page of the image.
-pub(super) const RESUMED_AT: usize = 256;
+/// Where a resumed download goes on: behind the first sector of the image, so that what a cut left of
+/// the rest is erased first.
+pub(super) const RESUMED_AT: usize = 4096;
 
 /// The update core of either the device or its twin.
 type Core<'t, F, V> = Ota<'t, F, V, NoSecureVersion, 1>;

@@ -24,9 +24,6 @@ pub struct Scenario {
     pub(super) writing: Writing,
     /// Whether images below the minimum version in fuses are refused.
     pub(super) anti_rollback: bool,
-    /// How many cuts in a row it is explored to unless asked: [`ANY`], or few where a start for each of
-    /// many calls would take long.
-    pub(crate) depth: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,12 +32,14 @@ pub(super) enum Table {
     Bundled(&'static str),
     /// otadata and three slots of 1 MiB, no factory.
     ThreeSlots,
-    /// otadata, perhaps a factory partition, and slots of 8 KiB.
+    /// otadata, perhaps a factory partition, and slots of one size.
     Small {
         /// Whether it has a factory partition.
         factory: bool,
         /// How many OTA slots it has.
         slots: u8,
+        /// Bytes of each.
+        size: u32,
     },
 }
 
@@ -73,7 +72,6 @@ const UPDATE: Scenario = Scenario {
     self_test: SelfTest::Passes,
     writing: Writing::KnownSize,
     anti_rollback: false,
-    depth: ANY,
 };
 
 /// The scenarios, in the order in which they are swept.
@@ -144,7 +142,6 @@ pub const SCENARIOS: &[Scenario] = &[
         images: &["c3_4k", "c3_secver3", "c3_4k_v2"],
         running: 0,
         anti_rollback: true,
-        depth: 2,
         ..UPDATE
     },
     calls(
@@ -199,6 +196,7 @@ pub const ON_DEMAND: &[Scenario] = &[Scenario {
     table: Table::Small {
         factory: false,
         slots: 2,
+        size: 0x2000,
     },
     images: &["c3_min", "made_336"],
     running: 0,
@@ -215,11 +213,14 @@ const fn calls(
     Scenario {
         name,
         about,
-        table: Table::Small { factory, slots },
+        table: Table::Small {
+            factory,
+            slots,
+            size: 0x4_0000,
+        },
         begin: Begin::Lives { rollback },
-        images: &["c3_4k", "c3_4k_v2", "c3_secver3", "c3_minrev", "c3_min"],
+        images: &["c3_4k", "c3_4k_v2", "c3_secver3", "c3_minrev", "c3_64k"],
         running: 0,
-        depth: 1,
         ..UPDATE
     }
 }
@@ -252,11 +253,14 @@ impl Scenario {
         }
     }
 
-    /// How many cuts in a row it is explored to: as asked, or else as deep as it ends in good time.
-    /// With weak bits the stock algorithm has no end, so that is one.
+    /// How many cuts in a row it is explored to: as asked, or else any number. With weak bits the stock
+    /// algorithm has no end, and the hardened one none with a start for each of many calls, so that is one.
     pub fn cuts(&self, asked: Option<u32>, policy: Policy, level: Level) -> u32 {
-        let endless = policy == Policy::Stock && level >= Level::L3;
-        let depth = if endless { 1 } else { self.depth };
+        let endless = match policy {
+            Policy::Stock => level >= Level::L3,
+            Policy::Hardened(_) => matches!(self.begin, Begin::Lives { .. }),
+        };
+        let depth = if endless { 1 } else { ANY };
         asked.unwrap_or(depth)
     }
 }

@@ -146,7 +146,11 @@ impl Scenario {
                 .and_then(corpus::Table::binary)
                 .map(<[u8]>::to_vec),
             Table::ThreeSlots => slots(0, 3, 0x10_0000),
-            Table::Small { factory, slots: n } => slots(u32::from(factory), n, 0x2000),
+            Table::Small {
+                factory,
+                slots: n,
+                size,
+            } => slots(u32::from(factory), n, size),
         };
         let published = self.images.iter().zip(0u8..).map(|(name, id)| {
             let bytes = match made::named(name) {

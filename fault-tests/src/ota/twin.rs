@@ -4,6 +4,9 @@
 //! device's own flash as it is. What it reads of the device's flash counts as read by the device:
 //! the verdict on a boot depends on it, so states that differ there must not be merged.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use ota_core::boot::{BootInputs, Decision, boot};
 use ota_core::efuse::NoSecureVersion;
@@ -17,7 +20,7 @@ use super::course::{Ahead, Course, Outcome, Slots};
 use super::device::{Device, Verifier};
 use super::errand::{Step, take};
 use super::firmware::ImageId;
-use crate::chip::{Chip, ChipError, Knows};
+use crate::chip::{Accepted, Chip, ChipError, Knows};
 use crate::explore::Ranges;
 use crate::property::publish_order::unverified_pointer;
 use crate::subject::OperationClock;
@@ -42,6 +45,17 @@ impl<'t, 'm> TwinFlash<'t, 'm> {
             changed: Ranges::new(),
             operations: 0,
         }
+    }
+
+    /// Which of the accepted images lies at the start of `region`, every byte of it erased and written here.
+    fn wrote(&self, region: &Range<u32>, accepted: &Accepted) -> Option<usize> {
+        let len = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let fits = |bytes: &&Arc<[u8]>| len(bytes) <= region.end - region.start;
+        let mut fitting = accepted.contents.iter().filter(fits);
+        fitting.position(|bytes| {
+            let own = region.start..region.start + len(bytes);
+            self.erased.missing_from(own).next().is_none() && self.state.holds(region.start, bytes)
+        })
     }
 }
 
@@ -117,11 +131,20 @@ impl VerifyImage<TwinFlash<'_, '_>> for TwinVerifier<'_> {
     ) -> Result<ImageMetadata, VerifyError<ChipError>> {
         let mut verifier = StreamVerifier::new(self.device.target, &mut self.buffer[..])
             .expect("it is enough for a verifier");
-        let end = at.offset.saturating_add(at.size);
-        if flash.changed.intersects(&(at.offset..end)) {
-            return verifier.verify(flash, at);
+        let accepted = &self.device.accepted;
+        let region = at.offset..at.offset.saturating_add(at.size);
+        if !flash.changed.intersects(&region) {
+            return Verifier::knowing(verifier, accepted).verify(&mut *flash.chip, at);
         }
-        Verifier::knowing(verifier, &self.device.accepted).verify(&mut *flash.chip, at)
+        let Some(content) = flash.wrote(&region, accepted) else {
+            return verifier.verify(flash, at);
+        };
+        if let Some(known) = flash.chip.known_of(&region, content) {
+            return known;
+        }
+        let result = verifier.verify(flash, at);
+        flash.chip.know_of(&region, content, &result);
+        result
     }
 }
 

@@ -7,14 +7,12 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use sim_flash::Level;
-
 use super::coverage;
 use super::exhibit::Exhibit;
 use super::report::{ScenarioReport, WindowReport};
 use super::{Progress, SweepOptions, inputs_hash};
-use crate::explore::{ANY, Counts};
-use crate::ota::{Policy, Scenario, Setup};
+use crate::explore::Counts;
+use crate::ota::{Scenario, Setup};
 
 /// Units of one scenario, at most.
 pub(super) const MOST: usize = 4;
@@ -46,15 +44,11 @@ fn groups(starts: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 impl Unit<'_> {
-    /// How long it may take, compared with others, if it is explored until no state is left.
+    /// How long it may take, compared with others.
     pub(super) fn size(&self) -> usize {
-        if self.scenario.cuts(None, Policy::Stock, Level::L2) != ANY {
-            return 0;
-        }
         let published = self.setup.device.published.iter();
-        published
-            .map(|firmware| firmware.bytes.len() + PER_UPDATE)
-            .sum()
+        let images = published.map(|firmware| firmware.bytes.len() + PER_UPDATE);
+        images.sum::<usize>() * self.starts.len()
     }
 
     pub(super) fn sweep(&self, options: &SweepOptions, progress: Progress<'_>) -> ScenarioReport {

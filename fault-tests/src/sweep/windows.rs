@@ -8,7 +8,7 @@
 use super::exhibit::Exhibit;
 use super::known;
 use super::report::WindowReport;
-use crate::case::{Replay, Timeline, shrink, windows};
+use crate::case::{Replay, Shrinker, Timeline, windows};
 use crate::explore::{Disagreement, Exploration, Path, Violation, Window};
 use crate::property::Property;
 use crate::subject::Subject;
@@ -44,9 +44,13 @@ pub(super) fn of<S: Subject>(
         }
     }
     let mut reports: Vec<WindowReport> = Vec::new();
+    let shrinker = Shrinker::new(exhibit.subject, exhibit.profile, exhibit.level);
     for group in groups {
-        let tried = group.violations.iter().take(TRIES);
-        let Some(report) = { tried }.find_map(|v| report(exhibit, v)) else {
+        // One that shows that the cut there does harm, or else one that shows where the harm was done.
+        let tried = || group.violations.iter().take(TRIES);
+        let here = tried().find_map(|v| report_here(exhibit, &shrinker, v));
+        let report = here.or_else(|| tried().find_map(|v| report_anywhere(exhibit, &shrinker, v)));
+        let Some(report) = report else {
             let first = group.violations[0];
             return Err(Disagreement {
                 what: "a violation that was derived does not show when the cuts are made",
@@ -69,33 +73,55 @@ pub(super) fn of<S: Subject>(
     Ok(reports)
 }
 
-fn report<S: Subject>(exhibit: &Exhibit<'_, S>, violation: &Violation) -> Option<WindowReport> {
-    let shrunk = |window: Option<&Window>| {
-        shrink(
-            exhibit.subject,
-            exhibit.profile,
-            &exhibit.starts[violation.start],
-            &violation.path,
-            &violation.finding,
-            window,
-            exhibit.level,
-        )
-    };
-    // The window does harm if the cut there is needed; if not, the harm was done before.
-    let needed = |(path, _): &(Path, Replay)| {
+/// The shrunk case of a violation, if the last cut is needed for it and stays in its window.
+fn report_here<S: Subject>(
+    exhibit: &Exhibit<'_, S>,
+    shrinker: &Shrinker<'_, S>,
+    violation: &Violation,
+) -> Option<WindowReport> {
+    let Violation {
+        start,
+        path,
+        finding,
+        ..
+    } = violation;
+    if finding.place.is_some() {
+        return None;
+    }
+    // If the cut is not needed, the harm was done before.
+    let needed = |path: &Path| {
         let before = path.up_to(path.cuts.len().saturating_sub(1));
-        let replay = exhibit.replay(violation.start, &before);
-        !replay.is_some_and(|replay| replay.shows(&violation.finding))
+        let replay = exhibit.replay(*start, &before);
+        !replay.is_some_and(|replay| replay.shows(finding))
     };
-    let here = match violation.finding.place {
-        Some(_) => None,
-        None => shrunk(violation.window.as_ref()).filter(needed),
-    };
-    let (path, proof) = here.or_else(|| shrunk(None))?;
+    if !needed(path) {
+        return None;
+    }
+    let window = violation.window.as_ref();
+    let shrunk = shrinker.shrink(&exhibit.starts[*start], path, finding, window)?;
+    needed(&shrunk.0).then(|| report(exhibit, violation, shrunk))
+}
+
+/// The shrunk case of a violation, wherever that leads.
+fn report_anywhere<S: Subject>(
+    exhibit: &Exhibit<'_, S>,
+    shrinker: &Shrinker<'_, S>,
+    violation: &Violation,
+) -> Option<WindowReport> {
+    let start = &exhibit.starts[violation.start];
+    let shrunk = shrinker.shrink(start, &violation.path, &violation.finding, None)?;
+    Some(report(exhibit, violation, shrunk))
+}
+
+fn report<S: Subject>(
+    exhibit: &Exhibit<'_, S>,
+    violation: &Violation,
+    (path, proof): (Path, Replay),
+) -> WindowReport {
     let last_cut = || windows(exhibit.subject, &proof).pop();
     let window = violation.finding.place.clone().or_else(last_cut);
     let timeline = Timeline::new(exhibit.subject, &proof).about(Some(&violation.finding));
-    Some(WindowReport {
+    WindowReport {
         known: known::find(
             exhibit.policy,
             violation.finding.property,
@@ -107,5 +133,5 @@ fn report<S: Subject>(exhibit: &Exhibit<'_, S>, violation: &Violation) -> Option
         window,
         case: exhibit.case(violation.start, path, proof.trace),
         states: 1,
-    })
+    }
 }

@@ -46,12 +46,13 @@ impl<S: Subject> Engine<'_, S> {
     pub(super) fn is_met_elsewhere(&self, work: &Work) -> bool {
         let node = &self.pass.nodes[work.node as usize];
         let elsewhere = self.pass.visited.get(&work.class);
-        node.aside && elsewhere.is_some_and(|fewest| self.depth == ANY || *fewest <= node.cuts)
+        node.aside
+            && elsewhere.is_some_and(|fewest| self.limits.cuts == ANY || *fewest <= node.cuts)
     }
 
     /// Whether the operations of this node's power-on are not to be cut, although more cuts may follow.
     pub(super) fn stays_uncut(&self, node: u32) -> bool {
         let node = &self.pass.nodes[node as usize];
-        node.aside && node.cuts < self.depth
+        node.aside && node.cuts < self.limits.cuts
     }
 }

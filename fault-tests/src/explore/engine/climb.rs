@@ -29,8 +29,8 @@ impl<S: Subject> Engine<'_, S> {
         let mut rung = 1;
         // Ends: each round climbs at least one rung.
         while rung < ladder.len {
-            let tear = ladder.tear(rung);
-            let leaf = self.meet(walk, base, Some((op, tear)), tear, at, cut)?;
+            let tear = cut.tears.rung(ladder, rung);
+            let leaf = self.meet(walk, base, op, tear, at, cut)?;
             // A sector is looked at granule by granule at least.
             let farthest = if op.len() <= SECTOR {
                 (rung + 1).next_multiple_of(State::GRANULE)

@@ -7,6 +7,7 @@ use sim_flash::{Level, Op, State, Tear};
 use super::super::demand::Interest;
 use super::super::leftovers::Kept;
 use super::super::tally::Shown;
+use super::super::tears::{Numbered, TearSet};
 use super::super::trie::{HashedMap, LeafId};
 use super::super::view::{Base, View};
 use super::super::walk::{Here, Walk};
@@ -16,6 +17,7 @@ use crate::subject::Subject;
 
 /// What is the same for all tears of one operation, and what was found out about them.
 pub(super) struct Cut {
+    pub(super) tears: Rc<TearSet>,
     pub(super) window: u32,
     /// Power-ons met, by the hash of all that anyone is interested in where the operation touches.
     pub(super) met: HashedMap<u128, LeafId>,
@@ -27,27 +29,39 @@ pub(super) struct Cut {
 }
 
 impl<S: Subject> Engine<'_, S> {
+    /// Looks at the state that a cut right before an operation leaves, which `tear` does nothing to.
+    pub(super) fn meet_untorn(
+        &mut self,
+        walk: &mut Walk,
+        base: &mut Base<'_>,
+        tear: Tear,
+        at: &Here<'_, S::World>,
+        cut: &Cut,
+    ) -> Result<LeafId, Stop> {
+        self.counts.by_lookup += 1;
+        self.judge(walk, base, None, None, tear, at, cut)
+    }
+
     /// Looks at the state that a cut leaves: finds its power-on, and enters it if it is new.
     pub(super) fn meet(
         &mut self,
         walk: &mut Walk,
         base: &mut Base<'_>,
-        torn: Option<(&Op, Tear)>,
-        tear: Tear,
+        op: &Op,
+        numbered: Numbered,
         at: &Here<'_, S::World>,
         cut: &mut Cut,
     ) -> Result<LeafId, Stop> {
         self.counts.by_lookup += 1;
-        let Some((op, _)) = torn else {
-            return self.judge(walk, base, None, None, tear, at, cut);
-        };
+        let tear = numbered.tear;
+        let torn = Some((op, tear));
         if self.leaves_weak(base.state, op, tear) {
             // Weak bits are more than a view can show, so this one is carried out.
             let mut state = View::new(base, torn, &mut self.scratch).state();
             state.seal();
             return self.judge(walk, &mut Base::new(&state), None, torn, tear, at, cut);
         }
-        let hash = self.hash_of_interest(base, op, tear, cut);
+        let hash = self.hash_of_interest(base, op, numbered, cut);
         if let Some(leaf) = hash.and_then(|hash| cut.met.get(&hash).copied()) {
             self.blame(walk, leaf, tear, cut);
             // It differs from a state met before in nothing that anyone looks at.
@@ -72,7 +86,7 @@ impl<S: Subject> Engine<'_, S> {
         &mut self,
         base: &mut Base<'_>,
         op: &Op,
-        tear: Tear,
+        numbered: Numbered,
         cut: &mut Cut,
     ) -> Option<u128> {
         let records = &self.known.records;
@@ -82,14 +96,15 @@ impl<S: Subject> Engine<'_, S> {
             let touched = widen(&span(op), base.state.size());
             let interest = self.interest.in_range(&touched, &self.known);
             cut.interest = interest.map(|interest| {
-                let (state, version) = (base.state, cut.version);
-                let kept = { &mut self.leftovers }.kept(op, state, &interest, version, records);
+                let (state, version, tears) = (base.state, cut.version, &cut.tears);
+                let kept =
+                    { &mut self.leftovers }.kept(op, tears, state, &interest, version, records);
                 (interest, kept)
             });
         }
         let (interest, kept) = cut.interest.as_ref()?;
-        Some(self.leftovers.of(*kept, tear, || {
-            View::new(base, Some((op, tear)), &mut self.scratch).hash_of(interest, records)
+        Some(self.leftovers.of(*kept, numbered, || {
+            View::new(base, Some((op, numbered.tear)), &mut self.scratch).hash_of(interest, records)
         }))
     }
 

@@ -24,11 +24,11 @@ const UNDEFINED: &str = "erase otadata (UNDEFINED -> erased)";
 
 /// Every known one.
 #[rustfmt::skip] // a table
-pub const OPERATIONS: [Known; 20] = [
+pub const OPERATIONS: [Known; 23] = [
     known(P11, "boot", NEW, 0, NEW_IN_PLACE),
     known(P11, "set_boot_partition", NEW, 0, ACTIVE_OR_NEEDED),
     known(P11, "set_boot_partition", VALID, 0, ACTIVE_OR_NEEDED),
-    known(P11, "set_boot_partition", UNDEFINED, 1, ACTIVE_OR_NEEDED),
+    known(P11, "set_boot_partition", UNDEFINED, 0, ACTIVE_OR_NEEDED),
     known(P11, "set_boot_partition_skip_validate", NEW, 0, ACTIVE_OR_NEEDED),
     known(P11, "set_boot_partition_skip_validate", VALID, 0, ACTIVE_OR_NEEDED),
     known(P11, "set_boot_partition_skip_validate", UNDEFINED, 1, ACTIVE_OR_NEEDED),
@@ -45,4 +45,7 @@ pub const OPERATIONS: [Known; 20] = [
     known(P11, "erase_last_boot_app_partition", VALID, 0, ROLLBACK_TARGET),
     known(P11, "invalidate_inactive_otadata_slot", NEW, 0, ROLLBACK_TARGET),
     known(P11, "invalidate_inactive_otadata_slot", VALID, 0, ROLLBACK_TARGET),
+    known(P11, "set_boot_partition(running)", "erase otadata (NEW -> erased)", 2, SAME_SLOT),
+    known(P11, "erase_last_boot_app_partition", "erase otadata (UNDEFINED -> erased)", 2, ROLLBACK_TARGET),
+    known(P11, "invalidate_inactive_otadata_slot", "erase otadata (UNDEFINED -> erased)", 2, ROLLBACK_TARGET),
 ];

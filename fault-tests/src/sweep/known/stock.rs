@@ -2,8 +2,8 @@
 
 use super::{Known, known};
 use crate::property::Property::{
-    AtomicSwitch as P2, Durability as P3, PublishOrder as P13, RollbackConvergence as P4,
-    Stability as P5,
+    AntiRollback as P9, AtomicSwitch as P2, Completion as P8, Durability as P3, NoBrick as P1,
+    PublishOrder as P13, RollbackConvergence as P4, Stability as P5,
 };
 
 const IN_PLACE: &str = "the bootloader moves the new image's only entry from NEW to PENDING_VERIFY \
@@ -22,11 +22,24 @@ const SEQ_ZERO_AGAIN: &str = "earlier cuts left an entry with sequence number 0,
     it points at; a cut erase of the entry zeroes its state alone and makes it NEW again";
 const SEQ_ZERO_ON_TRIAL: &str = "an image that boots from an entry with sequence number 0 was never switched to, and yet is on \
     trial: a cut before it confirms itself rolls it back";
+const SEQ_ZERO_NEW: &str = "earlier cuts left an entry with sequence number 0, which is valid, and it is on trial or refused; a \
+    cut erase of it zeroes its state alone and makes it NEW again";
+const SEQ_ZERO_EARLIER: &str = "earlier cuts left an entry with sequence number 0, which is valid; it is taken for the entry that \
+    somebody wrote, and rewritten in place";
+const SEQ_ZERO_ERASED_FIRST: &str = "an earlier cut left an entry with sequence number 0, which is valid; the slot that it points at \
+    is erased first, and the entry afterwards";
+const SEQ_ZERO_LAST_SLOT: &str = "earlier cuts left an entry with sequence number 0, which is valid; while that is the active one, \
+    switching to the last slot writes number 0 again, which of three slots names the first (0xffffffff mod 3)";
+const MINIMUM_RAISED: &str = "earlier cuts left a VALID entry with sequence number 0, which points at the slot that is being \
+    written; the bootloader raises the device's minimum version to what that slot's header says before it verifies the image, and \
+    then refuses every image that there is";
 const ABORT_SWEEP: &str = "the bootloader aborts every entry whose state reads PENDING_VERIFY, also one \
     with a wrong CRC; a cut while it rewrites that one can leave a valid entry";
 
 const STATE_BITS: &str = "the CRC does not cover the state: cut when sequence number and CRC are programmed and some bits of \
     the state are not, it leaves a valid entry in a state that nobody meant, which is neither monitored nor refused";
+const STATE_BITS_LATER: &str = "an earlier cut left a valid entry in a state that nobody meant, which is neither monitored nor \
+    refused; it is rewritten in place as the one that is active or needed";
 const FORGED: &str = "the CRC covers the sequence number alone, and it is affine: cut when some bits of both are not \
     programmed, it can leave a right CRC of a larger number that was never written, and so a valid entry for another slot";
 const FORGED_OR_STATE: &str = "the CRC covers the sequence number alone: cut, it can leave a valid entry in a state that nobody \
@@ -53,7 +66,7 @@ const COPIED_OVER: &str =
 
 /// Every known window of the stock algorithm in which a cut does harm.
 #[rustfmt::skip] // a table
-pub const STOCK: [Known; 91] = [
+pub const STOCK: [Known; 170] = [
     known(P3, "boot", "erase otadata (NEW -> erased)", 1, IN_PLACE),
     known(P3, "boot", "program otadata (-> PENDING_VERIFY)", 1, ONE_TRY),
     known(P13, "boot", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
@@ -61,13 +74,13 @@ pub const STOCK: [Known; 91] = [
     known(P13, "boot", "program otadata (-> damaged)", 2, ABORT_SWEEP),
     known(P2, "write", "program slot", 2, SEQ_ZERO_LATER),
     known(P3, "write", "program slot", 2, SEQ_ZERO_LATER),
-    known(P3, "boot", "program otadata (-> ABORTED)", 3, SEQ_ZERO_UNABORTED),
+    known(P3, "boot", "program otadata (-> ABORTED)", 1, SEQ_ZERO_UNABORTED),
     known(P13, "boot", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
     known(P13, "set_boot_partition", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
-    known(P2, "set_boot_partition", "erase otadata (damaged -> erased)", 4, SEQ_ZERO_TORN),
+    known(P2, "set_boot_partition", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
     known(P2, "boot", "erase otadata (PENDING_VERIFY -> erased)", 3, SEQ_ZERO_AGAIN),
     known(P2, "boot", "program otadata (-> ABORTED)", 3, SEQ_ZERO_UNABORTED),
-    known(P3, "mark_app_valid_cancel_rollback", "erase otadata (PENDING_VERIFY -> erased)", 4, SEQ_ZERO_ON_TRIAL),
+    known(P3, "mark_app_valid_cancel_rollback", "erase otadata (PENDING_VERIFY -> erased)", 3, SEQ_ZERO_ON_TRIAL),
     known(P13, "set_boot_partition", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_AGAIN),
     known(P2, "set_boot_partition", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_AGAIN),
     known(P13, "begin", "erase otadata (VALID -> erased)", 1, ERASED_FIRST),
@@ -75,9 +88,9 @@ pub const STOCK: [Known; 91] = [
     known(P13, "erase_last_boot_app_partition", "erase otadata (NEW -> erased)", 1, ERASED_FIRST),
     known(P13, "erase_last_boot_app_partition", "erase otadata (UNDEFINED -> erased)", 1, ERASED_FIRST),
     known(P13, "boot", "erase otadata (PENDING_VERIFY -> erased)", 3, SEQ_ZERO_AGAIN),
-    known(P13, "boot", "program otadata (-> ABORTED)", 3, SEQ_ZERO_UNABORTED),
+    known(P13, "boot", "program otadata (-> ABORTED)", 1, SEQ_ZERO_UNABORTED),
     known(P2, "boot", "erase otadata (erased -> erased)", 5, SEQ_ZERO_AGAIN),
-    known(P2, "boot", "erase otadata (damaged -> erased)", 5, SEQ_ZERO_TORN),
+    known(P2, "boot", "erase otadata (damaged -> erased)", 3, SEQ_ZERO_TORN),
     // the bootloader
     known(P3, "boot", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
     known(P4, "boot", "program otadata (-> PENDING_VERIFY)", 1, STATE_BITS),
@@ -134,7 +147,7 @@ pub const STOCK: [Known; 91] = [
     known(P3, "mark_app_valid_cancel_rollback", "erase otadata (UNDEFINED -> erased)", 1, CONFIRMED_IN_PLACE),
     known(P3, "mark_app_valid_cancel_rollback", "program otadata (-> VALID)", 1, CONFIRMED_IN_PLACE),
     known(P2, "mark_app_valid_cancel_rollback", "erase otadata (UNDEFINED -> erased)", 2, CONFIRMED_IN_PLACE),
-    known(P2, "mark_app_valid_cancel_rollback", "program otadata (-> VALID)", 2, CONFIRMED_IN_PLACE),
+    known(P2, "mark_app_valid_cancel_rollback", "program otadata (-> VALID)", 1, CONFIRMED_IN_PLACE),
     known(P13, "mark_app_valid_cancel_rollback", "erase otadata (UNDEFINED -> erased)", 1, CONFIRMED_HALF),
     known(P13, "mark_app_valid_cancel_rollback", "program otadata (-> VALID)", 1, CONFIRMED_HALF),
     known(P4, "mark_app_invalid_rollback", "program otadata (-> INVALID)", 1, STATE_BITS),
@@ -152,4 +165,84 @@ pub const STOCK: [Known; 91] = [
     known(P2, "mark_app_invalid_rollback", "program otadata (-> INVALID)", 1, FORGED_OR_STATE),
     known(P3, "mark_app_invalid_rollback", "program otadata (-> INVALID)", 1, FORGED_OR_STATE),
     known(P13, "mark_app_invalid_rollback", "program otadata (-> INVALID)", 1, FORGED),
+    // behind more cuts
+    known(P13, "begin", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P13, "begin", "erase otadata (NEW -> erased)", 2, SEQ_ZERO_ERASED_FIRST),
+    known(P13, "begin", "erase otadata (UNDEFINED -> erased)", 2, SEQ_ZERO_ERASED_FIRST),
+    known(P13, "begin", "erase otadata (state unknown -> erased)", 3, SEQ_ZERO_ERASED_FIRST),
+    known(P1, "begin", "erase slot", 4, MINIMUM_RAISED),
+    known(P9, "begin", "erase slot", 4, MINIMUM_RAISED),
+    known(P4, "boot", "erase otadata (PENDING_VERIFY -> erased)", 2, SEQ_ZERO_NEW),
+    known(P5, "boot", "erase otadata (PENDING_VERIFY -> erased)", 3, SEQ_ZERO_NEW),
+    known(P1, "boot", "erase otadata (damaged -> erased)", 5, MINIMUM_RAISED),
+    known(P4, "boot", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P5, "boot", "erase otadata (damaged -> erased)", 3, SEQ_ZERO_TORN),
+    known(P9, "boot", "erase otadata (damaged -> erased)", 5, MINIMUM_RAISED),
+    known(P4, "boot", "erase otadata (erased -> erased)", 2, SEQ_ZERO),
+    known(P5, "boot", "erase otadata (erased -> erased)", 3, SEQ_ZERO),
+    known(P8, "boot", "erase otadata (erased -> erased)", 2, SEQ_ZERO_LAST_SLOT),
+    known(P8, "boot", "program otadata (-> ABORTED)", 3, SEQ_ZERO_LAST_SLOT),
+    known(P5, "boot", "program otadata (-> PENDING_VERIFY)", 3, SEQ_ZERO_EARLIER),
+    known(P8, "boot", "program otadata (-> PENDING_VERIFY)", 3, SEQ_ZERO_LAST_SLOT),
+    known(P8, "boot", "program otadata (-> damaged)", 2, SEQ_ZERO_LAST_SLOT),
+    known(P4, "erase_last_boot_app_partition", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P13, "erase_last_boot_app_partition", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P13, "erase_last_boot_app_partition", "erase otadata (state unknown -> erased)", 3, SEQ_ZERO_ERASED_FIRST),
+    known(P8, "erase_last_boot_app_partition", "erase slot", 3, SEQ_ZERO_LAST_SLOT),
+    known(P3, "invalidate_inactive_otadata_slot", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P4, "mark_app_invalid_rollback", "erase otadata (PENDING_VERIFY -> erased)", 3, SEQ_ZERO_NEW),
+    known(P5, "mark_app_invalid_rollback", "erase otadata (UNDEFINED -> erased)", 4, SEQ_ZERO_EARLIER),
+    known(P5, "mark_app_invalid_rollback", "erase otadata (state unknown -> erased)", 4, SEQ_ZERO_EARLIER),
+    known(P2, "mark_app_valid_cancel_rollback", "erase otadata (NEW -> erased)", 2, SEQ_ZERO_EARLIER),
+    known(P3, "mark_app_valid_cancel_rollback", "erase otadata (NEW -> erased)", 3, SEQ_ZERO_EARLIER),
+    known(P5, "mark_app_valid_cancel_rollback", "erase otadata (PENDING_VERIFY -> erased)", 2, SEQ_ZERO_NEW),
+    known(P5, "mark_app_valid_cancel_rollback", "erase otadata (UNDEFINED -> erased)", 3, SEQ_ZERO_EARLIER),
+    known(P3, "mark_app_valid_cancel_rollback", "erase otadata (state unknown -> erased)", 3, STATE_BITS_LATER),
+    known(P5, "mark_app_valid_cancel_rollback", "erase otadata (state unknown -> erased)", 4, SEQ_ZERO_EARLIER),
+    known(P4, "set_boot_partition", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P4, "set_boot_partition", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P2, "set_boot_partition", "erase otadata (state unknown -> erased)", 2, STATE_BITS_LATER),
+    known(P2, "set_boot_partition(factory)", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P3, "set_boot_partition(factory)", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P4, "set_boot_partition(factory)", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P5, "set_boot_partition(factory)", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P13, "set_boot_partition(factory)", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P4, "set_boot_partition(factory)", "erase otadata (PENDING_VERIFY -> erased)", 3, SEQ_ZERO_NEW),
+    known(P5, "set_boot_partition(factory)", "erase otadata (UNDEFINED -> erased)", 2, SEQ_ZERO_EARLIER),
+    known(P2, "set_boot_partition(factory)", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P3, "set_boot_partition(factory)", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P4, "set_boot_partition(factory)", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P5, "set_boot_partition(factory)", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P13, "set_boot_partition(factory)", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P2, "set_boot_partition(factory)", "erase otadata (erased -> erased)", 2, SEQ_ZERO),
+    known(P4, "set_boot_partition(factory)", "erase otadata (erased -> erased)", 2, SEQ_ZERO),
+    known(P2, "set_boot_partition(factory)", "erase otadata (state unknown -> erased)", 3, SEQ_ZERO_EARLIER),
+    known(P5, "set_boot_partition(factory)", "erase otadata (state unknown -> erased)", 3, SEQ_ZERO_EARLIER),
+    known(P3, "set_boot_partition(running)", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P13, "set_boot_partition(running)", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P2, "set_boot_partition(running)", "erase otadata (UNDEFINED -> erased)", 4, SEQ_ZERO_EARLIER),
+    known(P5, "set_boot_partition(running)", "erase otadata (UNDEFINED -> erased)", 8, SEQ_ZERO_EARLIER),
+    known(P5, "set_boot_partition(running)", "erase otadata (VALID -> erased)", 4, SEQ_ZERO_EARLIER),
+    known(P3, "set_boot_partition(running)", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P13, "set_boot_partition(running)", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P3, "set_boot_partition(running)", "erase otadata (erased -> erased)", 2, SEQ_ZERO),
+    known(P8, "set_boot_partition(running)", "erase otadata (erased -> erased)", 3, SEQ_ZERO_LAST_SLOT),
+    known(P13, "set_boot_partition(running)", "erase otadata (erased -> erased)", 2, SEQ_ZERO),
+    known(P2, "set_boot_partition(running)", "erase otadata (state unknown -> erased)", 2, STATE_BITS_LATER),
+    known(P5, "set_boot_partition(running)", "erase otadata (state unknown -> erased)", 5, SEQ_ZERO_EARLIER),
+    known(P5, "set_boot_partition(running)", "program otadata (-> NEW)", 4, SEQ_ZERO_EARLIER),
+    known(P4, "set_boot_partition_skip_validate", "erase otadata (ABORTED -> erased)", 4, SEQ_ZERO_NEW),
+    known(P13, "set_boot_partition_skip_validate", "erase otadata (ABORTED -> erased)", 3, SEQ_ZERO_NEW),
+    known(P2, "set_boot_partition_skip_validate", "erase otadata (UNDEFINED -> erased)", 5, SEQ_ZERO_EARLIER),
+    known(P5, "set_boot_partition_skip_validate", "erase otadata (UNDEFINED -> erased)", 5, SEQ_ZERO_EARLIER),
+    known(P4, "set_boot_partition_skip_validate", "erase otadata (damaged -> erased)", 3, SEQ_ZERO_TORN),
+    known(P13, "set_boot_partition_skip_validate", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
+    known(P4, "set_boot_partition_skip_validate", "erase otadata (erased -> erased)", 3, SEQ_ZERO),
+    known(P2, "set_boot_partition_skip_validate", "erase otadata (state unknown -> erased)", 2, STATE_BITS_LATER),
+    known(P5, "set_boot_partition_skip_validate", "erase otadata (state unknown -> erased)", 5, SEQ_ZERO_EARLIER),
+    known(P1, "write", "program slot", 3, MINIMUM_RAISED),
+    known(P9, "write", "program slot", 3, MINIMUM_RAISED),
+    known(P3, "boot", "erase otadata (PENDING_VERIFY -> erased)", 2, SEQ_ZERO_NEW),
+    known(P5, "boot", "erase otadata (NEW -> erased)", 3, SEQ_ZERO_EARLIER),
+    known(P3, "boot", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
 ];
