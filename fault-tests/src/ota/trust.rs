@@ -6,15 +6,17 @@ use ota_core::boot::{BootInputs, Decision, Reason, boot};
 use ota_core::efuse::Unary;
 use ota_core::image::StreamVerifier;
 use ota_core::partition::TABLE_LEN;
-use sim_flash::{Density, Flash, Level, Op, State, tears};
+use sim_flash::{Density, Level, Op, State, tears};
 
 use super::application::CHUNK;
+use super::device::Verifier;
 use super::setup::Setup;
 use crate::case::replay;
+use crate::chip::{Chip, Knowledge, Knows};
 use crate::explore::{Path, Window};
 use crate::property::Finding;
 use crate::property::trust;
-use crate::subject::Event;
+use crate::subject::{Event, OperationClock};
 
 /// The cuts of one operation, each followed by a boot.
 #[derive(Clone, Debug)]
@@ -33,6 +35,8 @@ pub struct Trial {
 /// An operation that was cut in the same state before is not cut again.
 pub fn trials(setup: &Setup, level: Level, density: Density) -> Vec<Trial> {
     let mut known = HashSet::new();
+    // What verification says of the same bytes, from one boot to the next.
+    let mut memo = Knowledge::default();
     let mut trials = Vec::new();
     for start in &setup.starts {
         let Ok(life) = replay(&setup.device, &setup.profile, start, &Path::default(), true) else {
@@ -49,7 +53,8 @@ pub fn trials(setup: &Setup, level: Level, density: Density) -> Vec<Trial> {
                     });
                     let window = Window::of(&setup.device, &state, op, call);
                     let name = start.name.clone();
-                    trials.push(cut(setup, &state, op, window, name, (level, density)));
+                    let cut = cut(setup, &state, op, window, name, (level, density), &mut memo);
+                    trials.push(cut);
                 }
                 state.apply(op);
             }
@@ -66,6 +71,7 @@ fn cut(
     window: Window,
     start: String,
     (level, density): (Level, Density),
+    memo: &mut Knowledge,
 ) -> Trial {
     let mut trial = Trial {
         window,
@@ -79,7 +85,7 @@ fn cut(
         if tear.is_nothing() {
             continue;
         }
-        if let Some(decision) = decide(setup, &state) {
+        if let Some(decision) = decide(setup, &state, memo) {
             trial.states += 1;
             let found = judge(setup, &state, &decision, &trial.window);
             trial.findings.extend(found);
@@ -88,10 +94,11 @@ fn cut(
     trial
 }
 
-fn decide(setup: &Setup, state: &State) -> Option<Decision> {
-    let mut flash = Flash::with_state(setup.profile.clone(), state.clone());
+fn decide(setup: &Setup, state: &State, memo: &mut Knowledge) -> Option<Decision> {
+    let (clock, knows) = (OperationClock::default(), Knows::Results(memo));
+    let mut flash = Chip::new(&setup.profile, state.clone(), clock, knows);
     let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
-    let mut verifier = StreamVerifier::new(setup.device.target, &mut buffer).ok()?;
+    let mut verifier = Verifier::new(StreamVerifier::new(setup.device.target, &mut buffer).ok()?);
     let mut efuse = Unary::new(0, 32);
     let inputs = BootInputs::default();
     let config = &setup.device.boot;
