@@ -336,29 +336,24 @@ impl<'m> Chip<'m> {
                 self.holds(region.start, &contents)
             }
         };
-        let key = (TypeId::of::<T>(), region.start, region.end, found);
-        if let Knows::Contents(known) = &self.knows
-            && let Some(result) = known.accepted.get(&key)
-            && let Some(result) = result.downcast_ref::<T>()
-        {
-            return result.clone();
+        if let Some(result) = self.known_of(&region, found) {
+            return result;
         }
         let outer = std::mem::replace(&mut self.silent, true);
         let result = f(self);
         self.silent = outer;
-        if let Knows::Contents(known) = &mut self.knows {
-            known.accepted.insert(key, Box::new(result.clone()));
-        }
+        self.know_of(&region, found, &result);
         result
     }
 
-    /// What is known to follow from `content`, one of those [accepted](Chip::checked), in `region`.
+    /// What is known to follow from `content` in `region`: one of those [accepted](Chip::checked), or any
+    /// other.
     pub(crate) fn known_of<T: Clone + 'static>(
         &mut self,
         region: &Range<u32>,
-        content: usize,
+        content: Option<usize>,
     ) -> Option<T> {
-        let key = (TypeId::of::<T>(), region.start, region.end, Some(content));
+        let key = (TypeId::of::<T>(), region.start, region.end, content);
         let known = self.knows.known()?.accepted.get(&key)?;
         known.downcast_ref::<T>().cloned()
     }
@@ -367,10 +362,10 @@ impl<'m> Chip<'m> {
     pub(crate) fn know_of<T: Clone + 'static>(
         &mut self,
         region: &Range<u32>,
-        content: usize,
+        content: Option<usize>,
         result: &T,
     ) {
-        let key = (TypeId::of::<T>(), region.start, region.end, Some(content));
+        let key = (TypeId::of::<T>(), region.start, region.end, content);
         if let Some(known) = self.knows.known() {
             known.accepted.insert(key, Box::new(result.clone()));
         }

@@ -48,7 +48,8 @@ impl<'s, S: Subject> Shrinker<'s, S> {
         }
     }
 
-    fn replay(&self, start: &Start<S::World>, path: &Path) -> Option<Replay> {
+    /// The replay of this way; `None` if the cuts cannot be made.
+    pub(crate) fn replay(&self, start: &Start<S::World>, path: &Path) -> Option<Replay> {
         let (subject, profile) = (self.subject, self.profile);
         let replay = if self.level < Level::L3 {
             let known = &mut self.known.borrow_mut();

@@ -88,13 +88,12 @@ impl Record {
             // The last one first: what an erase leads to is known before.
             let mut of_front = vec![Future::default(); count - front + 1];
             for end in (0..=count - front).rev() {
-                let at_front = places.get(front).filter(|_| front + end < count);
-                let at_end = places
-                    .get(count - 1 - end.min(count - 1))
-                    .filter(|_| front + end < count);
-                of_front[end] = if at_front.is_some_and(|at| bytes[*at] == 0) {
+                let is_zero = |at: Option<&usize>| at.is_some_and(|at| bytes[*at] == 0);
+                let between = &places[front..count - end];
+                // A byte that is zero already is no other content.
+                of_front[end] = if is_zero(between.first()) {
                     futures[front + 1][end].clone()
-                } else if at_end.is_some_and(|at| bytes[*at] == 0) {
+                } else if is_zero(between.last()) {
                     of_front[end + 1].clone()
                 } else {
                     zeroed.copy_from_slice(bytes);

@@ -70,21 +70,12 @@ pub(super) struct Numbered {
 impl TearSet {
     /// The singles, numbered.
     pub(super) fn singles(&self) -> impl Iterator<Item = Numbered> + '_ {
-        let numbered = |(number, tear): (u64, &Tear)| Numbered {
-            number,
-            tear: *tear,
-        };
-        (0..).zip(&self.singles).map(numbered)
+        numbered(0, &self.singles)
     }
 
     /// Those that were solved for, numbered.
     pub(super) fn solved(&self) -> impl Iterator<Item = Numbered> + '_ {
-        let first = self.singles.len() as u64;
-        let numbered = |(number, tear): (u64, &Tear)| Numbered {
-            number,
-            tear: *tear,
-        };
-        (first..).zip(&self.solved).map(numbered)
+        numbered(self.singles.len(), &self.solved)
     }
 
     /// The rung of a ladder that touches `n` bytes, numbered.
@@ -129,6 +120,16 @@ impl TearSet {
     pub(super) fn all(&self) -> impl Iterator<Item = Tear> + '_ {
         (0..self.count()).filter_map(|index| self.get(index))
     }
+}
+
+/// These tears, the first of which has the number `first`.
+fn numbered(first: usize, tears: &[Tear]) -> impl Iterator<Item = Numbered> + '_ {
+    let numbers = first as u64..;
+    let numbered = |(number, tear): (u64, &Tear)| Numbered {
+        number,
+        tear: *tear,
+    };
+    numbers.zip(tears).map(numbered)
 }
 
 /// What a subject has solved for: see [`Subject::solved`](crate::subject::Subject::solved).

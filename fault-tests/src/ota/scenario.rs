@@ -30,10 +30,8 @@ pub struct Scenario {
 pub(super) enum Table {
     /// A bundled table, by name.
     Bundled(&'static str),
-    /// otadata and three slots of 1 MiB, no factory.
-    ThreeSlots,
     /// otadata, perhaps a factory partition, and slots of one size.
-    Small {
+    Slots {
         /// Whether it has a factory partition.
         factory: bool,
         /// How many OTA slots it has.
@@ -124,7 +122,11 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "three-slots",
         about: "update of a device with three slots and no factory partition",
-        table: Table::ThreeSlots,
+        table: Table::Slots {
+            factory: false,
+            slots: 3,
+            size: 0x10_0000,
+        },
         ..UPDATE
     },
     Scenario {
@@ -193,7 +195,7 @@ pub const SCENARIOS: &[Scenario] = &[
 pub const ON_DEMAND: &[Scenario] = &[Scenario {
     name: "smallest",
     about: "update to the smallest image, so small that every state can be executed",
-    table: Table::Small {
+    table: Table::Slots {
         factory: false,
         slots: 2,
         size: 0x2000,
@@ -213,7 +215,7 @@ const fn calls(
     Scenario {
         name,
         about,
-        table: Table::Small {
+        table: Table::Slots {
             factory,
             slots,
             size: 0x4_0000,

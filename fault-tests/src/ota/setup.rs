@@ -145,8 +145,7 @@ impl Scenario {
             Table::Bundled(name) => corpus::table(name)
                 .and_then(corpus::Table::binary)
                 .map(<[u8]>::to_vec),
-            Table::ThreeSlots => slots(0, 3, 0x10_0000),
-            Table::Small {
+            Table::Slots {
                 factory,
                 slots: n,
                 size,
@@ -179,7 +178,7 @@ impl Scenario {
             Some("the table has no factory partition")
         } else if self.begin == Begin::BlankOtadata && layout.factory.is_some() {
             Some("the table has a factory partition")
-        } else if matches!(self.table, Table::ThreeSlots) && layout.slots.len() < 3 {
+        } else if matches!(self.table, Table::Slots { slots: 3, .. }) && layout.slots.len() < 3 {
             Some("the table has two OTA slots only")
         } else {
             None

@@ -79,26 +79,21 @@ fn report_here<S: Subject>(
     shrinker: &Shrinker<'_, S>,
     violation: &Violation,
 ) -> Option<WindowReport> {
-    let Violation {
-        start,
-        path,
-        finding,
-        ..
-    } = violation;
+    let Violation { path, finding, .. } = violation;
+    let start = &exhibit.starts[violation.start];
     if finding.place.is_some() {
         return None;
     }
     // If the cut is not needed, the harm was done before.
     let needed = |path: &Path| {
         let before = path.up_to(path.cuts.len().saturating_sub(1));
-        let replay = exhibit.replay(*start, &before);
+        let replay = shrinker.replay(start, &before);
         !replay.is_some_and(|replay| replay.shows(finding))
     };
     if !needed(path) {
         return None;
     }
-    let window = violation.window.as_ref();
-    let shrunk = shrinker.shrink(&exhibit.starts[*start], path, finding, window)?;
+    let shrunk = shrinker.shrink(start, path, finding, violation.window.as_ref())?;
     needed(&shrunk.0).then(|| report(exhibit, violation, shrunk))
 }
 

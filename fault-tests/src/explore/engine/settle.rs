@@ -5,9 +5,7 @@
 //! when it was explored, it demands more in its turn, the last one first, until nothing grows. That a
 //! pass finds nothing to be demanded is still what proves the demands complete, not this.
 
-use std::rc::Rc;
-
-use sim_flash::Tear;
+use sim_flash::{Op, Tear};
 
 use super::super::tally::Shown;
 use super::super::trie::LeafId;
@@ -80,27 +78,22 @@ impl Children {
 impl<S: Subject> Engine<'_, S> {
     /// Keeps what followed from a state that was explored.
     pub(super) fn keep(&mut self, work: Work) {
-        let met = self.children.met.clone();
+        let met = std::mem::take(&mut self.children.met);
         self.pass.done.push(Done { work, met });
     }
 
     /// Lets demands grow by what is demanded further down, until none does.
     pub(super) fn settle(&mut self) {
         let mut done = std::mem::take(&mut self.pass.done);
+        let mut settled = false;
         // Ends: demands only grow, and there are so many bytes, records and checks.
-        loop {
-            let mut settled = true;
+        while !std::mem::replace(&mut settled, true) {
             for Done { work, met } in done.iter_mut().rev() {
-                let mut grew = met.iter().any(|met| self.has_grown(met));
-                settled &= !grew;
-                // Its own demand may be among those that it looks at.
-                while std::mem::take(&mut grew) {
+                // More than once: its own demand may be among those that it looks at.
+                while met.iter().any(|met| self.has_grown(met)) {
+                    settled = false;
                     self.demand_again(work, met);
-                    grew = met.iter().any(|met| self.has_grown(met));
                 }
-            }
-            if settled {
-                return;
             }
         }
     }
@@ -112,42 +105,40 @@ impl<S: Subject> Engine<'_, S> {
     /// Walks the power-ons of a state again, past what it met there.
     fn demand_again(&mut self, work: &Work, met: &mut [Met]) {
         let parent = work.class.0;
-        for (branch, number) in (0..).zip(0..self.leaf(parent).branches.len()) {
-            let does = Rc::clone(&self.leaf(parent).branches[number].does);
+        let branches = self.leaf(parent).branches.clone();
+        for (number, branch) in (0..).zip(&branches) {
             let from = Shown {
                 node: work.node,
-                branch,
+                branch: number,
             };
             let mut walk = Walk::new(from, parent, work.state.clone());
-            let mut first = 0;
-            for segment in &does.recording.segments {
-                let end = first + segment.ops.len();
-                let here = |met: &Met| met.branch == branch && (first..end).contains(&met.op);
-                if !met.iter().any(|met| here(met) && self.has_grown(met)) {
-                    walk.pass_over(segment, 0);
-                    first = end;
-                    continue;
-                }
-                walk.catch_up();
-                for (op, number) in segment.ops.iter().zip(first..) {
-                    walk.op = number;
-                    for met in met.iter_mut().filter(|met| met.branch == branch) {
-                        if met.op == number && self.has_grown(met) {
-                            met.version = self.leaf(met.child).demand.version;
-                            self.propagate(&mut walk, met.child, met.tear.map(|tear| (op, tear)));
-                        }
+            for segment in &branch.does.recording.segments {
+                let ops = walk.op..walk.op + segment.ops.len();
+                let here = |met: &Met| met.branch == number && ops.contains(&met.op);
+                if met.iter().any(|met| here(met) && self.has_grown(met)) {
+                    walk.catch_up();
+                    for op in &segment.ops {
+                        self.demand_here(&mut walk, Some(op), met);
+                        walk.carry_out(op);
+                        walk.op += 1;
                     }
-                    walk.carry_out(op);
+                } else {
+                    walk.pass_over(segment, 0);
+                    walk.op = ops.end;
                 }
-                first = end;
             }
-            walk.op = first;
             walk.catch_up();
-            for met in met.iter_mut().filter(|met| met.branch == branch) {
-                if met.op >= first && self.has_grown(met) {
-                    met.version = self.leaf(met.child).demand.version;
-                    self.propagate(&mut walk, met.child, None);
-                }
+            self.demand_here(&mut walk, None, met);
+        }
+    }
+
+    /// Notes what the children that were met where the walk stands, before `op` or at the end, demand more.
+    fn demand_here(&mut self, walk: &mut Walk, op: Option<&Op>, met: &mut [Met]) {
+        let at = (walk.from.branch, walk.op);
+        for met in met.iter_mut().filter(|met| (met.branch, met.op) == at) {
+            if self.has_grown(met) {
+                met.version = self.leaf(met.child).demand.version;
+                self.propagate(walk, met.child, op.zip(met.tear));
             }
         }
     }
