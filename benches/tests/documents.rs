@@ -46,7 +46,6 @@ fn explorers_judge_the_same_crash_states_and_find_the_same() {
 /// With all that L2 allows, each of its windows is met: some 16 million operations to find what takes
 /// ours two thousand.
 #[test]
-#[ignore = "takes a minute"]
 fn at_l2_too_the_explorer_executes_a_thousandth() {
     let twice = benches::exploration::twice(sim_flash::Level::L2);
     let comparison = benches::exploration::compare("two cuts, L2", &twice);

@@ -5,13 +5,16 @@ use std::fmt::Write as _;
 
 use fault_tests::ota::SCENARIOS;
 use fault_tests::ota::honesty::{Fails, Trial, trials};
+use rayon::prelude::*;
 use sim_flash::Profile;
 
 /// Every call, at every point of a life, in each of the scenarios that are about calls.
 fn all() -> Vec<(&'static str, Trial)> {
-    let calls = SCENARIOS.iter().filter(|s| s.name.starts_with("calls-"));
+    let calls = SCENARIOS
+        .par_iter()
+        .filter(|s| s.name.starts_with("calls-"));
     calls
-        .flat_map(|scenario| {
+        .flat_map_iter(|scenario| {
             let setup = scenario.bundled(&Profile::w25q64jv());
             let trials = trials(&setup).into_iter();
             trials.map(|trial| (scenario.name, trial))

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use fault_tests::ota::SCENARIOS;
 use fault_tests::ota::trust::trials;
+use fault_tests::ota::{SCENARIOS, Scenario};
+use rayon::prelude::*;
 use sim_flash::{Density, Level, Profile};
 
 /// Of each window: crash states, decisions by an entry and by an image that cannot be trusted, and a
@@ -22,10 +23,15 @@ struct Row {
 #[test]
 fn the_stock_algorithm_decides_by_what_it_cannot_trust() {
     let mut windows: BTreeMap<String, Row> = BTreeMap::new();
-    let calls = SCENARIOS.iter().filter(|s| s.name.starts_with("calls-"));
-    for scenario in calls {
+    let calls = SCENARIOS
+        .par_iter()
+        .filter(|s| s.name.starts_with("calls-"));
+    let trials_of = |scenario: &'static Scenario| {
         let setup = scenario.bundled(&Profile::w25q64jv());
-        for trial in trials(&setup, Level::L2, Density::Field) {
+        (scenario, trials(&setup, Level::L2, Density::Field))
+    };
+    for (scenario, trials) in calls.map(trials_of).collect::<Vec<_>>() {
+        for trial in trials {
             let row = windows.entry(trial.window.to_string()).or_default();
             row.states += trial.states;
             for finding in &trial.findings {
