@@ -99,7 +99,7 @@ impl SweepReport {
         Ok(())
     }
 
-    /// Known windows that were met, each with all its cases.
+    /// Known windows that were met, each with all its cases: by property, the bootloader's first, then by call.
     fn met(&self) -> Vec<(&'static Known, Vec<&WindowReport>)> {
         let met = { self.scenarios.iter() }.flat_map(|s| s.windows(true));
         let met: Vec<_> = met.collect();
@@ -109,16 +109,19 @@ impl SweepReport {
         };
         let mut windows: Vec<(_, Vec<_>)> = known::all().map(cases).collect();
         windows.retain(|(_, cases)| !cases.is_empty());
+        windows.sort_by_key(|(known, _)| {
+            let call = (known.call != "boot", known.call);
+            (known.property, call, known.transition)
+        });
         windows
     }
 
     /// A line for each known window that was met: how many scenarios met it, and the shortest case.
     fn known_windows(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut met = self.met();
+        let met = self.met();
         if met.is_empty() {
             return Ok(());
         }
-        met.sort_by_key(|(known, _)| known.property);
         let places: usize = met.iter().map(|(_, cases)| cases.len()).sum();
         writeln!(
             f,
