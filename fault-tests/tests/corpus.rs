@@ -11,7 +11,8 @@ fn every_case_shows_what_it_says() {
     for case in corpus::CASES {
         let file = CaseFile::parse(case.text).unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let scenario = ota::find(&file.id.scenario).unwrap_or_else(|| panic!("{}", case.name));
-        let setup = scenario.bundled(&profile);
+        let policy = file.id.policy.parse().expect(case.name);
+        let setup = scenario.bundled(&profile).under(policy).expect(case.name);
         let replay = replay(
             &setup.device,
             &setup.profile,
@@ -21,12 +22,8 @@ fn every_case_shows_what_it_says() {
         )
         .unwrap_or_else(|unreached| panic!("{}: stale: {unreached}", case.name));
         assert_eq!(replay.trace, file.id.trace, "{}: stale", case.name);
-        assert!(
-            replay.shows(&file.finding),
-            "{}: {}",
-            case.name,
-            file.finding
-        );
+        let expected = &file.expected;
+        assert!(expected.is_met_by(&replay), "{}: {expected}", case.name);
     }
 }
 

@@ -7,21 +7,65 @@
 //! allowed  = v2 (c3_256k)
 //! got      = v1 (c3_64k) from ota_0
 //! ```
+//!
+//! A case that was mended says which property holds again, in the place of the last three lines:
+//!
+//! ```text
+//! id       = bo1:update-confirm@w25q64jv:L2:hardened/b1.o0.E3~9c3e01ab
+//! holds    = P3
+//! ```
 
 use std::fmt;
 
 use super::id::CaseId;
+use super::replay::Replay;
 use crate::property::{Finding, Property};
 
-/// A case and the violation that it must show.
+/// A case and what it must show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseFile {
     /// What to replay.
     pub id: CaseId,
     /// What it shows.
-    pub finding: Finding,
+    pub expected: Expected,
     /// The comment above it, without the `#`.
     pub comment: String,
+}
+
+/// What a case must show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// This violation.
+    Shown(Finding),
+    /// No violation of any property; of this one there was one once.
+    Holds(Property),
+}
+
+impl Expected {
+    /// Whether the replay shows it.
+    pub fn is_met_by(&self, replay: &Replay) -> bool {
+        match self {
+            Self::Shown(finding) => replay.shows(finding),
+            Self::Holds(_) => replay.finding().is_none(),
+        }
+    }
+
+    /// The violation, if it is one.
+    pub const fn finding(&self) -> Option<&Finding> {
+        match self {
+            Self::Shown(finding) => Some(finding),
+            Self::Holds(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shown(finding) => finding.fmt(f),
+            Self::Holds(property) => write!(f, "{property} holds"),
+        }
+    }
 }
 
 /// Why a text is no case file.
@@ -44,12 +88,12 @@ impl fmt::Display for CaseFileError {
 
 impl std::error::Error for CaseFileError {}
 
-const KEYS: [&str; 4] = ["id", "property", "allowed", "got"];
+const KEYS: [&str; 5] = ["id", "property", "allowed", "got", "holds"];
 
 impl CaseFile {
     /// Reads a case file.
     pub fn parse(text: &str) -> Result<Self, CaseFileError> {
-        let mut values: [Option<(usize, String)>; 4] = Default::default();
+        let mut values: [Option<(usize, String)>; 5] = Default::default();
         let mut comment = String::new();
         for (number, line) in (1..).zip(text.lines()) {
             let error = |why| CaseFileError { line: number, why };
@@ -78,32 +122,49 @@ impl CaseFile {
                 }
             }
         }
-        let mut take = |slot: usize| {
-            values[slot].take().ok_or_else(|| CaseFileError {
+        let [id, property, allowed, got, holds] = values;
+        let needed = |key: &str, value: Option<(usize, String)>| {
+            value.ok_or_else(|| CaseFileError {
                 line: 0,
-                why: format!("expected a line \"{} = …\", found none", KEYS[slot]),
+                why: format!("expected a line \"{key} = …\", found none"),
             })
         };
-        let (line, id) = take(0)?;
+        let (line, id) = needed("id", id)?;
         let id = id.parse().map_err(|e: super::CaseIdError| CaseFileError {
             line,
             why: e.to_string(),
         })?;
-        let (line, property) = take(1)?;
-        let property = Property::from_id(&property).ok_or_else(|| {
-            let known = Property::ALL.map(Property::id).join(", ");
-            CaseFileError {
-                line,
-                why: format!("found the property \"{property}\", expected one of {known}"),
+        let expected = match holds {
+            None => {
+                let property = parse_property(&needed("property", property)?)?;
+                let (_, allowed) = needed("allowed", allowed)?;
+                Expected::Shown(Finding::new(property, allowed, needed("got", got)?.1))
             }
-        })?;
-        let finding = Finding::new(property, take(2)?.1, take(3)?.1);
+            Some(held) => {
+                if let Some((line, _)) = property.or(allowed).or(got) {
+                    let why =
+                        "found what is violated beside \"holds\", expected one of them".into();
+                    return Err(CaseFileError { line, why });
+                }
+                Expected::Holds(parse_property(&held)?)
+            }
+        };
         Ok(Self {
             id,
-            finding,
+            expected,
             comment,
         })
     }
+}
+
+fn parse_property((line, id): &(usize, String)) -> Result<Property, CaseFileError> {
+    Property::from_id(id).ok_or_else(|| {
+        let known = Property::ALL.map(Property::id).join(", ");
+        CaseFileError {
+            line: *line,
+            why: format!("found the property \"{id}\", expected one of {known}"),
+        }
+    })
 }
 
 impl fmt::Display for CaseFile {
@@ -111,15 +172,15 @@ impl fmt::Display for CaseFile {
         for line in self.comment.lines() {
             writeln!(f, "{}", format!("# {line}").trim_end())?;
         }
-        let values = [
-            self.id.to_string(),
-            self.finding.property.id().into(),
-            self.finding.allowed.clone(),
-            self.finding.got.clone(),
-        ];
-        for (key, value) in KEYS.iter().zip(values) {
-            writeln!(f, "{key:<8} = {value}")?;
+        let mut line = |key: &str, value: &dyn fmt::Display| writeln!(f, "{key:<8} = {value}");
+        line("id", &self.id)?;
+        match &self.expected {
+            Expected::Shown(finding) => {
+                line("property", &finding.property.id())?;
+                line("allowed", &finding.allowed)?;
+                line("got", &finding.got)
+            }
+            Expected::Holds(property) => line("holds", &property.id()),
         }
-        Ok(())
     }
 }

@@ -28,7 +28,7 @@ mod shrink;
 mod timeline;
 
 pub use crate::explore::Window;
-pub use file::{CaseFile, CaseFileError};
+pub use file::{CaseFile, CaseFileError, Expected};
 pub use id::{CaseId, CaseIdError};
 pub use live::{LiveDevice, LivePowerOn};
 pub use replay::{Replay, Step, Unreached, replay};

@@ -6,7 +6,7 @@ use sim_flash::Profile;
 
 use super::Usage;
 use super::args::ReplayArgs;
-use crate::case::{CaseFile, CaseId, Replay, Timeline, replay};
+use crate::case::{CaseFile, CaseId, Expected, Replay, Timeline, replay};
 use crate::dump::{Call, DumpSetup};
 use crate::explore::Start;
 use crate::input;
@@ -71,19 +71,23 @@ fn file(path: &Path, args: &ReplayArgs, timeline: bool) -> Result<u8, Usage> {
         Ok(replay) => {
             if timeline {
                 println!("{}\n", case.id);
-                println!("{}", device.timeline(&replay, Some(&case.finding)));
+                println!("{}", device.timeline(&replay, case.expected.finding()));
             }
-            if replay.shows(&case.finding) {
-                println!("shown  {name}: {}", case.finding);
-                Ok(HOLDS)
-            } else {
-                println!(
-                    "GONE   {name}: expected \"{}\", found {}",
-                    case.finding,
-                    seen(&replay)
-                );
-                Ok(VIOLATED)
+            let expected = &case.expected;
+            let met = expected.is_met_by(&replay);
+            match (expected, met) {
+                (Expected::Shown(_), true) => println!("shown  {name}: {expected}"),
+                (Expected::Holds(_), true) => println!("held   {name}: {expected}"),
+                (Expected::Shown(_), false) => {
+                    let seen = seen(&replay);
+                    println!("GONE   {name}: expected \"{expected}\", found {seen}");
+                }
+                (Expected::Holds(_), false) => {
+                    let seen = seen(&replay);
+                    println!("BACK   {name}: expected no violation, found {seen}");
+                }
             }
+            Ok(if met { HOLDS } else { VIOLATED })
         }
     }
 }

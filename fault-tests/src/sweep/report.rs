@@ -7,7 +7,7 @@ use sim_flash::Level;
 
 use super::coverage::{self, Row};
 use super::known::Known;
-use crate::case::{CaseFile, CaseId, Window};
+use crate::case::{CaseFile, CaseId, Expected, Window};
 use crate::explore::Counts;
 use crate::ota::Policy;
 use crate::property::{Finding, Property, recovery};
@@ -114,7 +114,7 @@ impl WindowReport {
         let comment = format!("{property}, {cut}in {place}.\n\n{why}\n\n{}", self.timeline);
         let file = CaseFile {
             id: self.case.clone(),
-            finding: self.finding.clone(),
+            expected: Expected::Shown(self.finding.clone()),
             comment,
         };
         (name.trim_end_matches('-').to_owned(), file)
