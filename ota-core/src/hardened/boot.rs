@@ -342,9 +342,12 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion> Loader<'_, '_, F, V, S> {
     /// What is on trial, if one more start can be counted; otherwise what was confirmed before.
     fn on_trial(&mut self, choice: &Choice, started: u8) -> Option<Loaded> {
         let slot = choice.current.slot;
-        if self.selection.may_start(choice) {
+        let attempts = choice.attempts.max(1);
+        let over = started >= attempts;
+        if over {
+            self.refuse(slot, Refused::TrialOver);
+        } else if self.selection.may_start(choice) {
             let start = started.saturating_add(1);
-            let attempts = choice.attempts.max(1);
             let reason = Reason::Trial { start, attempts };
             if let Some(loaded) = self.candidate(choice.current, reason) {
                 let counted = Choice {
@@ -358,10 +361,16 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion> Loader<'_, '_, F, V, S> {
                 self.refuse(slot, Refused::NotCounted);
             }
         } else {
-            self.refuse(slot, Refused::TrialOver);
+            self.refuse(slot, Refused::NotCounted);
         }
         let previous = choice.previous?;
-        let loaded = self.candidate(previous, Reason::RolledBack { from: slot })?;
+        // What cannot be written is not given up either: it waits for otadata to be in order.
+        let reason = if over || self.selection.order == Order::Kept {
+            Reason::RolledBack { from: slot }
+        } else {
+            Reason::Postponed { trial: slot }
+        };
+        let loaded = self.candidate(previous, reason)?;
         self.selection
             .choose(self.flash, choice.rolled_back(previous), false);
         Some(loaded)

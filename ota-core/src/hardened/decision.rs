@@ -30,6 +30,12 @@ pub enum Reason {
         /// Where the image on trial is.
         from: Slot,
     },
+    /// The image that is on trial waits: otadata is not in order, so its start cannot be counted. This is
+    /// what was confirmed before it.
+    Postponed {
+        /// Where the image on trial is.
+        trial: Slot,
+    },
     /// What is chosen does not boot: the first in the list of what is left that does.
     Fallback,
     /// The table has no otadata: the first in the list that boots.
@@ -46,6 +52,7 @@ impl fmt::Display for Reason {
                 write!(f, "it is on trial, start {start} of {attempts}")
             }
             Self::RolledBack { from } => write!(f, "the trial of {from} is over"),
+            Self::Postponed { trial } => write!(f, "the trial of {trial} has to wait"),
             Self::Fallback => f.pad("what is chosen does not boot"),
             Self::NoOtadata => f.pad("there is no otadata"),
             Self::TestPin => f.pad("the test-app pin is held"),

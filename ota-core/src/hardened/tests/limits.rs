@@ -61,6 +61,37 @@ fn with_its_log_exhausted_the_device_boots_and_refuses_to_change_until_it_is_rep
     }
 }
 
+#[test]
+fn with_its_log_exhausted_an_image_on_trial_waits_until_it_is_repaired() {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(4, 2).unwrap();
+    device.download(A, B, 2).unwrap();
+    // Cut as soon as it was handed over, and whenever that is to be made definite.
+    device.ram.power = 5;
+    device.ram.torn = Torn::Done;
+    device.set_boot(A, B).unwrap_err();
+    let mut device = device.power_on();
+    for _ in 0..4 {
+        device.ram.power = 1;
+        device.ram.torn = Torn::Done;
+        let _ = device.boot();
+        device = device.power_on();
+    }
+    for _ in 0..2 {
+        let decision = device.boot().unwrap();
+        assert_eq!((decision.slot, decision.order), (A, Order::Exhausted));
+        assert_eq!(decision.reason, Reason::Postponed { trial: B });
+        let refused = decision.tried.iter().map(|attempt| attempt.refused);
+        assert!(refused.eq([crate::boot::Refused::NotCounted]));
+    }
+    device.app(A, |ota| ota.repair()).unwrap();
+    let started = Reason::Trial {
+        start: 1,
+        attempts: 1,
+    };
+    assert_eq!(device.boot().unwrap().reason, started);
+}
+
 /// A device whose log of three groups is full and in order: after one cut in a hand-over, what is
 /// chosen was written again in the last group.
 fn full_and_sealed() -> Device {
