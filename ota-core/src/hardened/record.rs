@@ -130,23 +130,32 @@ impl Row {
         if is_blank(bytes) {
             return Self::Blank;
         }
-        let kind = Kind::of(wire::u8_at::<{ field::KIND }, LEN>(bytes));
-        let version = wire::u8_at::<{ field::VERSION }, LEN>(bytes);
+        // What is cheap first: most rows that are no records have no record's kind.
+        let Some(kind) = plausible_kind(bytes) else {
+            return Self::Invalid;
+        };
         let (crc, crc_c) = checks(bytes, place, salt);
-        let whole = wire::u8_at::<{ field::ZEROS }, LEN>(bytes) == zeros(bytes)
-            && wire::u32_at::<{ field::CRC }, LEN>(bytes) == crc
+        let whole = wire::u32_at::<{ field::CRC }, LEN>(bytes) == crc
             && wire::u32_at::<{ field::CRC_C }, LEN>(bytes) == crc_c;
-        match kind {
-            Some(kind) if whole && version == VERSION => Self::Valid(Record {
-                kind,
-                number: wire::u8_at::<{ field::NUMBER }, LEN>(bytes),
-                child: wire::u8_at::<{ field::CHILD }, LEN>(bytes),
-                generation: wire::u32_at::<{ field::GENERATION }, LEN>(bytes),
-                payload: wire::bytes::<{ field::PAYLOAD }, PAYLOAD, LEN>(bytes),
-            }),
-            _ => Self::Invalid,
+        if !whole {
+            return Self::Invalid;
         }
+        Self::Valid(Record {
+            kind,
+            number: wire::u8_at::<{ field::NUMBER }, LEN>(bytes),
+            child: wire::u8_at::<{ field::CHILD }, LEN>(bytes),
+            generation: wire::u32_at::<{ field::GENERATION }, LEN>(bytes),
+            payload: wire::bytes::<{ field::PAYLOAD }, PAYLOAD, LEN>(bytes),
+        })
     }
+}
+
+/// The kind of a row that may be a record, going by all but its checksums.
+fn plausible_kind(bytes: &[u8; LEN]) -> Option<Kind> {
+    Kind::of(wire::u8_at::<{ field::KIND }, LEN>(bytes)).filter(|_| {
+        wire::u8_at::<{ field::VERSION }, LEN>(bytes) == VERSION
+            && wire::u8_at::<{ field::ZEROS }, LEN>(bytes) == zeros(bytes)
+    })
 }
 
 impl Record {
@@ -219,10 +228,7 @@ pub fn appearance(bytes: &[u8; LEN]) -> Appearance {
     if is_blank(bytes) {
         return Appearance::Blank;
     }
-    let plausible = Kind::of(wire::u8_at::<{ field::KIND }, LEN>(bytes)).is_some()
-        && wire::u8_at::<{ field::VERSION }, LEN>(bytes) == VERSION
-        && wire::u8_at::<{ field::ZEROS }, LEN>(bytes) == zeros(bytes);
-    if plausible {
+    if plausible_kind(bytes).is_some() {
         Appearance::Record
     } else {
         Appearance::Refused
