@@ -202,6 +202,7 @@ mod layout;
 mod ota;
 mod read;
 mod record;
+mod simplest;
 mod stock;
 mod summary;
 
@@ -211,6 +212,7 @@ pub use decision::{BootError, Chosen, Decision, Order, Reason, Source};
 pub use layout::Log;
 pub use ota::Ota;
 pub use record::{Appearance, appearance};
+pub use simplest::simplify;
 pub use stock::Origin;
 
 #[cfg(test)]

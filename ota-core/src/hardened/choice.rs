@@ -339,6 +339,16 @@ impl Birth {
         })
     }
 
+    /// The sequence number in the payload of the first row.
+    pub(super) fn seq_of(first: &[u8; PAYLOAD]) -> u32 {
+        wire::u32_at::<6, PAYLOAD>(first)
+    }
+
+    /// Replaces it.
+    pub(super) fn put_seq(first: &mut [u8; PAYLOAD], seq: u32) {
+        wire::put::<6, 4, PAYLOAD>(first, seq.to_le_bytes());
+    }
+
     /// The birth that the payloads of these rows say.
     pub(super) fn parse(
         generation: u32,
@@ -355,7 +365,7 @@ impl Birth {
         Some(Self {
             generation,
             child,
-            seq: wire::u32_at::<6, PAYLOAD>(first),
+            seq: Self::seq_of(first),
             choice: Choice {
                 current: Image {
                     slot: slot_of(slot)??,

@@ -21,7 +21,7 @@ pub(super) const BIRTH: u8 = 1;
 /// Rows of a birth.
 pub(super) const BIRTH_ROWS: usize = 4;
 /// First row of the log.
-const LOG: u8 = 5;
+pub(super) const LOG: u8 = 5;
 /// Rows of a group: claim, decision, seal.
 pub(super) const GROUP_ROWS: u8 = 3;
 /// First row of progress.

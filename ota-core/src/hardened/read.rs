@@ -252,7 +252,7 @@ fn head<F: ReadNorFlash>(flash: &mut F, site: &Site, sector: Sector) -> Result<H
 }
 
 /// The birth that the rows say, if all are valid and of one generation.
-fn birth(rows: &[Row; layout::BIRTH_ROWS]) -> Option<Birth> {
+pub(super) fn birth(rows: &[Row; layout::BIRTH_ROWS]) -> Option<Birth> {
     let [Row::Valid(first), second, third, fourth] = rows else {
         return None;
     };

@@ -50,8 +50,13 @@ pub(super) fn halves(entry: &Entry) -> ([u8; HALF], [u8; ENTRY_LEN - HALF]) {
 
 /// Whether this policy wrote the entry, for some generation, and nobody rewrote it since.
 pub(super) fn is_ours(entry: &Entry) -> bool {
+    entry.state == OtaState::UNDEFINED && generation(entry).is_some()
+}
+
+/// The generation that the label names, if its first half is one that this policy wrote.
+pub(super) fn generation(entry: &Entry) -> Option<u32> {
     let generation = u32::from_le_bytes(wire::bytes::<4, 4, 20>(&entry.label));
-    entry.state == OtaState::UNDEFINED && entry.label == label(entry.seq, generation)
+    (entry.label == label(entry.seq, generation)).then_some(generation)
 }
 
 fn label(seq: u32, generation: u32) -> [u8; 20] {

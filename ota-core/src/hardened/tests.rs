@@ -14,6 +14,7 @@ mod life;
 mod limits;
 mod mixed;
 mod search;
+mod simplest;
 
 use embedded_storage::nor_flash::{NorFlashErrorKind, ReadNorFlash};
 use std::vec::Vec;
