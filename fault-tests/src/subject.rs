@@ -18,7 +18,7 @@ use std::hash::Hash;
 use std::ops::Range;
 use std::rc::Rc;
 
-use sim_flash::Tear;
+use sim_flash::{State, Tear};
 
 use crate::chip::Chip;
 use crate::explore::Record;
@@ -63,6 +63,26 @@ pub trait Subject: Sync {
     /// been met, and the audit executes merged states.
     fn records(&self) -> &[Record] {
         &[]
+    }
+
+    /// The simplest flash that the device cannot tell from this one, if that is another: for a device
+    /// that numbers what it writes, one with lower numbers.
+    ///
+    /// The states of such a device never repeat; those that stand for them do. Both must do the same,
+    /// now and ever after: operations of the same kinds at the same addresses, the same world, the same
+    /// findings, and be left in states that have the same simplest one. Of a cut operation each can
+    /// be left in the same states but for such differences, be it by other tears. The first part is
+    /// checked by executing both, for one in a few states and for all that are audited; the second is for
+    /// whoever writes this to show.
+    fn simplest(&self, state: &State) -> Option<State> {
+        let _ = state;
+        None
+    }
+
+    /// The sectors that [`simplest`](Self::simplest) goes by, and in which the simplest flash differs.
+    /// `None` if it does nothing.
+    fn numbered(&self) -> Option<Range<u32>> {
+        None
     }
 
     /// Tears of a program of `data` at `addr` that are worth trying and that no choice of bits would

@@ -2,16 +2,20 @@
 
 use fault_tests::ota::{self, EXHAUSTED, Policy, marks};
 use fault_tests::sweep::{self, SweepOptions, SweepReport, Verdict};
+use sim_flash::Level;
 
-/// Sweeps scenarios with bundled images of a few sectors.
-fn sweep(policy: &str, scenario: &str, cuts: u32) -> SweepReport {
-    let options = SweepOptions {
+fn options(policy: &str, scenario: &str, cuts: u32) -> SweepOptions {
+    SweepOptions {
         scenarios: vec![ota::find(scenario).expect("a scenario")],
         policy: policy.parse::<Policy>().expect("a policy"),
         cuts: Some(cuts),
         ..SweepOptions::default()
-    };
-    sweep::run(&options, &|_, _| {})
+    }
+}
+
+/// Sweeps scenarios with bundled images of a few sectors.
+fn sweep(policy: &str, scenario: &str, cuts: u32) -> SweepReport {
+    sweep::run(&options(policy, scenario, cuts), &|_, _| {})
 }
 
 /// How many crash states met this mark.
@@ -52,4 +56,20 @@ fn a_log_that_one_cut_fills_is_left_by_the_next_change() {
             .all(|scenario| scenario.windows.is_empty())
     );
     assert_eq!(met(&report, EXHAUSTED), 0);
+}
+
+/// With a log of four groups, cut between operations, up to three times in a row: the log is exhausted,
+/// repaired and left in every way. States are merged but for their numbers, and all that is merged is
+/// executed too.
+#[test]
+fn three_cuts_in_a_row_exhaust_a_small_log_and_find_no_window() {
+    let options = SweepOptions {
+        level: Level::L0,
+        audit_one_in: 1,
+        ..options("hardened-4-2", "smallest", 3)
+    };
+    let report = sweep::run(&options, &|_, _| {});
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    assert!(met(&report, EXHAUSTED) > 0);
+    assert!(met(&report, marks::CONFIRMED) > 0);
 }

@@ -8,6 +8,7 @@ mod meet;
 mod path;
 mod power_ons;
 mod settle;
+mod stand_in;
 
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
@@ -19,6 +20,7 @@ use self::calm::Calm;
 use self::judge_together::Due;
 use self::meet::Cut;
 use self::settle::{Children, Done};
+use self::stand_in::{Met, Simplest};
 use super::audit::Audit;
 use super::demand::{Demand, Interests};
 use super::leftovers::Leftovers;
@@ -29,7 +31,7 @@ use super::trie::{HashedMap, LeafId, Trie, Way};
 use super::view::{Base, Scratch, View, forget_carried};
 use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
-use super::{ANY, Counts, Disagreement, Exploration, Limits, Start, Violation};
+use super::{Counts, Disagreement, Exploration, Limits, Start, Violation};
 use crate::chip::{Knowledge, nothing_done, span, widen};
 use crate::property::{Finding, Property, wear};
 use crate::subject::{Mark, Rest, Subject};
@@ -117,6 +119,8 @@ pub(super) struct Engine<'a, S: Subject> {
     pub(super) leaves: Vec<Leaf<S::World>>,
     /// Leaves of several power-ons, by the leaves of each.
     forks: HashedMap<Vec<Way>, LeafId>,
+    /// The simplest flash, by a hash of what it goes by.
+    simplest: Simplest,
     audit: Audit,
     due: Vec<Due<S::World>>,
     counts: Counts,
@@ -138,6 +142,8 @@ struct Pass {
     /// Every class met, with the fewest cuts it was met after. A class can be met behind a cut
     /// first and without one later; then it is explored again, with more cuts left.
     visited: HashedMap<Class, u32>,
+    /// Classes that others stand for: see [`stand_in`].
+    stand_ins: HashedMap<Class, Class>,
     /// What was explored, in order.
     done: Vec<Done>,
     aside: Aside,
@@ -156,6 +162,7 @@ impl Pass {
             nodes: Vec::new(),
             work: Vec::new(),
             visited: HashedMap::default(),
+            stand_ins: HashedMap::default(),
             done: Vec::new(),
             aside: Aside::default(),
             calm: Calm::default(),
@@ -214,6 +221,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             segments: Segments::default(),
             leaves: Vec::new(),
             forks: HashedMap::default(),
+            simplest: Simplest::default(),
             audit: Audit::new(limits.seed, limits.audit_one_in),
             due: Vec::new(),
             counts: Counts::default(),
@@ -240,7 +248,9 @@ impl<'a, S: Subject> Engine<'a, S> {
                 Err(stop) => break Some(stop),
             }
         };
-        self.counts.distinct_states = self.pass.visited.len() as u64;
+        let stood_for = |class: &&Class| self.pass.stand_ins.contains_key(class);
+        let visited = self.pass.visited.keys();
+        self.counts.distinct_states = visited.filter(|class| !stood_for(class)).count() as u64;
         let violations = self
             .pass
             .violations
@@ -295,8 +305,15 @@ impl<'a, S: Subject> Engine<'a, S> {
                 aside: false,
                 calm: false,
             });
-            if let Some(class) = self.unvisited(&mut base, None, leaf, 0) {
-                self.enter(&mut base, None, class, node);
+            let met = Met {
+                leaf,
+                world: &start.world,
+                from: Shown { node, branch: 0 },
+                cuts: 0,
+                aside: false,
+            };
+            if let Some((class, state)) = self.unmet(&mut base, None, &met)? {
+                self.enter(state, class, node);
             }
         }
         // Ends: each round takes one item, and an item is added only for a class that was not
@@ -384,7 +401,14 @@ impl<'a, S: Subject> Engine<'a, S> {
         let root = self.trie.root(recording.world());
         let child = self.leaf_of(&mut base, None, root, recording.world())?;
         self.propagate(&mut walk, child, None);
-        let next = self.class_of(&mut base, None, child);
+        let met = Met {
+            leaf: child,
+            world: recording.world(),
+            from,
+            cuts,
+            aside,
+        };
+        let next = self.stand_in(&mut base, None, &met)?;
         // Whether a device comes to rest while weak bits read otherwise each time is for stability.
         if self.leaf(parent).branches.len() == 1 {
             self.pass.calm.follows(from, work.class, next);
@@ -400,7 +424,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         if next == work.class && recording.end == Ok(Rest::Idle) {
             return self.ask(&mut walk, &mut base, recording.world());
         }
-        if let Some(class) = self.unmet(&mut base, None, child, cuts, aside) {
+        if let Some((class, state)) = self.unmet(&mut base, None, &met)? {
             let node = self.pass.node(Node {
                 parent: from.node,
                 branch: from.branch,
@@ -411,7 +435,7 @@ impl<'a, S: Subject> Engine<'a, S> {
                 aside,
                 calm,
             });
-            self.enter(&mut base, None, class, node);
+            self.enter(state, class, node);
         }
         Ok(())
     }
@@ -533,25 +557,6 @@ impl<'a, S: Subject> Engine<'a, S> {
         Ok(None)
     }
 
-    /// The class of the state, if it was not met in this pass after so few cuts; notes that it was now.
-    fn unvisited(
-        &mut self,
-        base: &mut Base<'_>,
-        torn: Option<(&Op, Tear)>,
-        leaf: LeafId,
-        cuts: u32,
-    ) -> Option<Class> {
-        let class = self.class_of(base, torn, leaf);
-        match self.pass.visited.get_mut(&class) {
-            Some(fewest) if *fewest <= cuts || self.limits.cuts == ANY => return None,
-            Some(fewest) => *fewest = cuts,
-            None => {
-                self.pass.visited.insert(class, cuts);
-            }
-        }
-        Some(class)
-    }
-
     /// What the state has in common with those that it is merged with.
     fn class_of(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>, leaf: LeafId) -> Class {
         let demand = &self.leaves[leaf.0 as usize].demand;
@@ -559,9 +564,8 @@ impl<'a, S: Subject> Engine<'a, S> {
         (leaf, view.hash_all(leaf, demand, &self.known))
     }
 
-    fn enter(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>, class: Class, node: u32) {
-        let mut state = View::new(base, torn, &mut self.scratch).state();
-        state.seal();
+    /// Puts a state on the worklist.
+    fn enter(&mut self, state: State, class: Class, node: u32) {
         let Node { cuts, aside, .. } = self.pass.nodes[node as usize];
         let cuts = cuts as usize;
         if self.pass.work.len() <= cuts {

@@ -39,6 +39,14 @@
 //! test, as a **family**; so are the rungs of a ladder of byte positions that differ in no byte that
 //! anyone looks at.
 //!
+//! # Numbers that grow
+//!
+//! A device that numbers what it writes never comes back to a state. Its subject may say which state it
+//! cannot tell from another ([`Subject::simplest`]): the simplest one
+//! is explored in the place of all that it stands for, and what it demands they demand. That the two
+//! do the same, and are left in states that have one simplest state again, is shown by the subject; one
+//! in a few pairs is executed to be compared, and every pair that the audit picks.
+//!
 //! # Demanding less than bytes
 //!
 //! A subject may say more of what it reads, so that fewer states differ.

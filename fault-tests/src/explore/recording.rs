@@ -156,6 +156,19 @@ impl<W: Hash> Recording<W> {
         }
     }
 
+    /// A hash of what it did, but for the bytes that it programmed.
+    pub(super) fn shape(&self) -> u128 {
+        let mut hasher = Xxh3::new();
+        for op in self.segments.iter().flat_map(|segment| &segment.ops) {
+            (op.kind() as u8, op.addr(), op.len()).hash(&mut hasher);
+        }
+        self.end
+            .map_or(u8::MAX, |rest| rest as u8)
+            .hash(&mut hasher);
+        self.changes.hash(&mut hasher);
+        hasher.digest128()
+    }
+
     /// The world as a cut in operation `op` finds it.
     pub(super) fn world_at(&self, op: usize) -> &W {
         let after = self.changes.partition_point(|(at, _)| *at as usize <= op);

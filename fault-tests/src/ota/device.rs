@@ -10,7 +10,7 @@ use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, Verify
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use ota_core::update::{AppConfig, Ota};
-use sim_flash::Tear;
+use sim_flash::{State, Tear};
 
 use super::application::{Application, CHUNK};
 use super::caller::Caller;
@@ -229,6 +229,18 @@ impl Subject for Device {
 
     fn carried(&self) -> &[Range<u32>] {
         &self.labels
+    }
+
+    fn simplest(&self, state: &State) -> Option<State> {
+        match self.policy {
+            Policy::Hardened(_) => hardened::simplest(self, state),
+            Policy::Stock => None,
+        }
+    }
+
+    fn numbered(&self) -> Option<Range<u32>> {
+        let at = self.otadata()?;
+        matches!(self.policy, Policy::Hardened(_)).then_some(at..at + ota_core::otadata::MIN_SIZE)
     }
 
     fn solved(&self, addr: u32, data: &[u8]) -> Vec<Tear> {

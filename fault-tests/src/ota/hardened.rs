@@ -13,11 +13,12 @@ use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::SECTOR;
 use ota_core::hardened::{
     Appearance, BootError, Decision, Log, Order, Ota, Reason, Source, appearance, load_boot_image,
-    load_table, select_boot_partition,
+    load_table, select_boot_partition, simplify,
 };
 use ota_core::image::StreamVerifier;
 use ota_core::otadata::{self, ENTRY_LEN, Entry};
 use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
+use sim_flash::State;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::application::{Application, CHUNK};
@@ -212,6 +213,28 @@ fn judge_stock(
         );
     }
     Ok(())
+}
+
+/// The flash with the simplest otadata that the device cannot tell from this one, if that is another.
+/// What weak bits may be read as is not looked into: with some, none stands for it.
+pub(super) fn simplest(device: &Device, state: &State) -> Option<State> {
+    let at = device.otadata()?;
+    let mut otadata = [0; otadata::MIN_SIZE as usize];
+    if state.has_weak(at..at + otadata::MIN_SIZE) {
+        return None;
+    }
+    state.read(at, &mut otadata);
+    let mut table = [0; TABLE_LEN];
+    state.read(device.boot.table_offset, &mut table);
+    let table = PartitionTable::for_bootloader(&table, device.boot.flash_size).ok()?;
+    let mut simplest = otadata;
+    simplify(&mut simplest, table);
+    if simplest == otadata {
+        return None;
+    }
+    let mut state = state.clone();
+    state.load(at, &simplest);
+    Some(state)
 }
 
 /// The rows of otadata, and the headers of images.

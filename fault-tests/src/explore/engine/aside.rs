@@ -9,11 +9,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use sim_flash::{Op, Tear};
-
 use super::super::ANY;
-use super::super::trie::LeafId;
-use super::super::view::Base;
 use super::{Class, Engine, Work};
 use crate::subject::Subject;
 
@@ -25,21 +21,25 @@ pub(super) struct Aside {
 }
 
 impl<S: Subject> Engine<'_, S> {
-    /// The class of the state, if it was not met yet: behind a solved tear, if it is `aside`, or else
-    /// elsewhere after so few cuts.
-    pub(super) fn unmet(
-        &mut self,
-        base: &mut Base<'_>,
-        torn: Option<(&Op, Tear)>,
-        leaf: LeafId,
-        cuts: u32,
-        aside: bool,
-    ) -> Option<Class> {
-        if !aside {
-            return self.unvisited(base, torn, leaf, cuts);
+    /// Whether the class was not met yet: behind a solved tear, if it is `aside`, or else elsewhere after
+    /// so few cuts. Notes that it was now.
+    pub(super) fn is_new(&mut self, class: Class, cuts: u32, aside: bool) -> bool {
+        if aside {
+            return self.pass.aside.met.insert(class);
         }
-        let class = self.class_of(base, torn, leaf);
-        self.pass.aside.met.insert(class).then_some(class)
+        match self.pass.visited.get_mut(&class) {
+            Some(fewest) if *fewest <= cuts || self.limits.cuts == ANY => return false,
+            Some(fewest) => *fewest = cuts,
+            None => {
+                self.pass.visited.insert(class, cuts);
+            }
+        }
+        true
+    }
+
+    /// Whether the class was met, by whatever way.
+    pub(super) fn is_known(&self, class: &Class) -> bool {
+        self.pass.visited.contains_key(class) || self.pass.aside.met.contains(class)
     }
 
     /// Whether work that was set aside need not be done, as its state was explored after all.

@@ -11,7 +11,7 @@ use super::super::tally::Shown;
 use super::super::trie::HashedMap;
 use super::super::view::Base;
 use super::super::walk::Walk;
-use super::{Class, Edge, Engine, Node, Stop};
+use super::{Class, Edge, Engine, Met, Node, Stop};
 use crate::property::completion;
 use crate::subject::Subject;
 
@@ -89,7 +89,14 @@ impl<S: Subject> Engine<'_, S> {
         let root = self.trie.root(&asked);
         let leaf = self.leaf_of(base, None, root, &asked)?;
         self.propagate(walk, leaf, None);
-        if let Some(class) = self.unmet(base, None, leaf, cuts, true) {
+        let met = Met {
+            leaf,
+            world: &asked,
+            from: walk.from,
+            cuts,
+            aside: true,
+        };
+        if let Some((class, state)) = self.unmet(base, None, &met)? {
             let node = self.pass.node(Node {
                 parent: walk.from.node,
                 branch: walk.from.branch,
@@ -100,7 +107,7 @@ impl<S: Subject> Engine<'_, S> {
                 aside: true,
                 calm: true,
             });
-            self.enter(base, None, class, node);
+            self.enter(state, class, node);
         }
         Ok(())
     }

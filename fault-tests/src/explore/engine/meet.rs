@@ -11,7 +11,7 @@ use super::super::tears::{Numbered, TearSet};
 use super::super::trie::{HashedMap, LeafId};
 use super::super::view::{Base, View};
 use super::super::walk::{Here, Walk};
-use super::{Engine, Stop};
+use super::{Engine, Met, Stop};
 use crate::chip::{span, widen};
 use crate::subject::Subject;
 
@@ -130,7 +130,7 @@ impl<S: Subject> Engine<'_, S> {
         }
         self.blame(walk, leaf, tear, cut);
         self.propagate(walk, leaf, torn);
-        self.note_cut(walk, base, shown, leaf, tear, cut);
+        self.note_cut(walk, base, shown, leaf, at.world, tear, cut)?;
         Ok(leaf)
     }
 
@@ -140,21 +140,31 @@ impl<S: Subject> Engine<'_, S> {
     }
 
     /// Enters the state that a cut left, if it is new.
+    #[allow(clippy::too_many_arguments)] // what a crash state is, and where it comes from
     fn note_cut(
         &mut self,
         walk: &Walk,
         base: &mut Base<'_>,
         torn: Option<(&Op, Tear)>,
         leaf: LeafId,
+        world: &S::World,
         tear: Tear,
         cut: &Cut,
-    ) {
+    ) -> Result<(), Stop> {
         let parent = &self.pass.nodes[walk.from.node as usize];
         let (cuts, aside) = (parent.cuts + 1, cut.solved || parent.aside);
-        if let Some(class) = self.unmet(base, torn, leaf, cuts, aside) {
+        let met = Met {
+            leaf,
+            world,
+            from: walk.from,
+            cuts,
+            aside,
+        };
+        if let Some((class, state)) = self.unmet(base, torn, &met)? {
             let node = self.pass.cut(walk, leaf, tear, cut);
-            self.enter(base, torn, class, node);
+            self.enter(state, class, node);
         }
+        Ok(())
     }
 
     /// Lists what `leaf` violates against the window that led to it, also if another led there before.

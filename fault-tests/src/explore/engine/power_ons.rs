@@ -16,7 +16,8 @@ use crate::chip::{Knows, Look, resolve};
 use crate::subject::Subject;
 
 impl<S: Subject> Engine<'_, S> {
-    /// The power-on that follows in this state: looked up, or executed and added.
+    /// The power-on that follows in this state, or in the one that stands for it: looked up, or executed
+    /// and added.
     pub(super) fn leaf_of(
         &mut self,
         base: &mut Base<'_>,
@@ -33,6 +34,10 @@ impl<S: Subject> Engine<'_, S> {
                 Found::Missing(tape) => {
                     let mut state = view.state();
                     state.seal();
+                    if let Some(simplest) = self.simplest(&state) {
+                        // Ends: of what is the simplest, nothing else is.
+                        return self.leaf_of(&mut Base::new(&simplest), None, root, world);
+                    }
                     self.execute(base, torn, root, world, &state, tape)?;
                 }
             }

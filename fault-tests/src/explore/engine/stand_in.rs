@@ -1,0 +1,161 @@
+//! States that stand for others: see [`Subject::simplest`].
+//!
+//! A device that numbers what it writes never comes back to a state, and exploring it would never end.
+//! But it does the same with other numbers, so a state is explored as the simplest one that does.
+//! What it is merged by is then what that one is merged by. The states that follow are met with the
+//! numbers of the one that was explored, and stood for in turn.
+//!
+//! A state that is stood for demands what its stand-in demands: the same bytes, at the same
+//! addresses. So of what leads to it no less is asked than if it had been explored itself.
+
+use std::rc::Rc;
+
+use sim_flash::{Op, State, Tear};
+
+use super::super::recording::{Recording, Unseen};
+use super::super::tally::Shown;
+use super::super::trie::{HashedMap, LeafId};
+use super::super::view::{Base, View};
+use super::{Class, Engine, Stop};
+use crate::subject::Subject;
+
+/// A state that is met: what follows in it, and how it was come by.
+pub(super) struct Met<'w, W> {
+    pub(super) leaf: LeafId,
+    pub(super) world: &'w W,
+    /// What it follows.
+    pub(super) from: Shown,
+    pub(super) cuts: u32,
+    pub(super) aside: bool,
+}
+
+/// What stands for what, as far as it is known.
+#[derive(Default)]
+pub(super) struct Simplest {
+    /// By a hash of the numbered sectors: that of those that stand for them, if they are others.
+    of: HashedMap<u128, Option<u128>>,
+    /// By a hash of the numbered sectors: a state that has them.
+    states: HashedMap<u128, State>,
+}
+
+/// One in so many states that are stood for is executed, to be compared.
+const COMPARED: usize = 8;
+
+impl<S: Subject> Engine<'_, S> {
+    /// The class of the state, or of the one that stands for it, and that one, if it was not met yet.
+    pub(super) fn unmet(
+        &mut self,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        met: &Met<'_, S::World>,
+    ) -> Result<Option<(Class, State)>, Stop> {
+        let class = self.class_of(base, torn, met.leaf);
+        if !self.is_new(class, met.cuts, met.aside) {
+            return Ok(None);
+        }
+        // Even if it is known what stands for the class: for this state of it that may be another one.
+        let (stand_in, state) = self.find_stand_in(base, torn, class, met)?;
+        let met_before = stand_in != class && !self.is_new(stand_in, met.cuts, met.aside);
+        Ok((!met_before).then_some((stand_in, state)))
+    }
+
+    /// The class of the state, or of the one that stands for it.
+    pub(super) fn stand_in(
+        &mut self,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        met: &Met<'_, S::World>,
+    ) -> Result<Class, Stop> {
+        let class = self.class_of(base, torn, met.leaf);
+        if let Some(stand_in) = self.pass.stand_ins.get(&class) {
+            return Ok(*stand_in);
+        }
+        if self.is_known(&class) {
+            return Ok(class);
+        }
+        let (stand_in, _) = self.find_stand_in(base, torn, class, met)?;
+        Ok(stand_in)
+    }
+
+    fn find_stand_in(
+        &mut self,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        class: Class,
+        met: &Met<'_, S::World>,
+    ) -> Result<(Class, State), Stop> {
+        let mut state = View::new(base, torn, &mut self.scratch).state();
+        state.seal();
+        let Some(simplest) = self.simplest(&state) else {
+            return Ok((class, state));
+        };
+        let mut base = Base::new(&simplest);
+        let root = self.trie.root(met.world);
+        let leaf = self.leaf_of(&mut base, None, root, met.world)?;
+        if self.pass.stand_ins.len().is_multiple_of(COMPARED) {
+            self.compare(&state, &simplest, met.world, met.from)?;
+        }
+        if leaf != class.0 {
+            let demand = Rc::clone(&self.leaf(leaf).demand);
+            self.grow(class.0, |grown| {
+                let version = grown.version;
+                grown.insert_all(&demand);
+                grown.version != version
+            });
+        }
+        let stand_in = self.class_of(&mut base, None, leaf);
+        self.pass.stand_ins.insert(class, stand_in);
+        Ok((stand_in, simplest))
+    }
+
+    /// The state that stands for this one, if that is another.
+    pub(super) fn simplest(&mut self, state: &State) -> Option<State> {
+        let sectors = self.subject.numbered()?;
+        let hash = state.hash_range(sectors.clone());
+        let simplest = match self.simplest.of.get(&hash) {
+            Some(simplest) => (*simplest)?,
+            None => {
+                let simplest = self.subject.simplest(state).map(|mut simplest| {
+                    simplest.seal();
+                    let hash = simplest.hash_range(sectors.clone());
+                    // Nothing stands for what stands for others.
+                    self.simplest.of.insert(hash, None);
+                    self.simplest.states.entry(hash).or_insert(simplest);
+                    hash
+                });
+                self.simplest.of.insert(hash, simplest);
+                simplest?
+            }
+        };
+        let mut state = state.clone();
+        let simplest = self.simplest.states.get(&simplest)?;
+        state.adopt(simplest, sectors.start, sectors.end - sectors.start);
+        state.seal();
+        Some(state)
+    }
+
+    /// Checks that the power-on in a state does the same as the one in the state that stands for it.
+    pub(super) fn compare(
+        &mut self,
+        state: &State,
+        simplest: &State,
+        world: &S::World,
+        at: Shown,
+    ) -> Result<(), Stop> {
+        self.counts.audited += 1;
+        let [one, other] = [state, simplest].map(|state| {
+            let run = self.run(state.clone(), world.clone(), false, Vec::new());
+            let recording = Recording::of(&run, Unseen::by(self.subject), &mut self.segments);
+            let shape = recording.shape();
+            let end = self.subject.simplest(&run.state).unwrap_or(run.state);
+            (shape, run.findings, end.hash_range(0..end.size()))
+        });
+        if one == other {
+            return Ok(());
+        }
+        Err(self.disagrees(
+            at,
+            "a state behaves otherwise than the one that stands for it",
+        ))
+    }
+}
