@@ -120,7 +120,8 @@
 //! Levels are those of how badly a cut may behave: up to L2 torn operations read the same each time; at
 //! L3 bits may be weak, and a cut erase leaves anything; at L4 a cut may damage other rows of the same
 //! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code up to two cuts
-//! in a row, *argued* what follows from the rules above, and was shown by a model of them, but not by the
+//! in a row (of the smallest update with a log of four groups, which cuts exhaust: any number at L0, four
+//! at L1, three at L2), *argued* what follows from the rules above, and was shown by a model of them, but not by the
 //! explorer on this code.
 //!
 //! | call | L0..L2 | L3, re-programming heals | L3, it does not | L4 | L5 |
