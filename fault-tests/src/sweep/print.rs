@@ -183,7 +183,12 @@ impl SweepReport {
             self.depth()
         )?;
         if matches!(verdict, Verdict::Pass | Verdict::Unmet) {
-            writeln!(f, "  no property is violated outside the known windows")?;
+            let known = if self.met().is_empty() {
+                ""
+            } else {
+                " outside the known windows"
+            };
+            writeln!(f, "  no property is violated{known}")?;
         }
         if !self.unmet.is_empty() {
             let unmet = self.unmet.join(", ");
