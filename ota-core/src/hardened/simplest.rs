@@ -289,7 +289,7 @@ impl Shift {
             return None;
         };
         // What begins a generation names the hand-over to it, which is over when it has a claim.
-        let begins = usize::from(place.row.saturating_sub(BIRTH)) < BIRTH_ROWS;
+        let begins = place.row < LOG;
         let mut new = Record {
             generation: self.generation(record.generation),
             child: if begins && opened { 0 } else { record.child },
