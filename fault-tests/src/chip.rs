@@ -342,7 +342,10 @@ impl<'m> Chip<'m> {
         let outer = std::mem::replace(&mut self.silent, true);
         let result = f(self);
         self.silent = outer;
-        self.know_of(&region, found, &result);
+        // Without power nothing was found out.
+        if !self.dead() && !self.hangs() {
+            self.know_of(&region, found, &result);
+        }
         result
     }
 
