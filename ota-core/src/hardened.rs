@@ -46,7 +46,8 @@
 //! **The old sector hands over.** A sector that is being erased says nothing and may look like anything.
 //! So the authority is never the sector that was written last as such: a new *generation* is prepared in
 //! the other sector, and counts for nothing until a *hand-over* in the old one is complete. From its first
-//! own claim on the new one is the authority by itself, and the old one may be erased.
+//! own claim on the new one is the authority by itself, and the old one may be erased. A generation that
+//! nothing is handed over to, the first one of a device, counts from its whole entry or its first claim on.
 //!
 //! # The sectors
 //!

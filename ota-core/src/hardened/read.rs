@@ -8,8 +8,9 @@
 //! 2. So it is if the last valid row of the older one's log is the hand-over to it.
 //! 3. Otherwise the older one is.
 //!
-//! A generation is read only if all rows of its birth are valid. If one is, it is the authority; if
-//! none is, or if stock code has since written an entry, [`stock`](super::stock) says what is chosen.
+//! A generation is read only if all rows of its birth are valid. If one is, it is the authority, once it
+//! was more than begun; if none is, or if stock code has since written an entry,
+//! [`stock`](super::stock) says what is chosen.
 
 use embedded_storage::nor_flash::ReadNorFlash;
 
@@ -151,8 +152,8 @@ pub(super) fn read<F: ReadNorFlash>(flash: &mut F, site: &Site) -> Result<Found,
     let heads = [first, second];
     let authority = match (first.birth, second.birth) {
         (None, None) => None,
-        (Some(birth), None) => Some(alone(flash, site, Sector::First, &birth)?),
-        (None, Some(birth)) => Some(alone(flash, site, Sector::Second, &birth)?),
+        (Some(birth), None) => alone(flash, site, &first, &birth)?,
+        (None, Some(birth)) => alone(flash, site, &second, &birth)?,
         (Some(one), Some(other)) if other.generation > one.generation => {
             Some(between(flash, site, Sector::Second, &other, &one)?)
         }
@@ -171,14 +172,21 @@ pub(super) fn read<F: ReadNorFlash>(flash: &mut F, site: &Site) -> Result<Found,
 }
 
 /// The only generation there is.
+///
+/// One that nothing was handed over to was begun beside entries of stock code, or in the place of none.
+/// What proves its birth is what was programmed behind it: the second half of its entry, or a claim.
+/// Without either its birth may read otherwise the next time, and the entries decide, which choose the
+/// same.
 fn alone<F: ReadNorFlash>(
     flash: &mut F,
     site: &Site,
-    sector: Sector,
+    head: &Head,
     birth: &Birth,
-) -> Result<Book, F::Error> {
-    let scan = scan(flash, site, sector, birth)?;
-    Ok(scan.book(birth))
+) -> Result<Option<Book>, F::Error> {
+    let scan = scan(flash, site, head.sector, birth)?;
+    let entry = summary::entry(birth.seq, birth.generation);
+    let proven = scan.opened || birth.child != 0 || birth.seq != 0 && head.entry == entry;
+    Ok(proven.then(|| scan.book(birth)))
 }
 
 /// The authority among two generations.

@@ -135,3 +135,33 @@ fn stock_code_that_erases_otadata_begins_anew() {
     assert_eq!(device.boot().unwrap().slot, FACTORY);
     device.update(FACTORY, A, 3);
 }
+
+/// What stands behind a birth proves it. With nothing behind it, it may be gone at the next reading: so
+/// nothing is built upon it, and it is written anew.
+#[test]
+fn a_generation_that_was_cut_when_it_was_begun_is_begun_anew() {
+    let mut device = Device::new(&[FACTORY, A, B]);
+    device.ram.put(device.partition(B).offset, &image(2));
+    device.ram.put_entry(0, Entry::new(1, OtaState::VALID));
+    device.ram.put_entry(1, Entry::new(2, OtaState::VALID));
+    // Complete, but for all that anybody knows.
+    device.ram.power = 1;
+    device.ram.torn = Torn::Done;
+    device.download(B, A, 3).unwrap_err();
+    let birth = OTADATA as usize + 32..OTADATA as usize + 160;
+    assert!(device.ram.bytes[birth.clone()] != [0xFF; 128]);
+    for power in 0..20 {
+        let mut again = device.power_on();
+        again.ram.power = power;
+        again.ram.torn = Torn::Zeroed;
+        if again.boot().is_ok() {
+            let _ = again.download(B, A, 3);
+        }
+        let anew = |op: &Op| matches!(op, Op::Erase { from: OTADATA, .. });
+        if !again.ram.ops.iter().any(anew) {
+            again.ram.bytes[birth.clone()].fill(0xFF);
+        }
+        let decision = again.power_on().boot().unwrap();
+        assert_eq!(decision.slot, B, "cut after {power} operations: {decision}");
+    }
+}
