@@ -66,14 +66,17 @@ pub trait Subject: Sync {
     }
 
     /// The simplest flash that the device cannot tell from this one, if that is another: for a device
-    /// that numbers what it writes, one with lower numbers.
+    /// that numbers what it writes, one with lower numbers; for one that leaves old records behind, one
+    /// without them.
     ///
     /// The states of such a device never repeat; those that stand for them do. Both must do the same,
     /// now and ever after: operations of the same kinds at the same addresses, the same world, the same
     /// findings, and be left in states that have the same simplest one. Of a cut operation each can
-    /// be left in the same states but for such differences, be it by other tears. The first part is
-    /// checked by executing both, for one in a few states and for all that are audited; the second is for
-    /// whoever writes this to show.
+    /// be left in the same states but for such differences, be it by other tears. And what the device looks
+    /// at where it may go on programming without an erase before, it looks at in the simplest state too:
+    /// what nobody looks at there is taken to make no difference.
+    /// The first part is checked by executing both, however weak bits are read, for one in a few states and
+    /// for all that are audited; the rest is for whoever writes this to show.
     fn simplest(&self, state: &State) -> Option<State> {
         let _ = state;
         None

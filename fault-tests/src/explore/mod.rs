@@ -45,7 +45,8 @@
 //! cannot tell from another ([`Subject::simplest`]): the simplest one
 //! is explored in the place of all that it stands for, and what it demands they demand. That the two
 //! do the same, and are left in states that have one simplest state again, is shown by the subject; one
-//! in a few pairs is executed to be compared, and every pair that the audit picks.
+//! in a few pairs is executed to be compared, however weak bits are read, and every pair that the audit
+//! picks. Of a state with weak bits the simplest one is asked for first: it can be read in fewer ways.
 //!
 //! # Demanding less than bytes
 //!

@@ -79,8 +79,8 @@ pub(crate) enum Found {
     One(LeafId),
     /// It has these, as the adversary likes, each with what it takes, read by read.
     Several(Vec<Way>),
-    /// Not all: the one with these readings is to be executed.
-    Missing(Vec<u16>),
+    /// Not all: the ones with these readings are to be executed.
+    Missing(Vec<Vec<u16>>),
 }
 
 /// A power-on, and what the adversary takes on the way to it, read by read.
@@ -97,14 +97,19 @@ struct Decided {
     flips: u8,
 }
 
+/// What is found below a node.
+#[derive(Default)]
+struct Met {
+    ways: Vec<Way>,
+    /// The readings of power-ons that are not known.
+    missing: Vec<Vec<u16>>,
+}
+
 /// All known power-ons, by the world they started in and what they learned.
 pub(crate) struct Trie<W> {
     roots: HashMap<W, Root>,
     nodes: Vec<Node>,
 }
-
-/// There is no known power-on with the readings that were decided.
-struct Missing;
 
 /// What a power-on learned.
 #[derive(Clone, Copy)]
@@ -173,16 +178,16 @@ impl<W: Clone + Eq + Hash> Trie<W> {
             let at = self.descend(root.0, known, view);
             return match self.nodes[at as usize].leaf {
                 Some(leaf) => Found::One(leaf),
-                None => Found::Missing(Vec::new()),
+                None => Found::Missing(vec![Vec::new()]),
             };
         }
-        let (mut decided, mut ways) = (Decided::default(), Vec::new());
-        match self.all_ways(root.0, known, view, &mut decided, &mut ways) {
-            Err(Missing) => Found::Missing(decided.taken),
-            Ok(()) => match ways.as_slice() {
-                [(leaf, _)] => Found::One(*leaf),
-                _ => Found::Several(ways),
-            },
+        let (mut decided, mut met) = (Decided::default(), Met::default());
+        self.all_ways(root.0, known, view, &mut decided, &mut met);
+        let Met { ways, missing } = met;
+        match ways.as_slice() {
+            _ if !missing.is_empty() => Found::Missing(missing),
+            [(leaf, _)] => Found::One(*leaf),
+            _ => Found::Several(ways),
         }
     }
 
@@ -199,32 +204,35 @@ impl<W: Clone + Eq + Hash> Trie<W> {
         }
     }
 
-    /// Collects the leaves below `at`, of every choice. If one is missing, `decided` leads to it.
+    /// Collects the leaves below `at`, of every choice, and the ways that lead to none yet.
     fn all_ways(
         &self,
         mut at: u32,
         known: &Knowledge,
         view: &mut View<'_, '_>,
         decided: &mut Decided,
-        ways: &mut Vec<Way>,
-    ) -> Result<(), Missing> {
+        met: &mut Met,
+    ) {
         // Ends: the nodes form a tree and every step goes down.
         loop {
             let node = &self.nodes[at as usize];
             if let Some(leaf) = node.leaf {
-                ways.push((leaf, decided.taken.clone()));
-                return Ok(());
+                met.ways.push((leaf, decided.taken.clone()));
+                return;
             }
             if !node.choices.is_empty() {
                 for (number, way) in (0..).zip(&node.choices) {
                     let flip = u8::from(node.again && number > 0);
                     decided.taken.push(number);
                     decided.flips += flip;
-                    self.all_ways((*way).ok_or(Missing)?, known, view, decided, ways)?;
+                    match way {
+                        Some(way) => self.all_ways(*way, known, view, decided, met),
+                        None => met.missing.push(decided.taken.clone()),
+                    }
                     decided.flips -= flip;
                     decided.taken.pop();
                 }
-                return Ok(());
+                return;
             }
             let mut next = None;
             for (look, edges) in &node.alternatives {
@@ -242,19 +250,24 @@ impl<W: Clone + Eq + Hash> Trie<W> {
                         }
                         decided.flips += flip;
                         decided.hold(*record, Some(content));
-                        let way = edges.get(&contents[content].edge).ok_or(Missing)?;
-                        self.all_ways(*way, known, view, decided, ways)?;
+                        match edges.get(&contents[content].edge) {
+                            Some(way) => self.all_ways(*way, known, view, decided, met),
+                            None => met.missing.push(decided.taken.clone()),
+                        }
                         decided.hold(*record, held);
                         decided.flips -= flip;
                         if several {
                             decided.taken.pop();
                         }
                     }
-                    return Ok(());
+                    return;
                 }
                 next = next.or_else(|| edges.get(&view.found(look, known)).copied());
             }
-            at = next.ok_or(Missing)?;
+            match next {
+                Some(next) => at = next,
+                None => return met.missing.push(decided.taken.clone()),
+            }
         }
     }
 

@@ -216,24 +216,27 @@ fn judge_stock(
 }
 
 /// The flash with the simplest otadata that the device cannot tell from this one, if that is another.
-/// What weak bits may be read as is not looked into: with some, none stands for it.
 pub(super) fn simplest(device: &Device, state: &State) -> Option<State> {
+    const LENGTH: usize = otadata::MIN_SIZE as usize;
     let at = device.otadata()?;
-    let mut otadata = [0; otadata::MIN_SIZE as usize];
-    if state.has_weak(at..at + otadata::MIN_SIZE) {
-        return None;
-    }
+    let (mut otadata, mut weak) = ([0; LENGTH], [0; LENGTH]);
     state.read(at, &mut otadata);
+    if state.has_weak(at..at + otadata::MIN_SIZE) {
+        state.weak(at, &mut weak);
+    }
     let mut table = [0; TABLE_LEN];
     state.read(device.boot.table_offset, &mut table);
     let table = PartitionTable::for_bootloader(&table, device.boot.flash_size).ok()?;
-    let mut simplest = otadata;
-    simplify(&mut simplest, table);
-    if simplest == otadata {
+    let (mut simplest, mut still_weak) = (otadata, weak);
+    simplify(&mut simplest, &mut still_weak, table);
+    if (&simplest, &still_weak) == (&otadata, &weak) {
         return None;
     }
     let mut state = state.clone();
     state.load(at, &simplest);
+    if still_weak != [0; LENGTH] {
+        state.weaken(at, &still_weak);
+    }
     Some(state)
 }
 

@@ -149,6 +149,15 @@ impl Place {
         Self::new(sector, LOG.saturating_add(before).saturating_add(which))
     }
 
+    /// The group that the row belongs to, and which of its rows it is; `None` for other rows.
+    pub(super) const fn group(self) -> Option<(u8, u8)> {
+        if self.row < LOG || self.row >= PROGRESS {
+            return None;
+        }
+        let at = self.row - LOG;
+        Some((at / GROUP_ROWS + 1, at % GROUP_ROWS))
+    }
+
     /// The row that says that part `part` of the open slot is complete; parts count from 0.
     pub(super) const fn progress(sector: Sector, part: u8) -> Self {
         Self::new(sector, PROGRESS.saturating_add(part))

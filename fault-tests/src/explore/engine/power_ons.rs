@@ -25,23 +25,39 @@ impl<S: Subject> Engine<'_, S> {
         root: Root,
         world: &S::World,
     ) -> Result<LeafId, Stop> {
-        // Ends: each round executes a power-on that was missing, and of those a state has finitely many.
+        // With weak bits there are many power-ons; the simplest state has the fewest.
+        let numbered = self.subject.numbered().is_some();
+        let weak = numbered && View::new(base, torn, &mut self.scratch).is_weak();
+        if weak && let Some(simplest) = self.simplest_of(base, torn) {
+            return self.leaf_of(&mut Base::new(&simplest), None, root, world);
+        }
+        // Ends: each round executes power-ons that were missing, and of those a state has finitely many.
         loop {
             let mut view = View::new(base, torn, &mut self.scratch);
             match self.trie.find(root, &self.known, &mut view) {
                 Found::One(leaf) => return Ok(leaf),
                 Found::Several(ways) => return Ok(self.fork(ways)),
-                Found::Missing(tape) => {
-                    let mut state = view.state();
-                    state.seal();
-                    if let Some(simplest) = self.simplest(&state) {
+                Found::Missing(tapes) => {
+                    if let Some(simplest) = self.simplest_of(base, torn) {
                         // Ends: of what is the simplest, nothing else is.
                         return self.leaf_of(&mut Base::new(&simplest), None, root, world);
                     }
-                    self.execute(base, torn, root, world, &state, tape)?;
+                    let mut state = View::new(base, torn, &mut self.scratch).state();
+                    state.seal();
+                    for tape in tapes {
+                        self.execute(base, torn, root, world, &state, tape)?;
+                    }
                 }
             }
         }
+    }
+
+    /// The state that stands for a crash state, if that is another.
+    fn simplest_of(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>) -> Option<State> {
+        self.subject.numbered()?;
+        let mut state = View::new(base, torn, &mut self.scratch).state();
+        state.seal();
+        self.simplest(&state)
     }
 
     /// What follows in a state whose weak bits may be read in several ways.

@@ -1,6 +1,7 @@
 //! Otadata that stands for other otadata.
 
 use super::*;
+use crate::otadata::OtaState;
 
 const SECTORS: core::ops::Range<usize> = OTADATA as usize..OTADATA as usize + 0x2000;
 
@@ -10,7 +11,7 @@ impl Device {
         let mut device = self.power_on();
         let bytes = device.ram.table();
         let table = PartitionTable::for_application(&bytes, true).unwrap();
-        simplify(&mut device.ram.bytes[SECTORS], table);
+        simplify(&mut device.ram.bytes[SECTORS], &mut [0; 0x2000], table);
         device
     }
 
@@ -86,18 +87,95 @@ fn what_a_cut_leaves_is_stood_for_too() {
     }
 }
 
-/// Of a sector whose successor has taken over nobody looks at the records; at an entry for stock code
-/// somebody does.
+/// Of a sector whose successor has taken over nobody looks at anything; unless its entry wins for stock
+/// code.
 #[test]
 fn records_that_are_over_are_all_alike() {
     let mut device = Device::new(&[A, B]);
     device.update(A, B, 2);
     let old = 4096 * usize::from(device.otadata()[4096..4100] < device.otadata()[..4]);
     let mut other = device.power_on();
-    let rows = SECTORS.start + old + 5 * 32..SECTORS.start + old + 4096;
-    other.ram.bytes[rows].fill(0x11);
-    assert_ne!(device.otadata(), other.otadata());
-    assert_eq!(device.simplest().otadata(), other.simplest().otadata());
-    other.ram.bytes[SECTORS.start + old] ^= 1;
-    assert_ne!(device.simplest().otadata(), other.simplest().otadata());
+    other.ram.bytes[SECTORS][old..old + 4096].fill(0x11);
+    assert!(device.otadata() != other.otadata());
+    assert!(device.simplest().otadata() == other.simplest().otadata());
+    let foreign = Entry::new(1000, OtaState::VALID).emit();
+    other.ram.bytes[SECTORS][old..old + 32].copy_from_slice(&foreign);
+    assert!(device.simplest().otadata() != other.simplest().otadata());
+}
+
+/// Nobody reads on where a log has said what is chosen.
+#[test]
+fn groups_before_the_last_that_decides_are_all_alike() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.boot().unwrap();
+    let new = 4096 * usize::from(device.otadata()[4096..4100] > device.otadata()[..4]);
+    let group = |n: usize| new + (5 + 3 * (n - 1)) * 32..new + (5 + 3 * n) * 32;
+    let blank = |n| device.otadata()[group(n)].iter().all(|byte| *byte == 0xFF);
+    let last = (1..=30).rfind(|n| !blank(*n)).unwrap();
+    assert!(last > 1);
+    for (n, alike) in [(last - 1, true), (last, false)] {
+        let mut other = device.power_on();
+        other.ram.bytes[SECTORS][group(n)].fill(0);
+        let same = device.simplest().otadata() == other.simplest().otadata();
+        assert_eq!(same, alike, "group {n} of {last}");
+    }
+}
+
+/// A row that may be read as a record may be read as the simpler one, and shows where it showed.
+#[test]
+fn weak_bits_stay_where_they_matter() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.update(B, A, 3);
+    device.boot().unwrap();
+    let bytes = device.ram.table();
+    let table = PartitionTable::for_application(&bytes, true).unwrap();
+    let new = 4096 * usize::from(device.otadata()[4096..4100] > device.otadata()[..4]);
+    let rows = (5..95).map(|row| new + row * 32..new + row * 32 + 32);
+    let is_blank = |row: &core::ops::Range<usize>| device.otadata()[row.clone()] == [0xFF; 32];
+    let last = rows.rev().find(|row| !is_blank(row)).unwrap();
+    let simplest = device.simplest().otadata();
+    let written = device.otadata()[last.clone()].to_vec();
+    for all in [true, false] {
+        let (mut otadata, mut weak) = (device.otadata(), std::vec![0; 0x2000]);
+        for (weak, byte) in weak[last.clone()].iter_mut().zip(&written) {
+            *weak = !byte & if all { 0xFF } else { 0x0F };
+        }
+        simplify(&mut otadata, &mut weak, table);
+        let (otadata, weak) = (&otadata[last.clone()], &weak[last.clone()]);
+        let solid = |n: usize| otadata[n] & !weak[n];
+        assert!((0..32).all(|n| solid(n) == simplest[last.start + n]));
+        assert_eq!(otadata.iter().all(|byte| *byte == 0xFF), all);
+        assert!(weak.iter().any(|weak| *weak != 0));
+    }
+}
+
+/// The rows of a birth are programmed together, and count together: in doubt is one of them for all.
+#[test]
+fn a_birth_in_doubt_is_one_row_in_doubt() {
+    let mut device = Device::new(&[A, B]);
+    // The hand-over is written, and the birth that it hands over to reads as it likes.
+    device.ram.power = 6;
+    device.download(A, B, 2).unwrap_err();
+    let bytes = device.ram.table();
+    let table = PartitionTable::for_application(&bytes, true).unwrap();
+    let births = 32..160;
+    let mut all = Vec::new();
+    for sector in [0, 4096] {
+        let (mut otadata, mut weak) = (device.otadata(), std::vec![0; 0x2000]);
+        let rows = births.start + sector..births.end + sector;
+        let written = otadata[rows.clone()].to_vec();
+        if written == [0xFF; 128] {
+            continue;
+        }
+        for (weak, byte) in weak[rows.clone()].iter_mut().zip(&written) {
+            *weak = !byte;
+        }
+        simplify(&mut otadata, &mut weak, table);
+        let in_doubt = |row: usize| weak[sector + 32 * row..][..32].iter().any(|w| *w != 0);
+        let doubts: Vec<usize> = (0..128).filter(|row| in_doubt(*row)).collect();
+        all.push(doubts);
+    }
+    assert_eq!(all, [[1]]);
 }

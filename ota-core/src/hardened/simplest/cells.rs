@@ -1,0 +1,95 @@
+//! A row with weak bits, and what it may be read as.
+
+use crate::hardened::record::{self, LEN};
+
+/// A row of otadata.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Cells {
+    /// Weak bits are 1.
+    pub(super) bits: [u8; LEN],
+    pub(super) weak: [u8; LEN],
+}
+
+/// Up to so many weak bits every combination is a reading.
+const ALL_COMBINATIONS: u32 = 3;
+
+impl Cells {
+    /// As good as any other row that is refused.
+    pub(super) const REFUSED: Self = Self::sure([0; LEN]);
+
+    pub(super) fn new(mut bits: [u8; LEN], weak: [u8; LEN]) -> Self {
+        for (bits, weak) in bits.iter_mut().zip(weak) {
+            *bits |= weak;
+        }
+        Self { bits, weak }
+    }
+
+    pub(super) const fn sure(bits: [u8; LEN]) -> Self {
+        Self {
+            bits,
+            weak: [0; LEN],
+        }
+    }
+
+    /// Cells in which `new` was to be written, as a cut leaves them: all of the bits that it programs
+    /// are weak, but for one if the row does not read blank.
+    pub(super) fn torn(new: &[u8; LEN], reads_blank: bool) -> Self {
+        let mut weak = new.map(|byte| !byte);
+        if !reads_blank && let Some(first) = weak.iter_mut().find(|byte| **byte != 0) {
+            *first &= first.wrapping_sub(1);
+        }
+        Self::new(*new, weak)
+    }
+
+    pub(super) fn is_sure(&self) -> bool {
+        self.weak == [0; LEN]
+    }
+
+    /// Whether it may be read as blank.
+    pub(super) fn reads_blank(&self) -> bool {
+        record::is_blank(&self.bits)
+    }
+
+    /// What was to be written there: weak bits were to become 0.
+    pub(super) fn written(&self) -> [u8; LEN] {
+        if self.is_sure() {
+            return self.bits;
+        }
+        self.with(&[0; LEN])
+    }
+
+    /// What it is read as if weak bits are those of `taken`.
+    fn with(&self, taken: &[u8; LEN]) -> [u8; LEN] {
+        let mut bytes = self.bits;
+        for ((byte, weak), taken) in bytes.iter_mut().zip(&self.weak).zip(taken) {
+            *byte &= !weak | taken;
+        }
+        bytes
+    }
+
+    /// What it may be read as: what was to be written first; then with all weak bits 1, and two
+    /// mixtures. Of a few weak bits, every combination.
+    pub(super) fn readings(&self) -> impl Iterator<Item = [u8; LEN]> + '_ {
+        let count: u32 = self.weak.iter().map(|weak| weak.count_ones()).sum();
+        let few = count <= ALL_COMBINATIONS;
+        let combinations = if few { 1u32 << count } else { 0 };
+        let mixtures: &[u8] = if few { &[] } else { &[0x00, 0xFF, 0x55, 0xAA] };
+        let mixtures = mixtures.iter().map(|pattern| self.with(&[*pattern; LEN]));
+        (0..combinations)
+            .map(|n| self.with(&self.spread(n)))
+            .chain(mixtures)
+    }
+
+    /// The bits of `n`, in the places of the weak bits.
+    fn spread(&self, mut n: u32) -> [u8; LEN] {
+        let mut spread = [0; LEN];
+        let weak = spread.iter_mut().zip(&self.weak);
+        for (spread, weak) in weak.filter(|(_, weak)| **weak != 0) {
+            for bit in (0..8).map(|bit| 1u8 << bit).filter(|bit| weak & bit != 0) {
+                *spread |= if n & 1 == 1 { bit } else { 0 };
+                n >>= 1;
+            }
+        }
+        spread
+    }
+}

@@ -1,0 +1,268 @@
+//! Lower numbers.
+
+use super::cells::Cells;
+use crate::hardened::choice::Birth;
+use crate::hardened::layout::{LOG, Place, SUMMARY};
+use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
+use crate::hardened::summary::{self, HALF};
+use crate::otadata::{Entry, crc};
+use crate::wire;
+
+/// The smallest numbers that are in use.
+#[derive(Default)]
+pub(super) struct Numbers {
+    generation: Option<u32>,
+    seq: Option<u32>,
+    /// There are some that cannot be told.
+    unknown: bool,
+}
+
+impl Numbers {
+    /// Takes the numbers of a row into account, if they count.
+    pub(super) fn count(&mut self, place: Place, cells: &Cells, void: bool, salt: Salt) {
+        let written = cells.written();
+        if place.row == SUMMARY {
+            let entry = Entry::parse(&written);
+            if is_over(cells, &entry, void) {
+                return;
+            }
+            self.unknown |= !cells.is_sure() && !is_half_weak(cells, &entry);
+            let generation = summary::generation(&entry);
+            if generation.is_some() || entry.is_valid() {
+                self.seq(entry.seq);
+            }
+            if let Some(generation) = generation {
+                self.generation(generation);
+            }
+            return;
+        }
+        self.unknown |= is_odd(cells, place, salt);
+        if let Row::Valid(record) = Row::parse(&written, place, salt) {
+            self.generation(record.generation);
+            if record.kind == Kind::Birth {
+                self.seq(Birth::seq_of(&record.payload));
+            }
+        }
+    }
+
+    fn generation(&mut self, generation: u32) {
+        let low = self.generation.get_or_insert(generation);
+        *low = generation.min(*low);
+    }
+
+    fn seq(&mut self, seq: u32) {
+        if seq != 0 {
+            let low = self.seq.get_or_insert(seq);
+            *low = seq.min(*low);
+        }
+    }
+
+    /// By how much all numbers may be lowered.
+    pub(super) fn shift(&self, slots: u32) -> Shift {
+        if self.unknown {
+            return Shift::default();
+        }
+        // The first `slots` numbers are left out: below them there is no number for every slot.
+        let rounds = self.seq.and_then(|seq| seq.checked_div(slots));
+        Shift {
+            child: None,
+            generations: self.generation.map_or(0, |low| low.saturating_sub(1)),
+            seqs: rounds.map_or(0, |rounds| rounds.saturating_sub(1).saturating_mul(slots)),
+        }
+    }
+}
+
+/// Whether a row may be read as another record than the one that was to be written.
+fn is_odd(cells: &Cells, place: Place, salt: Salt) -> bool {
+    if cells.is_sure() {
+        return false;
+    }
+    let written = cells.written();
+    { cells.readings() }
+        .any(|bytes| bytes != written && matches!(Row::parse(&bytes, place, salt), Row::Valid(_)))
+}
+
+/// Whether of an entry that was to be written whole some of the second half is weak, and nothing else.
+fn is_half_weak(cells: &Cells, written: &Entry) -> bool {
+    let first = wire::bytes::<0, HALF, LEN>(&cells.weak);
+    first == [0; HALF] && summary::is_ours(written) && written.crc_matches()
+}
+
+/// Whether an entry is refused for good: in a sector that is `void` it will not be completed.
+fn is_over(cells: &Cells, written: &Entry, void: bool) -> bool {
+    void && cells.is_sure() && !written.crc_matches()
+}
+
+/// What is subtracted.
+#[derive(Default)]
+pub(super) struct Shift {
+    generations: u32,
+    seqs: u32,
+    /// The group in which a hand-over began that may be the first as well: the next one begins later.
+    child: Option<u8>,
+}
+
+impl Shift {
+    /// The same, and the hand-over under way began in the first group.
+    pub(super) fn handing_over(self, child: Option<u8>) -> Self {
+        Self { child, ..self }
+    }
+
+    const fn generation(&self, generation: u32) -> u32 {
+        generation.saturating_sub(self.generations)
+    }
+
+    /// 0 stands for none.
+    const fn seq(&self, seq: u32) -> u32 {
+        if seq == 0 {
+            0
+        } else {
+            seq.saturating_sub(self.seqs)
+        }
+    }
+
+    /// An entry with lower numbers, beside this birth.
+    pub(super) fn entry(&self, cells: &Cells, birth: Option<Birth>, void: bool) -> Cells {
+        let written = cells.written();
+        let entry = Entry::parse(&written);
+        if cells.is_sure() {
+            let over = is_over(cells, &entry, void);
+            let lower = self.lower_entry(&written, birth).filter(|_| !over);
+            return or_refused(cells, lower);
+        }
+        match self.lower_entry(&written, birth) {
+            Some(new) if is_half_weak(cells, &entry) => {
+                let mut first = [0xFF; LEN];
+                wire::put::<0, HALF, LEN>(&mut first, wire::bytes::<0, HALF, LEN>(&new));
+                let undone = cells.bits.ends_with(&[0xFF; LEN - HALF]);
+                let mut second = new;
+                wire::put::<0, HALF, LEN>(&mut second, [0xFF; HALF]);
+                let mut torn = Cells::torn(&second, undone);
+                wire::put::<0, HALF, LEN>(&mut torn.bits, wire::bytes::<0, HALF, LEN>(&first));
+                torn
+            }
+            _ => *cells,
+        }
+    }
+
+    /// `None` if nothing of the entry counts.
+    fn lower_entry(&self, bytes: &[u8; LEN], birth: Option<Birth>) -> Option<[u8; LEN]> {
+        let old = Entry::parse(bytes);
+        let own = summary::generation(&old).map(|generation| (generation, old.seq));
+        if own.is_none() && old.is_valid() {
+            let seq = self.seq(old.seq);
+            let crc = crc(seq);
+            return Some(Entry { seq, crc, ..old }.emit());
+        }
+        if record::is_blank(bytes) {
+            return None;
+        }
+        let (generation, seq) = own.or(birth.map(|birth| (birth.generation, birth.seq)))?;
+        let mut entry = summary::entry(self.seq(seq), self.generation(generation));
+        let whole = own.is_some() && old.crc_matches();
+        if whole {
+            // Stock code may have changed it.
+            entry.state = old.state;
+        }
+        let (mut first, mut second) = summary::halves(&entry);
+        if own.is_none() {
+            first = [0xFF; HALF];
+            first[0] = 0xFE;
+        }
+        if !whole {
+            let begun = wire::bytes::<HALF, { LEN - HALF }, LEN>(bytes) != [0xFF; LEN - HALF];
+            if begun {
+                // All of it but one bit.
+                let last = second.iter_mut().rev().find(|byte| **byte != 0xFF);
+                if let Some(byte) = last {
+                    *byte |= byte.wrapping_add(1);
+                }
+            } else {
+                second = [0xFF; LEN - HALF];
+            }
+        }
+        let mut new = [0xFF; LEN];
+        wire::put::<0, HALF, LEN>(&mut new, first);
+        wire::put::<HALF, { LEN - HALF }, LEN>(&mut new, second);
+        Some(new)
+    }
+
+    /// Another row with lower numbers. `before` is what was to be written in the row before it, and what
+    /// is now.
+    pub(super) fn row(
+        &self,
+        cells: &Cells,
+        place: Place,
+        salt: Salt,
+        before: &([u8; LEN], [u8; LEN]),
+        opened: bool,
+    ) -> Cells {
+        let lower = self.lower_record(&cells.written(), place, salt, before, opened);
+        if cells.is_sure() {
+            return or_refused(cells, lower);
+        }
+        match lower {
+            _ if is_odd(cells, place, salt) => *cells,
+            Some(new) => Cells::torn(&new, cells.reads_blank()),
+            None if cells.reads_blank() => Cells::torn(&ONE_BIT, true),
+            None => Cells::REFUSED,
+        }
+    }
+
+    /// `None` if it is no record.
+    fn lower_record(
+        &self,
+        bytes: &[u8; LEN],
+        place: Place,
+        salt: Salt,
+        before: &([u8; LEN], [u8; LEN]),
+        opened: bool,
+    ) -> Option<[u8; LEN]> {
+        let Row::Valid(record) = Row::parse(bytes, place, salt) else {
+            return None;
+        };
+        // What begins a generation names the hand-over to it, which is over when it has a claim.
+        let begins = place.row < LOG;
+        let child = match self.child {
+            _ if begins && opened => 0,
+            Some(child) if record.child == child => 1,
+            _ => record.child,
+        };
+        let mut new = Record {
+            generation: self.generation(record.generation),
+            child,
+            ..record
+        };
+        if record.kind == Kind::Birth {
+            let seq = self.seq(Birth::seq_of(&record.payload));
+            Birth::put_seq(&mut new.payload, seq);
+        }
+        new.reseal(before);
+        Some(new.emit(place, salt))
+    }
+}
+
+/// A row that shows as little as may be.
+const ONE_BIT: [u8; LEN] = {
+    let mut bytes = [0xFF; LEN];
+    bytes[0] = 0xFE;
+    bytes
+};
+
+/// The new row, if there is one. Otherwise a row that is not blank is refused, whatever it holds.
+fn or_refused(cells: &Cells, new: Option<[u8; LEN]>) -> Cells {
+    match new {
+        Some(new) => Cells::sure(new),
+        None if cells.reads_blank() => *cells,
+        None => Cells::REFUSED,
+    }
+}
+
+impl Record {
+    /// If it seals what the row before was, it seals what that is now.
+    fn reseal(&mut self, (old, new): &([u8; LEN], [u8; LEN])) {
+        if self.kind == Kind::Seal && self.payload.starts_with(&record::fingerprint(old)) {
+            wire::put::<0, 4, { record::PAYLOAD }>(&mut self.payload, record::fingerprint(new));
+        }
+    }
+}
