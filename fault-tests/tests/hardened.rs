@@ -73,3 +73,17 @@ fn three_cuts_in_a_row_exhaust_a_small_log_and_find_no_window() {
     assert!(met(&report, EXHAUSTED) > 0);
     assert!(met(&report, marks::CONFIRMED) > 0);
 }
+
+/// The same with weak bits: what a cut leaves reads otherwise each time, and the second cut may fall
+/// wherever that leads to.
+#[test]
+fn two_cuts_with_weak_bits_find_no_window_in_a_small_log() {
+    let options = SweepOptions {
+        level: Level::L3,
+        ..options("hardened-4-2", "smallest", 2)
+    };
+    let report = sweep::run(&options, &|_, _| {});
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    assert!(met(&report, EXHAUSTED) > 0);
+    assert!(met(&report, marks::CONFIRMED) > 0);
+}
