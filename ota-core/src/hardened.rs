@@ -120,18 +120,19 @@
 //!
 //! Levels are those of how badly a cut may behave: up to L2 torn operations read the same each time; at
 //! L3 bits may be weak, and a cut erase leaves anything; at L4 a cut may damage other rows of the same
-//! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code up to two cuts
-//! in a row (of the smallest update with a log of four groups, which cuts exhaust: any number at L0, four
-//! at L1, three at L2), *argued* what follows from the rules above, and was shown by a model of them, but not by the
-//! explorer on this code.
+//! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code: each single cut
+//! of seven updates, up to L3 and on four serial NOR chips; and rows of cuts in the smallest update with a
+//! log of four groups, which cuts exhaust: any number at L0, four at L1, three at L2, two at L3.
+//! *Argued* is what follows from the rules above, and was shown by a model of them, but not by the explorer on
+//! this code.
 //!
 //! | call | L0..L2 | L3, re-programming heals | L3, it does not | L4 | L5 |
 //! |---|---|---|---|---|---|
 //! | [`boot`], nothing on trial | no operation | no operation | no operation | no operation | the choice of the hand-over, or of the generation before (argued) |
-//! | [`boot`], on trial | started at most as often as it may be (swept) | the same (argued) | any single cut (argued) | starts may count anew (argued) | starts count anew (argued) |
-//! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (argued) | any single cut (argued) | may be lost (argued) | on trial again (argued) |
-//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (argued) | any single cut (argued) | before or after, not for good (argued) | before or after (argued) |
-//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (argued) | any single cut (argued) | both entries name what runs (argued) | what runs (argued) |
+//! | [`boot`], on trial | started at most as often as it may be (swept) | the same (swept; more than two cuts argued) | any single cut (argued) | starts may count anew (argued) | starts count anew (argued) |
+//! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (swept; more than two cuts argued) | any single cut (argued) | may be lost (argued) | on trial again (argued) |
+//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept; more than two cuts argued) | any single cut (argued) | before or after, not for good (argued) | before or after (argued) |
+//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept; more than two cuts argued) | any single cut (argued) | both entries name what runs (argued) | what runs (argued) |
 //! | factory reset | before or after (tested, one and two cuts) | the same (argued) | any single cut (argued) | not known | not known |
 //! | [`resume`](Ota::resume), progress | counts complete parts alone (argued) | the same (argued) | not known | not known | begins anew (argued) |
 //!
