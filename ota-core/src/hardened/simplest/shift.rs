@@ -170,8 +170,17 @@ impl Shift {
             first[0] = 0xFE;
         }
         if !whole {
-            let begun = wire::bytes::<HALF, { LEN - HALF }, LEN>(bytes) != [0xFF; LEN - HALF];
-            if begun {
+            let (_, wanted) = summary::halves(&summary::entry(seq, generation));
+            let there = wire::bytes::<HALF, { LEN - HALF }, LEN>(bytes);
+            if there
+                .iter()
+                .zip(wanted)
+                .any(|(there, wanted)| wanted & !there != 0)
+            {
+                // It cannot be completed: there are 0 bits that are to be 1.
+                return None;
+            }
+            if there != [0xFF; LEN - HALF] {
                 // All of it but one bit.
                 let last = second.iter_mut().rev().find(|byte| **byte != 0xFF);
                 if let Some(byte) = last {

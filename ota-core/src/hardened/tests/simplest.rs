@@ -179,3 +179,21 @@ fn a_birth_in_doubt_is_one_row_in_doubt() {
     }
     assert_eq!(all, [[1]]);
 }
+
+/// An entry that a cut erase has zeroed in part is not one that a cut program has left.
+#[test]
+fn an_entry_that_cannot_be_completed_stays_so() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.download(B, A, 3).unwrap();
+    // The hand-over is written, the second half of the entry is not.
+    device.ram.power = 6;
+    device.set_boot(B, A).unwrap_err();
+    let first = device.otadata();
+    let half = |sector: usize| first[sector + 16..sector + 32] == [0xFF; 16];
+    let new = if half(0) { 0 } else { 4096 };
+    let begun = device.simplest().otadata()[new..new + 32].to_vec();
+    assert!(begun[..16] != [0xFF; 16] && begun[16..] == [0xFF; 16]);
+    device.ram.bytes[SECTORS][new..new + 29].fill(0);
+    assert_eq!(device.simplest().otadata()[new..new + 32], [0; 32]);
+}
