@@ -28,6 +28,7 @@ macro_rules! cases {
 
 /// Every bundled case. To add one, put `NAME.case` into `cases/` and its name here, in order.
 pub static CASES: &[Case] = cases![
+    "hardened-p1-without-power",
     "hardened-p3-begin-erase-otadata",
     "hardened-p3-begin-program-otadata",
     "hardened-p3-repair-program-otadata",
