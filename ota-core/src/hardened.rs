@@ -152,7 +152,9 @@
 //!   next change first begins a new log that chooses the same, and costs one erase more. If it is not, the
 //!   log is *exhausted*. The device then boots what is chosen and refuses to
 //!   change it ([`OtaError::LogExhausted`](crate::update::OtaError::LogExhausted)); an image on trial
-//!   is not started, as that could not be counted; [`Ota::repair`] begins a new log.
+//!   is not started, as that could not be counted; [`Ota::repair`] begins a new log. At L3 a third cut, in the
+//!   erase of that repair, may leave a hand-over that reads sealed now and a child that is erased in part: the
+//!   device goes on in it and cannot complete its entry. What becomes of it was not swept.
 //!
 //! And: on flash that programs in units above 16 bytes an entry is programmed whole, and a torn one may
 //! be another entry for a stock bootloader (not for ours).

@@ -180,14 +180,11 @@ impl Shift {
                 // It cannot be completed: there are 0 bits that are to be 1.
                 return None;
             }
-            if there != [0xFF; LEN - HALF] {
+            if there == [0xFF; LEN - HALF] {
+                second = there;
+            } else if let Some(byte) = second.iter_mut().rev().find(|byte| **byte != 0xFF) {
                 // All of it but one bit.
-                let last = second.iter_mut().rev().find(|byte| **byte != 0xFF);
-                if let Some(byte) = last {
-                    *byte |= byte.wrapping_add(1);
-                }
-            } else {
-                second = [0xFF; LEN - HALF];
+                *byte |= byte.wrapping_add(1);
             }
         }
         let mut new = [0xFF; LEN];
