@@ -57,8 +57,7 @@ impl<S: Subject> Engine<'_, S> {
         let torn = Some((op, tear));
         if self.leaves_weak(base.state, op, tear) {
             // Weak bits are more than a view can show, so this one is carried out.
-            let mut state = View::new(base, torn, &mut self.scratch).state();
-            state.seal();
+            let state = self.state_of(base, torn);
             return self.judge(walk, &mut Base::new(&state), None, torn, tear, at, cut);
         }
         let hash = self.hash_of_interest(base, op, numbered, cut);

@@ -27,9 +27,11 @@ impl<S: Subject> Engine<'_, S> {
     ) -> Result<LeafId, Stop> {
         // With weak bits there are many power-ons; the simplest state has the fewest.
         let numbered = self.subject.numbered().is_some();
-        let weak = numbered && View::new(base, torn, &mut self.scratch).is_weak();
-        if weak && let Some(simplest) = self.simplest_of(base, torn) {
-            return self.leaf_of(&mut Base::new(&simplest), None, root, world);
+        if numbered && View::new(base, torn, &mut self.scratch).is_weak() {
+            let state = self.state_of(base, torn);
+            if let Some(simplest) = self.simplest(&state) {
+                return self.leaf_of(&mut Base::new(&simplest), None, root, world);
+            }
         }
         // Ends: each round executes power-ons that were missing, and of those a state has finitely many.
         loop {
@@ -38,12 +40,11 @@ impl<S: Subject> Engine<'_, S> {
                 Found::One(leaf) => return Ok(leaf),
                 Found::Several(ways) => return Ok(self.fork(ways)),
                 Found::Missing(tapes) => {
-                    if let Some(simplest) = self.simplest_of(base, torn) {
+                    let state = self.state_of(base, torn);
+                    if let Some(simplest) = self.simplest(&state) {
                         // Ends: of what is the simplest, nothing else is.
                         return self.leaf_of(&mut Base::new(&simplest), None, root, world);
                     }
-                    let mut state = View::new(base, torn, &mut self.scratch).state();
-                    state.seal();
                     for tape in tapes {
                         self.execute(base, torn, root, world, &state, tape)?;
                     }
@@ -52,12 +53,11 @@ impl<S: Subject> Engine<'_, S> {
         }
     }
 
-    /// The state that stands for a crash state, if that is another.
-    fn simplest_of(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>) -> Option<State> {
-        self.subject.numbered()?;
+    /// The crash state itself.
+    pub(super) fn state_of(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>) -> State {
         let mut state = View::new(base, torn, &mut self.scratch).state();
         state.seal();
-        self.simplest(&state)
+        state
     }
 
     /// What follows in a state whose weak bits may be read in several ways.

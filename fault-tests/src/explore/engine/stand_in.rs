@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::super::recording::{Recording, Unseen};
 use super::super::tally::Shown;
 use super::super::trie::{HashedMap, LeafId};
-use super::super::view::{Base, View};
+use super::super::view::Base;
 use super::{Class, Engine, Stop};
 use crate::subject::Subject;
 
@@ -90,8 +90,7 @@ impl<S: Subject> Engine<'_, S> {
         class: Class,
         met: &Met<'_, S::World>,
     ) -> Result<(Class, State), Stop> {
-        let mut state = View::new(base, torn, &mut self.scratch).state();
-        state.seal();
+        let state = self.state_of(base, torn);
         let Some(simplest) = self.simplest(&state) else {
             return Ok((class, state));
         };
