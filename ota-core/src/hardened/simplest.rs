@@ -7,11 +7,11 @@
 //! a multiple of the number of slots.
 //!
 //! *What nobody reads, or not any more.* A sector without a whole birth and without an entry that is valid
-//! says nothing, and is erased before it is programmed. A log is read from its end to the last group that decides, so groups
-//! before that one are over. A whole sector is, but for its entry, as soon as a younger generation has a
-//! claim of its own. While an older one has, and its last word is no hand-over, it matters only that the
-//! younger one was begun: it is erased before it comes to count. Its entry is over where stock code finds
-//! a newer one that is whole.
+//! says nothing, and is erased before it is programmed. A log is read from its end to the last group that
+//! decides, so groups before that one are over. A whole sector is, but for its entry, as soon as a younger
+//! generation has a claim of its own. While an older one has, and its last word is no hand-over, it matters
+//! only that the younger one was begun: it is erased before it comes to count. Its entry is over where it
+//! is not valid, or stock code finds a newer one that is whole.
 //!
 //! *What is refused.* Of a row that is no record nothing depends on the bytes, as it is not programmed
 //! again before its sector is erased, but for the second half of an entry, which is only ever completed.
@@ -27,7 +27,7 @@ mod survey;
 
 use self::cells::Cells;
 use self::shift::Numbers;
-use self::survey::{End, Survey};
+use self::survey::Survey;
 use super::layout::{self, Place, SUMMARY, Sector};
 use super::record::{LEN, Salt};
 use crate::flash::SECTOR;
@@ -67,6 +67,19 @@ struct Rows<'b> {
 }
 
 impl Rows<'_> {
+    /// Every row and its place, sector by sector.
+    fn each(&self) -> impl Iterator<Item = (Place, Cells)> {
+        let sectors = [Sector::First, Sector::Second].into_iter();
+        sectors
+            .zip(self.bits.iter().zip(self.weak.iter()))
+            .flat_map(|(sector, (bits, weak))| {
+                let rows = (0..).zip(bits.iter().zip(weak));
+                rows.map(move |(row, (bits, weak))| {
+                    (Place::new(sector, row), Cells::new(*bits, *weak))
+                })
+            })
+    }
+
     /// Puts another row in the place of each.
     fn replace(&mut self, mut with: impl FnMut(Place, Cells) -> Cells) {
         let sectors = self.bits.iter_mut().zip(&mut *self.weak);
@@ -78,12 +91,10 @@ impl Rows<'_> {
         }
     }
 
-    fn survey(&mut self, salt: Salt) -> Survey {
+    fn survey(&self, salt: Salt) -> Survey {
         let mut survey = Survey::default();
-        self.replace(|place, cells| {
-            survey.see(place, &cells, salt);
-            cells
-        });
+        self.each()
+            .for_each(|(place, cells)| survey.see(place, &cells, salt));
         survey
     }
 
@@ -97,20 +108,16 @@ impl Rows<'_> {
 
     fn lower_numbers(&mut self, salt: Salt, slots: u32) {
         let survey = self.survey(salt);
-        let ends = survey.ends();
-        let void = |sector: Sector| ends.get(sector.index()).is_some_and(End::is_void);
         let mut numbers = Numbers::default();
-        self.replace(|place, cells| {
-            numbers.count(place, &cells, void(place.sector), salt);
-            cells
-        });
+        self.each()
+            .for_each(|(place, cells)| numbers.count(place, &cells, salt));
         let shift = numbers.shift(slots).handing_over(survey.handing_over());
         // What was to be written in the row before, and what is now.
         let mut before = ([0; LEN], [0; LEN]);
         self.replace(|place, cells| {
             let content = survey.of(place.sector);
             let new = if place.row == SUMMARY {
-                shift.entry(&cells, content.birth(), void(place.sector))
+                shift.entry(&cells, content.birth())
             } else {
                 shift.row(&cells, place, salt, &before, content.is_opened())
             };

@@ -19,13 +19,10 @@ pub(super) struct Numbers {
 
 impl Numbers {
     /// Takes the numbers of a row into account, if they count.
-    pub(super) fn count(&mut self, place: Place, cells: &Cells, void: bool, salt: Salt) {
+    pub(super) fn count(&mut self, place: Place, cells: &Cells, salt: Salt) {
         let written = cells.written();
         if place.row == SUMMARY {
             let entry = Entry::parse(&written);
-            if is_over(cells, &entry, void) {
-                return;
-            }
             self.unknown |= !cells.is_sure() && !is_half_weak(cells, &entry);
             let generation = summary::generation(&entry);
             if generation.is_some() || entry.is_valid() {
@@ -88,11 +85,6 @@ fn is_half_weak(cells: &Cells, written: &Entry) -> bool {
     first == [0; HALF] && summary::is_ours(written) && written.crc_matches()
 }
 
-/// Whether an entry is refused for good: in a sector that is `void` it will not be completed.
-fn is_over(cells: &Cells, written: &Entry, void: bool) -> bool {
-    void && cells.is_sure() && !written.crc_matches()
-}
-
 /// What is subtracted.
 #[derive(Default)]
 pub(super) struct Shift {
@@ -122,23 +114,19 @@ impl Shift {
     }
 
     /// An entry with lower numbers, beside this birth.
-    pub(super) fn entry(&self, cells: &Cells, birth: Option<Birth>, void: bool) -> Cells {
+    pub(super) fn entry(&self, cells: &Cells, birth: Option<Birth>) -> Cells {
         let written = cells.written();
-        let entry = Entry::parse(&written);
+        let lower = self.lower_entry(&written, birth);
         if cells.is_sure() {
-            let over = is_over(cells, &entry, void);
-            let lower = self.lower_entry(&written, birth).filter(|_| !over);
             return or_refused(cells, lower);
         }
-        match self.lower_entry(&written, birth) {
-            Some(new) if is_half_weak(cells, &entry) => {
-                let mut first = [0xFF; LEN];
-                wire::put::<0, HALF, LEN>(&mut first, wire::bytes::<0, HALF, LEN>(&new));
-                let undone = cells.bits.ends_with(&[0xFF; LEN - HALF]);
+        match lower {
+            Some(new) if is_half_weak(cells, &Entry::parse(&written)) => {
                 let mut second = new;
                 wire::put::<0, HALF, LEN>(&mut second, [0xFF; HALF]);
+                let undone = cells.bits.ends_with(&[0xFF; LEN - HALF]);
                 let mut torn = Cells::torn(&second, undone);
-                wire::put::<0, HALF, LEN>(&mut torn.bits, wire::bytes::<0, HALF, LEN>(&first));
+                wire::put::<0, HALF, LEN>(&mut torn.bits, wire::bytes::<0, HALF, LEN>(&new));
                 torn
             }
             _ => *cells,
@@ -172,11 +160,8 @@ impl Shift {
         if !whole {
             let (_, wanted) = summary::halves(&summary::entry(seq, generation));
             let there = wire::bytes::<HALF, { LEN - HALF }, LEN>(bytes);
-            if there
-                .iter()
-                .zip(wanted)
-                .any(|(there, wanted)| wanted & !there != 0)
-            {
+            let mut both = there.iter().zip(wanted);
+            if both.any(|(there, wanted)| wanted & !there != 0) {
                 // It cannot be completed: there are 0 bits that are to be 1.
                 return None;
             }

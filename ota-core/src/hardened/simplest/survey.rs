@@ -12,11 +12,12 @@ use crate::otadata::Entry;
 #[derive(Clone, Copy)]
 pub(super) struct Content {
     entry: Cells,
+    /// The rows of its birth as they were to be written.
     births: [Row; BIRTH_ROWS],
-    /// The same, of what was to be written.
-    births_written: [Row; BIRTH_ROWS],
-    /// What the generation begins with, if that is sure.
-    birth: Option<Birth>,
+    /// Some of them have weak bits.
+    in_doubt: bool,
+    /// What the generation was to begin with.
+    written: Option<Birth>,
     /// The youngest generation that a row of its birth may be read as.
     youngest: Option<u32>,
     /// The rows of its birth that may be read as what belongs there.
@@ -45,8 +46,8 @@ impl Content {
     const NONE: Self = Self {
         entry: Cells::REFUSED,
         births: [Row::Blank; BIRTH_ROWS],
-        births_written: [Row::Blank; BIRTH_ROWS],
-        birth: None,
+        in_doubt: false,
+        written: None,
         youngest: None,
         may_be_born: [false; BIRTH_ROWS],
         may_claim: false,
@@ -56,8 +57,9 @@ impl Content {
         hands_over: Children::None,
     };
 
-    pub(super) const fn birth(&self) -> Option<Birth> {
-        self.birth
+    /// What the generation begins with, if that is sure.
+    pub(super) fn birth(&self) -> Option<Birth> {
+        self.written.filter(|_| !self.in_doubt)
     }
 
     /// Whether its generation has a claim of its own, for sure.
@@ -81,7 +83,7 @@ impl Content {
 
     /// The sequence number of the entry that the generation is to have, if stock code finds that whole.
     fn whole_entry(&self) -> Option<u32> {
-        let birth = self.birth.filter(|birth| birth.seq != 0)?;
+        let birth = self.birth().filter(|birth| birth.seq != 0)?;
         let entry = summary::entry(birth.seq, birth.generation);
         (self.entry == Cells::sure(entry.emit())).then_some(birth.seq)
     }
@@ -92,10 +94,10 @@ impl Content {
         self.youngest.filter(|_| may_be_born)
     }
 
-    /// Whether nothing in it can be read that counts.
-    fn is_blank_or_refused(&self) -> bool {
+    /// Whether its entry can be read as valid.
+    fn may_select(&self) -> bool {
         let valid = |bytes: [u8; LEN]| Entry::parse(&bytes).is_valid();
-        self.youngest().is_none() && !self.entry.readings().any(valid)
+        self.entry.readings().any(valid)
     }
 
     /// Whether its birth may be read whole or not, and more than that is not to be told from it: that no
@@ -105,9 +107,7 @@ impl Content {
             let entry = Entry::parse(&bytes);
             entry.is_valid() && !summary::is_ours(&entry)
         };
-        self.birth.is_none()
-            && read::birth(&self.births_written).is_some()
-            && !self.entry.readings().any(foreign)
+        self.in_doubt && self.written.is_some() && !self.entry.readings().any(foreign)
     }
 
     /// Whether nobody takes its entry for one that counts beside the sequence number `seq`.
@@ -124,29 +124,24 @@ impl Content {
             self.entry = *cells;
             return;
         }
-        let mut sure = Row::Invalid;
-        if cells.is_sure() {
-            sure = Row::parse(&cells.bits, place, salt);
-            if let Row::Valid(record) = sure {
+        // What was to be written comes first.
+        let mut written = None;
+        for bytes in cells.readings() {
+            let row = Row::parse(&bytes, place, salt);
+            written.get_or_insert(row);
+            if let Row::Valid(record) = row {
                 self.may_hold(place, &record);
             }
-        } else {
-            for bytes in cells.readings() {
-                if let Row::Valid(record) = Row::parse(&bytes, place, salt) {
-                    self.may_hold(place, &record);
-                }
-            }
         }
-        if place.row < LOG {
-            let number = usize::from(place.row.saturating_sub(BIRTH));
-            if let Some(birth) = self.births.get_mut(number) {
-                *birth = sure;
-            }
-            if let Some(birth) = self.births_written.get_mut(number) {
-                *birth = Row::parse(&cells.written(), place, salt);
-            }
-            self.birth = read::birth(&self.births);
-        } else if let Row::Valid(record) = sure {
+        let written = written.unwrap_or(Row::Invalid);
+        let number = usize::from(place.row.saturating_sub(BIRTH));
+        if let Some(birth) = self.births.get_mut(number) {
+            *birth = written;
+            self.in_doubt |= !cells.is_sure();
+            self.written = read::birth(&self.births);
+        } else if let Row::Valid(record) = written
+            && cells.is_sure()
+        {
             self.holds(place, &record);
         }
     }
@@ -177,7 +172,7 @@ impl Content {
 
     /// Takes into account what is read in a row of the log for sure.
     fn holds(&mut self, place: Place, record: &Record) {
-        let (Some(birth), Some((group, which))) = (self.birth, place.group()) else {
+        let (Some(birth), Some((group, which))) = (self.birth(), place.group()) else {
             return;
         };
         if (record.generation, record.number) != (birth.generation, group) {
@@ -229,20 +224,21 @@ impl Survey {
             down_to: this.read_down_to(),
             may_be_whole: this.may_be_whole(),
         };
-        if this.is_blank_or_refused() {
+        let selects = this.may_select();
+        if this.youngest().is_none() && !selects {
             return End::Superseded { yields: true };
         }
-        let Some(birth) = other.birth.filter(|_| other.is_opened()) else {
+        let Some(birth) = other.birth().filter(|_| other.is_opened()) else {
             return counts;
         };
-        // Whether for stock code the entry of the other one wins.
-        let yields = { other.whole_entry() }.is_some_and(|seq| this.yields_to(seq));
+        // Whether for stock code there is none, or the entry of the other one wins.
+        let yields = !selects || { other.whole_entry() }.is_some_and(|seq| this.yields_to(seq));
         if { this.youngest() }.is_none_or(|generation| generation < birth.generation) {
             End::Superseded { yields }
         } else if !this.may_claim && other.ends_in_decision() {
             End::Aborted {
                 yields,
-                alike: this.birth.map(|_| Birth {
+                alike: this.birth().map(|_| Birth {
                     generation: birth.generation.saturating_add(1),
                     child: 0,
                     ..birth
@@ -257,7 +253,7 @@ impl Survey {
     /// is to be told from it but whether the child is the one that is handed over to.
     pub(super) fn handing_over(&self) -> Option<u8> {
         let [first, second] = &self.sectors;
-        let (old, new) = match (first.birth?, second.birth?) {
+        let (old, new) = match (first.birth()?, second.birth()?) {
             (one, other) if one.generation < other.generation => (first, other),
             (one, _) => (second, one),
         };
@@ -290,10 +286,6 @@ pub(super) enum End {
 }
 
 impl End {
-    pub(super) const fn is_void(&self) -> bool {
-        !matches!(self, Self::Counts { .. })
-    }
-
     /// The row that nobody tells from this one.
     pub(super) fn leave_out(&self, place: Place, cells: Cells, salt: Salt) -> Cells {
         let over = match self {

@@ -22,6 +22,16 @@ fn stock_app<T>(
     calls(&mut ota)
 }
 
+/// A device of the stock policy with these entries, and another image in `B`.
+fn of_stock(slots: &[Slot], entries: [Entry; 2]) -> Device {
+    let mut device = Device::new(slots);
+    device.ram.put(device.partition(B).offset, &image(2));
+    for (number, entry) in (0..).zip(entries) {
+        device.ram.put_entry(number, entry);
+    }
+    device
+}
+
 fn stock_update(device: &mut Device, running: Slot, to: Slot, number: u8) {
     let to = device.partition(to);
     stock_app(device, running, |ota| {
@@ -35,10 +45,8 @@ fn stock_update(device: &mut Device, running: Slot, to: Slot, number: u8) {
 
 #[test]
 fn a_device_of_the_stock_policy_is_taken_over_as_it_is() {
-    let mut device = Device::new(&[A, B, C]);
-    device.ram.put(device.partition(B).offset, &image(2));
-    device.ram.put_entry(0, Entry::new(4, OtaState::VALID));
-    device.ram.put_entry(1, Entry::new(5, OtaState::VALID));
+    let entries = [4, 5].map(|seq| Entry::new(seq, OtaState::VALID));
+    let mut device = of_stock(&[A, B, C], entries);
     let decision = device.boot().unwrap();
     assert_eq!(decision.slot, B);
     assert_eq!(decision.chosen.unwrap().previous, Some(A));
@@ -57,10 +65,8 @@ fn an_update_that_the_stock_policy_began_is_finished() {
         (OtaState::UNDEFINED, &[B, B, B]),
         (OtaState::ABORTED, &[A, A]),
     ] {
-        let mut device = Device::new(&[A, B]);
-        device.ram.put(device.partition(B).offset, &image(2));
-        device.ram.put_entry(0, Entry::new(1, OtaState::VALID));
-        device.ram.put_entry(1, Entry::new(2, state));
+        let entries = [Entry::new(1, OtaState::VALID), Entry::new(2, state)];
+        let mut device = of_stock(&[A, B], entries);
         for slot in boots {
             assert_eq!(device.boot().unwrap().slot, *slot, "{state}");
         }
@@ -140,10 +146,8 @@ fn stock_code_that_erases_otadata_begins_anew() {
 /// nothing is built upon it, and it is written anew.
 #[test]
 fn a_generation_that_was_cut_when_it_was_begun_is_begun_anew() {
-    let mut device = Device::new(&[FACTORY, A, B]);
-    device.ram.put(device.partition(B).offset, &image(2));
-    device.ram.put_entry(0, Entry::new(1, OtaState::VALID));
-    device.ram.put_entry(1, Entry::new(2, OtaState::VALID));
+    let entries = [1, 2].map(|seq| Entry::new(seq, OtaState::VALID));
+    let mut device = of_stock(&[FACTORY, A, B], entries);
     // Complete, but for all that anybody knows.
     device.ram.power = 1;
     device.ram.torn = Torn::Done;

@@ -9,10 +9,23 @@ impl Device {
     /// The same device with the simplest otadata.
     fn simplest(&self) -> Self {
         let mut device = self.power_on();
-        let bytes = device.ram.table();
-        let table = PartitionTable::for_application(&bytes, true).unwrap();
-        simplify(&mut device.ram.bytes[SECTORS], &mut [0; 0x2000], table);
+        let (otadata, _) = self.simplest_with(std::vec![0; 0x2000]);
+        device.ram.bytes[SECTORS].copy_from_slice(&otadata);
         device
+    }
+
+    /// The simplest otadata if these bits of it are weak, and which are weak then.
+    fn simplest_with(&self, mut weak: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
+        let (mut otadata, bytes) = (self.otadata(), self.ram.table());
+        let table = PartitionTable::for_application(&bytes, true).unwrap();
+        simplify(&mut otadata, &mut weak, table);
+        (otadata, weak)
+    }
+
+    /// Where the sector begins whose entry has the higher sequence number.
+    fn newer(&self) -> usize {
+        let otadata = self.otadata();
+        4096 * usize::from(otadata[4096..4100] > otadata[..4])
     }
 
     fn otadata(&self) -> Vec<u8> {
@@ -93,7 +106,7 @@ fn what_a_cut_leaves_is_stood_for_too() {
 fn records_that_are_over_are_all_alike() {
     let mut device = Device::new(&[A, B]);
     device.update(A, B, 2);
-    let old = 4096 * usize::from(device.otadata()[4096..4100] < device.otadata()[..4]);
+    let old = 4096 - device.newer();
     let mut other = device.power_on();
     other.ram.bytes[SECTORS][old..old + 4096].fill(0x11);
     assert!(device.otadata() != other.otadata());
@@ -109,7 +122,7 @@ fn groups_before_the_last_that_decides_are_all_alike() {
     let mut device = Device::new(&[A, B]);
     device.update(A, B, 2);
     device.boot().unwrap();
-    let new = 4096 * usize::from(device.otadata()[4096..4100] > device.otadata()[..4]);
+    let new = device.newer();
     let group = |n: usize| new + (5 + 3 * (n - 1)) * 32..new + (5 + 3 * n) * 32;
     let blank = |n| device.otadata()[group(n)].iter().all(|byte| *byte == 0xFF);
     let last = (1..=30).rfind(|n| !blank(*n)).unwrap();
@@ -129,20 +142,18 @@ fn weak_bits_stay_where_they_matter() {
     device.update(A, B, 2);
     device.update(B, A, 3);
     device.boot().unwrap();
-    let bytes = device.ram.table();
-    let table = PartitionTable::for_application(&bytes, true).unwrap();
-    let new = 4096 * usize::from(device.otadata()[4096..4100] > device.otadata()[..4]);
+    let new = device.newer();
     let rows = (5..95).map(|row| new + row * 32..new + row * 32 + 32);
     let is_blank = |row: &core::ops::Range<usize>| device.otadata()[row.clone()] == [0xFF; 32];
     let last = rows.rev().find(|row| !is_blank(row)).unwrap();
     let simplest = device.simplest().otadata();
     let written = device.otadata()[last.clone()].to_vec();
     for all in [true, false] {
-        let (mut otadata, mut weak) = (device.otadata(), std::vec![0; 0x2000]);
+        let mut weak = std::vec![0; 0x2000];
         for (weak, byte) in weak[last.clone()].iter_mut().zip(&written) {
             *weak = !byte & if all { 0xFF } else { 0x0F };
         }
-        simplify(&mut otadata, &mut weak, table);
+        let (otadata, weak) = device.simplest_with(weak);
         let (otadata, weak) = (&otadata[last.clone()], &weak[last.clone()]);
         let solid = |n: usize| otadata[n] & !weak[n];
         assert!((0..32).all(|n| solid(n) == simplest[last.start + n]));
@@ -158,21 +169,19 @@ fn a_birth_in_doubt_is_one_row_in_doubt() {
     // The hand-over is written, and the birth that it hands over to reads as it likes.
     device.ram.power = 6;
     device.download(A, B, 2).unwrap_err();
-    let bytes = device.ram.table();
-    let table = PartitionTable::for_application(&bytes, true).unwrap();
     let births = 32..160;
     let mut all = Vec::new();
     for sector in [0, 4096] {
-        let (mut otadata, mut weak) = (device.otadata(), std::vec![0; 0x2000]);
+        let mut weak = std::vec![0; 0x2000];
         let rows = births.start + sector..births.end + sector;
-        let written = otadata[rows.clone()].to_vec();
+        let written = device.otadata()[rows.clone()].to_vec();
         if written == [0xFF; 128] {
             continue;
         }
         for (weak, byte) in weak[rows.clone()].iter_mut().zip(&written) {
             *weak = !byte;
         }
-        simplify(&mut otadata, &mut weak, table);
+        let (_, weak) = device.simplest_with(weak);
         let in_doubt = |row: usize| weak[sector + 32 * row..][..32].iter().any(|w| *w != 0);
         let doubts: Vec<usize> = (0..128).filter(|row| in_doubt(*row)).collect();
         all.push(doubts);
