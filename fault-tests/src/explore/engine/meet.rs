@@ -133,9 +133,10 @@ impl<S: Subject> Engine<'_, S> {
         Ok(leaf)
     }
 
-    /// Whether `tear` leaves weak bits in a state, or meets some.
+    /// Whether `tear` leaves weak bits in a state, or meets some, or touches a row beside some.
     fn leaves_weak(&self, state: &State, op: &Op, tear: Tear) -> bool {
-        self.limits.level >= Level::L3 && (!tear.is_stable() || state.has_weak(span(op)))
+        let rows = widen(&span(op), state.size());
+        self.limits.level >= Level::L3 && (!tear.is_stable() || state.has_weak(rows))
     }
 
     /// Enters the state that a cut left, if it is new.
