@@ -270,11 +270,7 @@ fn application(
         println!("rest {}: what is on offer is bad", text(&me.version));
         return Ok(Next::Rest);
     }
-    match download(&mut ota, offered, &new) {
-        // Cuts in the log, many in a row: begin a new one, and do it all again.
-        Err(Failure::Ota(OtaError::LogExhausted)) => ota.repair()?,
-        downloaded => downloaded?,
-    }
+    download(&mut ota, offered, &new)?;
     Ok(Next::Reset)
 }
 

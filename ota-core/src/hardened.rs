@@ -58,6 +58,7 @@
 //! row  8..=10 group 2:  claim  decision  seal
 //!             …                                   30 groups
 //! row 95..    progress of the download            32 rows
+//! row 127     given up, if it is not blank
 //! ```
 //!
 //! Slot `a` is confirmed, generation 6 says so in sector 1; sector 0 is void. An update to `b` was
@@ -94,6 +95,7 @@
 //! | append | claim, decision or hand-over, seal | 0 | 3 |
 //! | switch | erase other, birth, half an entry, append hand-over, other half, append decision there | 1 | 9 |
 //! | settle | after a cut: append what is chosen; where a hand-over was cut, complete the entry and switch once more to the same choice | 0 or 1 | 3 to 16 |
+//! | renew | leave a [full log](#a-full-log): zero what may hand over, and what may count in the other sector; erase that; birth, entry, a group | 1 | up to 68 |
 //!
 //! The entry is completed last because its CRC covers the sequence number alone; see `summary`. After a
 //! cut it is completed *and* written anew in the other sector, so that at rest no entry is there whose
@@ -122,7 +124,7 @@
 //! L3 bits may be weak, and a cut erase leaves anything; at L4 a cut may damage other rows of the same
 //! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code: each single cut
 //! of seven updates, up to L3 and on four serial NOR chips; and rows of cuts in the smallest update with a
-//! log of four groups, which cuts exhaust: any number at L0, four at L1, three at L2, two at L3.
+//! log of four groups, which cuts fill: any number at L0, four at L1, two at L3.
 //! *Argued* is what follows from the rules above, and was shown by a model of them, but not by the explorer on
 //! this code.
 //!
@@ -146,15 +148,30 @@
 //! - **Weak rows must heal.** If a cell stays weak although the same content was programmed over it to
 //!   completion, the row that every power-on begins with may stay in doubt for ever. Then one cut is
 //!   harmless, and the second may not be.
-//! - **A log is finite.** A cut erase costs nothing, but a cut inside the hand-over costs two groups, and
-//!   they come back only with the next switch. Of 30 groups 20 are [kept back](Log) for this: ten such cuts in a row,
-//!   each within 0.4 ms, and the log is *full*. If its last decision is sealed, nothing is in doubt: the
-//!   next change first begins a new log that chooses the same, and costs one erase more. If it is not, the
-//!   log is *exhausted*. The device then boots what is chosen and refuses to
-//!   change it ([`OtaError::LogExhausted`](crate::update::OtaError::LogExhausted)); an image on trial
-//!   is not started, as that could not be counted; [`Ota::repair`] begins a new log. At L3 a third cut, in the
-//!   erase of that repair, may leave a hand-over that reads sealed now and a child that is erased in part: the
-//!   device goes on in it and cannot complete its entry. What becomes of it was not swept.
+//! - **A half-done change can be undone only so often.** To undo it is to erase the sector that was
+//!   prepared, and what that erase leaves if it is cut must not count; so what would make it count is
+//!   zeroed first. A row that was zeroed in part and reads right once more is good for nothing any more,
+//!   and rows are finite. See *a full log*, below.
+//!
+//! # A full log
+//!
+//! A cut in an erase costs nothing, a cut in a hand-over up to two groups, and they come back with the next
+//! switch. Of 30 groups 20 are [kept back](Log) for this: ten such cuts in a row, each within 0.4 ms, and the
+//! log is *full*.
+//!
+//! - *It ends with a sealed decision.* Nothing is in doubt; the next change begins a new log that chooses
+//!   the same, and costs one erase more.
+//! - *It ends in any other way.* The next call that puts otadata in order does that. What may hand over is
+//!   zeroed, so that nothing counts in the other sector; there the log goes on, with what was chosen when
+//!   it was read.
+//! - *It says nothing,* as each group was cut before it did. All that was to be said in the last one is what
+//!   the birth says, so that is programmed there once more, in the same words.
+//! - *It says nothing, and was to be undone.* Only then the log is *exhausted*: no claim can be trusted. The
+//!   device boots what is chosen and refuses to change it
+//!   ([`OtaError::LogExhausted`](crate::update::OtaError::LogExhausted)), as long as it is read so; an image on trial is not
+//!   started, as that could not be counted. Up to L2 no sweep met that, with a log of four groups and any
+//!   number of cuts between operations. At L3 500 of 11.3 million crash states of two cuts did: after a
+//!   cut erase, a sector may read as a birth with its entry and nothing else.
 //!
 //! And: on flash that programs in units above 16 bytes an entry is programmed whole, and a torn one may
 //! be another entry for a stock bootloader (not for ours).
@@ -171,7 +188,8 @@
 //!   proves nothing. That no torn row is a record is no certainty any more, but as probable as 64 check
 //!   bits make it: 1 to 2^64. An entry for stock code has 32, as it has without encryption.
 //! - *Rows are programmed once*, or again with the same content where a cut has hit them. No bit is
-//!   cleared in place.
+//!   cleared in place; so nothing is zeroed before a [full log](#a-full-log) is left, and a cut in that one
+//!   erase may leave a generation that counts in a sector that is erased in part.
 //! - An ESP32's rows of 32 bytes take an entry whole: see above. Its images are to be written in whole
 //!   rows; [`flash_encryption`](crate::update::AppConfig::flash_encryption) completes blocks of 16.
 //!

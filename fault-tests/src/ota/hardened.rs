@@ -18,7 +18,7 @@ use ota_core::hardened::{
 use ota_core::image::StreamVerifier;
 use ota_core::otadata::{self, ENTRY_LEN, Entry};
 use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
-use sim_flash::State;
+use sim_flash::{Op, State};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::application::{Application, CHUNK};
@@ -33,6 +33,9 @@ use crate::subject::{Dead, Journal, Rest};
 
 /// Exhaustion of the log was met.
 pub const EXHAUSTED: &str = "log exhausted";
+
+/// A full log that was in doubt was left for a new one.
+pub const RENEWED: &str = "full log left in doubt";
 
 /// Rows of a sector of otadata.
 const ROWS: u32 = SECTOR / 32;
@@ -64,6 +67,11 @@ pub(super) fn power_on(
             return Ok(Rest::Stuck);
         }
     };
+    let wipes =
+        |op: Op| matches!(op, Op::Program { data, .. } if data.iter().all(|byte| *byte == 0));
+    if chip.done().filter_map(|row| row.op()).any(wipes) {
+        journal.sometimes(RENEWED);
+    }
     let at = decision.image.region.offset;
     let held = chip.holds(at, &device.accepted.contents);
     let image = held.and_then(|index| u8::try_from(index).ok()).map(ImageId);
@@ -86,17 +94,7 @@ pub(super) fn power_on(
     };
     let config = app_config(&device.boot, device.target);
     let running = decision.partition;
-    let mut ota = Ota::new(chip, verifier, NoSecureVersion, table, running, config, log);
-    if decision.order == Order::Exhausted {
-        journal.call("repair", "");
-        let repaired = ota.repair();
-        if ota.flash().dead() || ota.flash().hangs() {
-            return Err(Dead);
-        }
-        if let Err(error) = repaired {
-            journal.note(format_args!("{}: {error}", error.esp_err()));
-        }
-    }
+    let ota = Ota::new(chip, verifier, NoSecureVersion, table, running, config, log);
     Application {
         device,
         ota,

@@ -38,7 +38,7 @@ pub use efuse::Efuse;
 pub use errand::{Aim, Errand, Step};
 pub use firmware::{Firmware, ImageId};
 pub(crate) use flash_map::FlashMap;
-pub use hardened::EXHAUSTED;
+pub use hardened::{EXHAUSTED, RENEWED};
 pub use policy::{NoPolicy, Policy};
 pub use scenario::{ON_DEMAND, SCENARIOS, Scenario, find};
 pub use setup::{Inputs, NotApplicable, Setup};

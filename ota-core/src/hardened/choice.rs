@@ -22,6 +22,9 @@ use crate::wire;
 
 /// Bytes of an image's SHA-256 that are kept.
 pub(super) const DIGEST: usize = 10;
+/// A birth keeps a third digest in the room that two others leave.
+const HALF: usize = PAYLOAD - DIGEST;
+const _: () = assert!(2 * HALF == DIGEST);
 /// Bytes of a bad image's SHA-256 that are kept.
 pub(super) const BAD_DIGEST: usize = 7;
 
@@ -205,6 +208,12 @@ impl Flags {
     const OTHER: u8 = 2;
     const STAGED: u8 = 4;
 
+    /// Nothing is known to be done.
+    pub(super) const NOTHING: Self = Self {
+        summary_ok: false,
+        other_ok: false,
+    };
+
     /// Nothing is left to do.
     pub(super) const DONE: Self = Self {
         summary_ok: true,
@@ -312,11 +321,18 @@ impl Birth {
                 s3,
             ],
         );
-        let digest = |digest: Digest| {
+        // What is staged takes the room that the other digests leave.
+        let staged = choice.staged.0.unwrap_or([0xFF; DIGEST]);
+        let digest = |digest: Digest, half: [u8; HALF]| {
             let mut payload = [0xFF; PAYLOAD];
             wire::put::<0, DIGEST, PAYLOAD>(&mut payload, digest.emit());
+            wire::put::<DIGEST, HALF, PAYLOAD>(&mut payload, half);
             payload
         };
+        let staged = (
+            wire::bytes::<0, HALF, DIGEST>(&staged),
+            wire::bytes::<HALF, HALF, DIGEST>(&staged),
+        );
         let previous = choice
             .previous
             .map_or(Digest::UNKNOWN, |image| image.digest);
@@ -326,8 +342,8 @@ impl Birth {
         wire::put::<BAD_DIGEST, BAD_DIGEST, PAYLOAD>(&mut bads, worse);
         [
             (Kind::Birth, first),
-            (Kind::BirthCurrent, digest(choice.current.digest)),
-            (Kind::BirthPrevious, digest(previous)),
+            (Kind::BirthCurrent, digest(choice.current.digest, staged.0)),
+            (Kind::BirthPrevious, digest(previous, staged.1)),
             (Kind::BirthBad, bads),
         ]
         .map(|(kind, payload)| Record {
@@ -358,6 +374,12 @@ impl Birth {
         let [slot, back, status, open, attempts, base] = wire::bytes::<0, 6, PAYLOAD>(first);
         let digest =
             |payload: &[u8; PAYLOAD]| Digest::parse(wire::bytes::<0, DIGEST, PAYLOAD>(payload));
+        let mut staged = [0xFF; DIGEST];
+        wire::put::<0, HALF, DIGEST>(&mut staged, wire::bytes::<DIGEST, HALF, PAYLOAD>(current));
+        wire::put::<HALF, HALF, DIGEST>(
+            &mut staged,
+            wire::bytes::<DIGEST, HALF, PAYLOAD>(previous),
+        );
         let bads = [
             wire::bytes::<0, BAD_DIGEST, PAYLOAD>(bad),
             wire::bytes::<BAD_DIGEST, BAD_DIGEST, PAYLOAD>(bad),
@@ -378,7 +400,7 @@ impl Birth {
                 status: Status::parse(status)?,
                 attempts,
                 open: slot_of(open)?,
-                staged: Digest::UNKNOWN,
+                staged: Digest((staged != [0xFF; DIGEST]).then_some(staged)),
                 base,
                 bad: bads.map(|bad| (bad != [0; BAD_DIGEST]).then_some(bad)),
             },

@@ -7,9 +7,9 @@
 use embedded_storage::nor_flash::NorFlash;
 
 use super::choice::{self, Birth, Choice, Flags};
-use super::layout::{BIRTH, Place, SUMMARY, Sector, sector_address};
-use super::read::{Book, Found, Handed, LogEnd, Site, seq_above};
-use super::record::{self, Kind, PAYLOAD, Record};
+use super::layout::{BIRTH, GIVEN_UP, Place, SUMMARY, Sector, sector_address};
+use super::read::{self, Book, Found, Handed, LogEnd, Site, Word, seq_above};
+use super::record::{self, Kind, PAYLOAD, Record, Row};
 use super::stock::Adopted;
 use super::summary;
 use crate::flash::SECTOR;
@@ -20,7 +20,7 @@ use crate::otadata::NextError;
 pub(super) enum Trouble<E> {
     /// The flash failed.
     Flash(E),
-    /// No group is left in the log that the next record belongs to.
+    /// The log is full, and nothing in it says anything: see [`LogEnd::make_room`].
     Full,
     /// No sequence number names the slot, so stock code could not boot it.
     Next(NextError),
@@ -92,6 +92,7 @@ fn found<F: NorFlash>(
         into,
         generation,
         seq: before,
+        begun,
         ..
     } = *adopted;
     let seq = seq_above(before, choice.current.slot, site.slots).map_err(Trouble::Next)?;
@@ -101,6 +102,9 @@ fn found<F: NorFlash>(
         seq,
         choice,
     };
+    if begun {
+        forget(flash, site, into)?;
+    }
     begin(flash, site, into, &birth)?;
     complete_entry(flash, site, into, &birth)?;
     let mut book = Book {
@@ -108,6 +112,7 @@ fn found<F: NorFlash>(
             sector: into,
             generation,
             next: 1,
+            word: None,
         },
         seq,
         choice,
@@ -135,6 +140,10 @@ impl Book {
             child,
         }) = self.handed
         {
+            if !sealed && parent.is_full(site) {
+                *self = self.renew(flash, site)?;
+                return self.finish(flash, site);
+            }
             if !sealed {
                 let payload = choice::emit(&self.choice, self.flags);
                 parent.append(flash, site, Kind::Handover, child, payload)?;
@@ -143,7 +152,12 @@ impl Book {
             self.sealed = false;
         }
         if !self.sealed {
-            self.restate(flash, site)?;
+            if self.end.is_full(site) && self.end.word.is_some() {
+                *self = self.renew(flash, site)?;
+            } else {
+                self.end.make_room(flash, site)?;
+                self.restate(flash, site)?;
+            }
         }
         self.finish(flash, site)
     }
@@ -214,8 +228,8 @@ impl Book {
         self.finish(flash, site)
     }
 
-    /// A new generation in the other sector. The log must end with a sealed decision; if that fills
-    /// it, the choice so far is first [renewed](Self::renew), which is one erase more.
+    /// A new generation in the other sector. What the log says must be beyond doubt; if it is full, the
+    /// choice so far is first [renewed](Self::renew), which is one erase more.
     ///
     /// | cut in | leaves |
     /// |---|---|
@@ -228,10 +242,7 @@ impl Book {
         site: &Site,
         choice: Choice,
     ) -> Result<(), Trouble<F::Error>> {
-        if self.is_full(site) {
-            if !self.sealed {
-                return Err(Trouble::Full);
-            }
+        if self.end.is_full(site) {
             *self = self.renew(flash, site)?;
         }
         let seq = seq_above(self.seq, choice.current.slot, site.slots).map_err(Trouble::Next)?;
@@ -258,6 +269,7 @@ impl Book {
                 sector: into,
                 generation: birth.generation,
                 next: 1,
+                word: None,
             },
             seq,
             choice,
@@ -270,40 +282,29 @@ impl Book {
         self.restate(flash, site)
     }
 
-    /// Whether the log has no room left for a hand-over.
-    pub(super) fn is_full(&self, site: &Site) -> bool {
-        self.end.next > site.log.groups()
-    }
-
     /// Begins a new log where this one is full: a generation in the other sector that chooses the same,
-    /// without a hand-over, for which there is no room. One erase, two if an entry for stock code must
-    /// go.
+    /// without a hand-over, for which there is no room. One erase, and leaves the entries for stock code
+    /// to the switch that follows.
     ///
-    /// A cut leaves the same choice, as both sectors say it. But where the last row of the full log is
-    /// torn, the choice may read differently until this is through.
-    pub(super) fn repair<F: NorFlash>(
-        &self,
-        flash: &mut F,
-        site: &Site,
-    ) -> Result<Self, Trouble<F::Error>> {
-        let mut book = self.renew(flash, site)?;
-        book.finish(flash, site)?;
-        Ok(book)
-    }
-
-    /// The same, and leaves the entries for stock code to the switch that follows.
+    /// What the other sector holds must not come to count while it is erased: so whatever may hand over to
+    /// it is [silenced](LogEnd::silence) first, and a generation that may have been begun there is
+    /// [given up](forget). A cut leaves what was before, in doubt or not, or the new log; nobody acts before
+    /// that is there.
     fn renew<F: NorFlash>(&self, flash: &mut F, site: &Site) -> Result<Self, Trouble<F::Error>> {
-        let sector = match self.handed {
-            // What hands over cannot be made definite: its choice is begun anew in its own place.
-            Some(handed) => handed.parent.sector,
-            None => self.end.sector,
+        let log = self.handed.map_or(self.end, |handed| handed.parent);
+        let into = log.sector.other();
+        let head = read::head(flash, site, log.sector).map_err(Trouble::Flash)?;
+        let (Some(birth), Some(_)) = (head.birth, log.word) else {
+            return Err(Trouble::Full);
         };
+        log.silence(flash, site, &birth)?;
         let adopted = Adopted {
             origin: super::stock::Origin::Nothing,
             choice: self.choice,
-            into: sector.other(),
-            generation: self.end.generation.saturating_add(1),
+            into,
+            generation: log.generation.saturating_add(1),
             seq: self.seq,
+            begun: true,
             misleading: false,
         };
         found(flash, site, &adopted)
@@ -322,6 +323,60 @@ pub(super) fn progress(generation: u32, part: u8) -> Record {
 }
 
 impl LogEnd {
+    /// Whether the log has no room left.
+    pub(super) fn is_full(&self, site: &Site) -> bool {
+        self.next > site.log.groups()
+    }
+
+    /// Makes room in a full log that says nothing: each of its groups was cut before it did. What was to be
+    /// said in the last one is what is chosen, and that is what the birth says; so it may be said there
+    /// once more, in the same words.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](Trouble::Full) if the generation was to be [given up](forget): a claim of it that reads
+    /// right may vanish, whatever is programmed over it. Through encryption that is not to be told.
+    fn make_room<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+    ) -> Result<(), Trouble<F::Error>> {
+        if !self.is_full(site) {
+            return Ok(());
+        }
+        let row = site.parsed(flash, Place::new(self.sector, GIVEN_UP));
+        let given_up = row.map_err(Trouble::Flash)? != Row::Blank;
+        if given_up {
+            return Err(Trouble::Full);
+        }
+        self.next = site.log.groups();
+        Ok(())
+    }
+
+    /// Makes sure that nothing in a full log hands over, nor may: behind the last decision that is sealed
+    /// every row that can be a word, and is no decision, is zeroed.
+    ///
+    /// A cut leaves a hand-over that reads right or wrong, as it did before.
+    fn silence<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        site: &Site,
+        birth: &Birth,
+    ) -> Result<(), Trouble<F::Error>> {
+        for group in (1..=site.log.groups()).rev() {
+            let read = read::group_at(flash, site, self.sector, group, birth);
+            let read = read.map_err(Trouble::Flash)?;
+            let decides = { read.said }.is_some_and(|word| word.kind == Kind::Decision);
+            if decides && read.sealed {
+                break;
+            }
+            if !decides {
+                wipe(flash, site, Place::in_group(self.sector, group, 1))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Says that part `part` of the open slot is complete: one program.
     ///
     /// A cut leaves it said or not.
@@ -348,10 +403,10 @@ impl LogEnd {
         child: u8,
         payload: [u8; PAYLOAD],
     ) -> Result<(), Trouble<F::Error>> {
-        let group = self.next;
-        if group > site.log.groups() {
+        if self.is_full(site) {
             return Err(Trouble::Full);
         }
+        let group = self.next;
         let place = |which| Place::in_group(self.sector, group, which);
         let record = |kind, child, payload| Record {
             kind,
@@ -370,8 +425,44 @@ impl LogEnd {
         program(flash, site, place(1), &said)?;
         program(flash, site, place(2), &seal)?;
         self.next = group.saturating_add(1);
+        self.word = Some(Word {
+            kind,
+            child,
+            payload,
+        });
         Ok(())
     }
+}
+
+/// Gives up a generation that was begun without a hand-over, or with one that came to nothing: the claims
+/// and the entry that would prove it are zeroed, so that what a cut erase leaves of it proves nothing. A
+/// row that is zeroed before that says so.
+///
+/// A cut leaves it in doubt, as it was: a claim that is read once more makes it count, and then the next
+/// group is claimed before anyone acts on it.
+fn forget<F: NorFlash>(
+    flash: &mut F,
+    site: &Site,
+    sector: Sector,
+) -> Result<(), Trouble<F::Error>> {
+    wipe(flash, site, Place::new(sector, GIVEN_UP))?;
+    for group in 1..=site.log.groups() {
+        wipe(flash, site, Place::in_group(sector, group, 0))?;
+    }
+    if whole_rows::<F>() || site.log.is_encrypted() {
+        return wipe(flash, site, Place::new(sector, SUMMARY));
+    }
+    let at = second_half(site, sector);
+    flash.write(at, &[0; summary::HALF]).map_err(Trouble::Flash)
+}
+
+/// Zeroes a row, so that nothing ever makes a record of it again but an erase. Through encryption no bit
+/// can be cleared in place, and the row is left alone.
+fn wipe<F: NorFlash>(flash: &mut F, site: &Site, place: Place) -> Result<(), Trouble<F::Error>> {
+    if site.log.is_encrypted() {
+        return Ok(());
+    }
+    program(flash, site, place, &[0; record::LEN])
 }
 
 /// Erases a sector, and writes the birth and the first half of the entry for stock code.
@@ -416,14 +507,20 @@ fn complete_entry<F: NorFlash>(
         return Ok(());
     }
     let entry = summary::entry(birth.seq, birth.generation);
-    let at = Place::new(sector, SUMMARY).address(site.otadata);
     if whole_rows::<F>() {
-        return flash.write(at, &entry.emit()).map_err(Trouble::Flash);
+        return program(flash, site, Place::new(sector, SUMMARY), &entry.emit());
     }
     let (_, half) = summary::halves(&entry);
+    flash
+        .write(second_half(site, sector), &half)
+        .map_err(Trouble::Flash)
+}
+
+/// The address of the second half of the entry for stock code.
+const fn second_half(site: &Site, sector: Sector) -> u32 {
+    let entry = Place::new(sector, SUMMARY).address(site.otadata);
     #[expect(clippy::cast_possible_truncation, reason = "16")]
-    let at = at.saturating_add(summary::HALF as u32);
-    flash.write(at, &half).map_err(Trouble::Flash)
+    entry.saturating_add(summary::HALF as u32)
 }
 
 /// Whether the flash cannot program half an entry.

@@ -65,9 +65,8 @@ impl fmt::Display for Reason {
 pub enum Order {
     /// It is in order.
     Kept,
-    /// The log is [exhausted](super#limits): nothing was written. An image on trial is not started,
-    /// as that could not be counted; every update call is refused until
-    /// [`repair`](super::Ota::repair).
+    /// The log is [exhausted](super#a-full-log): nothing was written. An image on trial is not started,
+    /// as that could not be counted, and every update call is refused.
     Exhausted,
     /// The flash failed, or no sequence number names the slot: nothing more was written.
     Failed(NorFlashErrorKind),
@@ -180,7 +179,9 @@ fn aftermath(
     }
     match order {
         Order::Kept => Ok(()),
-        Order::Exhausted => f.write_str("\n  the log of otadata is exhausted: it needs repair"),
+        Order::Exhausted => {
+            f.write_str("\n  the log of otadata is exhausted: every group of it was cut")
+        }
         Order::Failed(kind) => write!(f, "\n  otadata could not be written: {kind}"),
     }
 }

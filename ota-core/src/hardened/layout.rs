@@ -29,6 +29,9 @@ const PROGRESS: u8 = 95;
 /// Rows of progress: as many parts of a slot are told apart.
 pub(super) const PROGRESS_ROWS: u8 = 32;
 
+/// The row that says that the generation is given up.
+pub(super) const GIVEN_UP: u8 = PROGRESS + PROGRESS_ROWS;
+
 /// How much of a sector's room for groups is used, and how much of that is kept back.
 ///
 /// The defaults use all of it. Tests choose less, to meet the end of the log often.
@@ -43,8 +46,8 @@ impl Log {
     /// Groups that a sector has room for.
     pub const MOST: u8 = 30;
 
-    /// All 30 groups, of which 20 are kept back: so many cuts in a row, each inside a program of the
-    /// log, cost two groups each before it is [exhausted](super#limits).
+    /// All 30 groups, of which 20 are kept back: ten cuts in a row, each inside a program of the log, cost
+    /// two groups each before it is full, and to leave it takes one more erase.
     pub const DEFAULT: Self = Self {
         groups: Self::MOST,
         reserve: 20,
@@ -209,6 +212,7 @@ mod tests {
         assert_eq!(last.row, PROGRESS - 1);
         assert_eq!(usize::from(LOG), usize::from(BIRTH) + BIRTH_ROWS);
         assert_eq!(Place::progress(Sector::First, PROGRESS_ROWS - 1).row, 126);
+        assert_eq!(GIVEN_UP, 127);
         let otadata = Region::new(0xD000, 0x2000);
         assert_eq!(Place::new(Sector::Second, 127).address(otadata), 0xEFE0);
     }

@@ -13,7 +13,7 @@
 //! - [`set_boot_partition`](Ota::set_boot_partition) wants the image that [`end`](Ota::end) verified.
 //! - [`resume`](Ota::resume) takes an offset that [`progress`](Ota::progress) vouches for, and erases as it goes.
 //! - Confirming and refusing are about the *running* slot, not about an entry.
-//! - Every call can fail with [`LogExhausted`](OtaError::LogExhausted), see [`repair`](Ota::repair).
+//! - Every call can fail with [`LogExhausted`](OtaError::LogExhausted), see [a full log](super#a-full-log).
 
 mod confirm;
 mod download;
@@ -197,38 +197,6 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         let choice = found.choice();
         let uncounted = choice.status == Status::Trial { started: 0 };
         Ok(uncounted && self.running_slot() == Some(choice.current.slot))
-    }
-
-    /// Begins a new log where the log of otadata is full, [exhausted](super#limits) or not, and only
-    /// puts it in order where it is not.
-    ///
-    /// One erase, two if an entry for stock code must go. What is chosen stays chosen. Only an exhausted
-    /// log needs it: one that is full and in order is renewed by the next call that changes anything.
-    ///
-    /// # A power cut in it
-    ///
-    /// leaves the same choice. Where the last record of an exhausted log is torn and reads differently
-    /// from time to time, so does the choice, until a call has gone through.
-    ///
-    /// # Errors
-    ///
-    /// [`NoOtadata`](OtaError::NoOtadata), [`Next`](OtaError::Next), [`Flash`](OtaError::Flash).
-    pub fn repair(&mut self) -> Outcome<(), F> {
-        let (site, mut found) = self.read()?;
-        let settled = found.settle(&mut self.inner.flash, &site);
-        let exhausted = matches!(settled, Err(Trouble::Full));
-        if exhausted {
-            // Part of it may be done: read again.
-            found = self.read()?.1;
-        } else {
-            settled?;
-        }
-        if let Found::Book(book) = found
-            && (exhausted || book.is_full(&site))
-        {
-            book.repair(&mut self.inner.flash, &site)?;
-        }
-        Ok(())
     }
 
     /// Reads otadata, writes nothing.

@@ -85,6 +85,17 @@ pub(super) struct LogEnd {
     pub(super) generation: u32,
     /// The group after the last one of which anything is to be seen; past the last if the log is full.
     pub(super) next: u8,
+    /// The last decision or hand-over that is valid.
+    pub(super) word: Option<Word>,
+}
+
+/// A decision or hand-over as it stands in a log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Word {
+    pub(super) kind: Kind,
+    /// Of a hand-over: the group in which it was begun.
+    pub(super) child: u8,
+    pub(super) payload: [u8; record::PAYLOAD],
 }
 
 /// A hand-over that may not be complete, and what it says.
@@ -203,22 +214,18 @@ fn between<F: ReadNorFlash>(
     }
     let old = scan(flash, site, younger_in.other(), older)?;
     let follows = older.generation.checked_add(1) == Some(younger.generation);
-    if let Some(Said {
-        child: Some(child),
+    if let Some(Word {
+        kind: Kind::Handover,
+        child,
         payload,
         ..
-    }) = old.latest
+    }) = old.end.word
         && follows
         && child == younger.child
         && let Some((choice, _)) = choice::parse(&payload, &younger.choice)
-        && choice.current == younger.choice.current
+        && choice == younger.choice
     {
         let mut book = young.book(younger);
-        book.choice = choice;
-        book.flags = Flags {
-            summary_ok: younger.seq == 0,
-            other_ok: Flags::other_ok(&choice, younger.seq, older.seq, site.slots),
-        };
         book.handed = Some(Handed {
             parent: old.end,
             sealed: old.ends_sealed,
@@ -244,7 +251,11 @@ fn entries_ok(book: &Book, heads: &[Head; 2], site: &Site) -> bool {
 }
 
 /// Reads the first rows of a sector.
-fn head<F: ReadNorFlash>(flash: &mut F, site: &Site, sector: Sector) -> Result<Head, F::Error> {
+pub(super) fn head<F: ReadNorFlash>(
+    flash: &mut F,
+    site: &Site,
+    sector: Sector,
+) -> Result<Head, F::Error> {
     let entry = Entry::parse(&site.row(flash, Place::new(sector, SUMMARY))?);
     let mut rows = [Row::Blank; layout::BIRTH_ROWS];
     for (row, number) in rows.iter_mut().zip(BIRTH..) {
@@ -279,40 +290,26 @@ pub(super) fn birth(rows: &[Row; layout::BIRTH_ROWS]) -> Option<Birth> {
     Birth::parse(generation, first.child, payloads)
 }
 
-/// The second row of a group, if it is a decision or a hand-over.
-#[derive(Clone, Copy, Debug)]
-struct Said {
-    choice: Choice,
-    flags: Flags,
-    /// Of a hand-over: the group in which it was begun.
-    child: Option<u8>,
-    payload: [u8; record::PAYLOAD],
-}
-
 /// What a log says.
 #[derive(Clone, Copy, Debug)]
 struct Scan {
     end: LogEnd,
     /// It has a valid claim.
     opened: bool,
-    /// The last decision or hand-over that is valid.
-    latest: Option<Said>,
-    /// That one stands in the last group of which anything is to be seen, and its seal is valid.
+    /// Its last word stands in the last group of which anything is to be seen, and its seal is valid.
     ends_sealed: bool,
 }
 
 impl Scan {
     /// This log as the authority.
     fn book(&self, birth: &Birth) -> Book {
-        let new = Flags {
-            summary_ok: false,
-            other_ok: false,
-        };
-        let (choice, flags, handover) = match self.latest {
+        let said = { self.end.word }
+            .and_then(|word| Some((word.kind, choice::parse(&word.payload, &birth.choice)?)));
+        let (choice, flags, handover) = match said {
             // A hand-over to a generation that is gone: what it says, and everything to be done anew.
-            Some(said) if said.child.is_some() => (said.choice, new, true),
-            Some(said) => (said.choice, said.flags, false),
-            None => (birth.choice, new, false),
+            Some((Kind::Handover, (choice, _))) => (choice, Flags::NOTHING, true),
+            Some((_, (choice, flags))) => (choice, flags, false),
+            None => (birth.choice, Flags::NOTHING, false),
         };
         Book {
             end: self.end,
@@ -339,9 +336,9 @@ fn scan<F: ReadNorFlash>(
             sector,
             generation: birth.generation,
             next: 1,
+            word: None,
         },
         opened: false,
-        latest: None,
         ends_sealed: false,
     };
     for group in (1..=site.log.groups()).rev() {
@@ -351,10 +348,8 @@ fn scan<F: ReadNorFlash>(
             scan.end.next = group.saturating_add(1);
             scan.ends_sealed = read.sealed;
         }
-        if scan.latest.is_none() {
-            scan.latest = read.said;
-        }
-        if scan.opened && scan.latest.is_some() {
+        scan.end.word = scan.end.word.or(read.said);
+        if scan.opened && scan.end.word.is_some() {
             break;
         }
     }
@@ -362,15 +357,15 @@ fn scan<F: ReadNorFlash>(
 }
 
 /// The rows of a group.
-struct Group {
+pub(super) struct Group {
     visible: bool,
     claimed: bool,
-    said: Option<Said>,
+    pub(super) said: Option<Word>,
     /// The seal is that of `said`.
-    sealed: bool,
+    pub(super) sealed: bool,
 }
 
-fn group_at<F: ReadNorFlash>(
+pub(super) fn group_at<F: ReadNorFlash>(
     flash: &mut F,
     site: &Site,
     sector: Sector,
@@ -386,19 +381,13 @@ fn group_at<F: ReadNorFlash>(
 
     let mine = |record: &&Record| record.number == group;
     let of = |kind| decision.of(kind, generation).filter(mine);
-    let handover = of(Kind::Handover).map(|record| (record, Some(record.child)));
     let said = of(Kind::Decision)
-        .map(|record| (record, None))
-        .or(handover)
-        .and_then(|(record, child)| {
-            let (choice, flags) = choice::parse(&record.payload, &birth.choice)?;
-            let payload = record.payload;
-            Some(Said {
-                choice,
-                flags,
-                child,
-                payload,
-            })
+        .or(of(Kind::Handover))
+        .filter(|record| choice::parse(&record.payload, &birth.choice).is_some())
+        .map(|record| Word {
+            kind: record.kind,
+            child: record.child,
+            payload: record.payload,
         });
     let seals = |record: &Record| record.payload.starts_with(&record::fingerprint(&bytes));
     Ok(Group {

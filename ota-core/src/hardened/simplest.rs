@@ -7,8 +7,8 @@
 //! a multiple of the number of slots.
 //!
 //! *What nobody reads, or not any more.* A sector without a whole birth and without an entry that is valid
-//! says nothing, and is erased before it is programmed. A log is read from its end to the last group that
-//! decides, so groups before that one are over. A whole sector is, but for its entry, as soon as a younger
+//! says nothing, and is erased before it is programmed. A log is read from its end to the last group
+//! with a sealed decision, so groups before that one are over. A whole sector is, but for its entry, as soon as a younger
 //! generation has a claim of its own. While an older one has, and its last word is no hand-over, it matters
 //! only that the younger one was begun: it is erased before it comes to count. Its entry is over where it
 //! is not valid, or stock code finds a newer one that is whole.
@@ -119,7 +119,10 @@ impl Rows<'_> {
             let new = if place.row == SUMMARY {
                 shift.entry(&cells, content.birth())
             } else {
-                shift.row(&cells, place, salt, &before, content.is_opened())
+                {
+                    let wanted = content.wanted(place).map(|record| record.emit(place, salt));
+                    shift.row(&cells, place, salt, &before, content.is_opened(), wanted)
+                }
             };
             before = (cells.written(), new.written());
             new

@@ -36,6 +36,9 @@ pub(super) struct Adopted {
     pub(super) generation: u32,
     /// Sequence number of the entry in the other sector; 0 if it selects nothing.
     pub(super) seq: u32,
+    /// A generation may have been begun there that did not come to count, but may yet if a cut erase leaves
+    /// enough of it.
+    pub(super) begun: bool,
     /// A stock bootloader boots something else.
     pub(super) misleading: bool,
 }
@@ -75,6 +78,10 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
         Some(book) => is_foreign(head, book.seq),
         None => selects(&head.entry),
     });
+    let begun = |into: Sector| {
+        let mut born = heads.iter().filter(|head| head.birth.is_some());
+        authority.is_none() && born.any(|head| head.sector == into)
+    };
     let active = otadata::select(&entries, eligible, otadata::Pick::Newest);
     let named = active.and_then(|index| {
         let entry = entries.get(index)?;
@@ -88,12 +95,14 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
         };
         // A valid entry that selects nothing selects something for stock code: it has to go.
         let misleading = heads.iter().find(|head| head.entry.is_valid());
+        let into = misleading.map_or(Sector::First, |head| head.sector);
         return Adopted {
             origin: Origin::Nothing,
             choice: Choice::confirmed(Image::unknown(default)),
-            into: misleading.map_or(Sector::First, |head| head.sector),
+            into,
             generation,
             seq: 0,
+            begun: begun(into),
             misleading: misleading.is_some(),
         };
     };
@@ -133,6 +142,7 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
         into: there,
         generation,
         seq: entry.seq,
+        begun: begun(there),
         misleading: false,
     }
 }

@@ -177,6 +177,14 @@ impl Device {
         calls(&mut ota.with_attempts(self.attempts))
     }
 
+    /// Begins to write `to`, and leaves the slot as it is.
+    fn begin(&mut self, running: Slot, to: Slot) -> Result<()> {
+        let to = self.partition(to);
+        self.app(running, |ota| {
+            ota.begin(&to, ImageSize::Sequential).map(|_| ())
+        })
+    }
+
     /// Downloads image `number` from `running` into `to`.
     fn download(&mut self, running: Slot, to: Slot, number: u8) -> Result<()> {
         let to = self.partition(to);

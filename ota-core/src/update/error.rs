@@ -247,8 +247,9 @@ pub enum OtaError<E> {
     RollbackImpossible,
     /// The inactive entry is left alone.
     Inactive(Inactive),
-    /// [`hardened`](crate::hardened) only: no group is left in the log of otadata. What is chosen stays
-    /// chosen; [`repair`](crate::hardened::Ota::repair) makes room.
+    /// [`hardened`](crate::hardened) only: no group is left in the log of otadata, and none of them says
+    /// anything. What is chosen stays chosen, and nothing is written any more: see
+    /// [a full log](crate::hardened#a-full-log).
     LogExhausted,
     /// `hardened` only: the slot is being written, and no `end` has verified it.
     Unfinished,
@@ -394,7 +395,9 @@ impl<E: fmt::Debug> fmt::Display for OtaError<E> {
                 f,
                 "the byte at 0x{offset:x} was programmed to {expected:02x} and reads {found:02x}"
             ),
-            Self::LogExhausted => f.pad("the log of otadata is full; it needs repair"),
+            Self::LogExhausted => {
+                f.pad("the log of otadata is exhausted: every group of it was cut")
+            }
             Self::Unfinished => f.pad("the image was not verified since it was written"),
             Self::OtherImage => f.pad("the image is not the one that was verified"),
             Self::TooOld { image, device } => {

@@ -238,5 +238,7 @@ pub(crate) fn record_log(data: &[u8]) {
     }
 }
 
-/// Settling after a cut, with three switches at most to make the entries for stock code right.
-const MOST_OPS: u32 = 45;
+/// Settling after a cut: leaving a full log (30 rows of its words zeroed, 32 rows of the other sector,
+/// then a new log in 7 operations), and three switches of 11 at most to make the entries for stock code
+/// right.
+const MOST_OPS: u32 = 30 + 32 + 7 + 3 * 11;

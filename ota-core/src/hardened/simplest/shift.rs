@@ -2,7 +2,7 @@
 
 use super::cells::Cells;
 use crate::hardened::choice::Birth;
-use crate::hardened::layout::{LOG, Place, SUMMARY};
+use crate::hardened::layout::{GIVEN_UP, LOG, Place, SUMMARY};
 use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
 use crate::hardened::summary::{self, HALF};
 use crate::otadata::{Entry, crc};
@@ -160,8 +160,7 @@ impl Shift {
         if !whole {
             let (_, wanted) = summary::halves(&summary::entry(seq, generation));
             let there = wire::bytes::<HALF, { LEN - HALF }, LEN>(bytes);
-            let mut both = there.iter().zip(wanted);
-            if both.any(|(there, wanted)| wanted & !there != 0) {
+            if !can_become(&there, &wanted) {
                 // It cannot be completed: there are 0 bits that are to be 1.
                 return None;
             }
@@ -187,10 +186,19 @@ impl Shift {
         salt: Salt,
         before: &([u8; LEN], [u8; LEN]),
         opened: bool,
+        wanted: Option<[u8; LEN]>,
     ) -> Cells {
-        let lower = self.lower_record(&cells.written(), place, salt, before, opened);
+        let lower = self
+            .lower_record(&cells.written(), place, salt, before, opened)
+            // Whether anything is to be seen there is all that is looked at.
+            .filter(|_| place.row != GIVEN_UP);
         if cells.is_sure() {
-            return or_refused(cells, lower);
+            // What can be completed is completed.
+            let torn = wanted
+                .filter(|wanted| !cells.reads_blank() && can_become(&cells.bits, wanted))
+                .and_then(|wanted| self.lower_record(&wanted, place, salt, before, opened))
+                .map(|new| begun(&new));
+            return or_refused(cells, lower.or(torn));
         }
         match lower {
             _ if is_odd(cells, place, salt) => *cells,
@@ -231,6 +239,23 @@ impl Shift {
         new.reseal(before);
         Some(new.emit(place, salt))
     }
+}
+
+/// Whether programming makes the one of the other: no 0 bit has to become 1.
+fn can_become(there: &[u8], wanted: &[u8]) -> bool {
+    let mut both = there.iter().zip(wanted);
+    both.all(|(there, wanted)| wanted & !there == 0)
+}
+
+/// The row when all that is programmed of it is one bit.
+fn begun(row: &[u8; LEN]) -> [u8; LEN] {
+    let mut begun = [0xFF; LEN];
+    let mut bytes = begun.iter_mut().zip(row);
+    if let Some((byte, row)) = bytes.find(|(_, row)| **row != 0xFF) {
+        // The lowest bit that is 0.
+        *byte = !(!row & row.wrapping_add(1));
+    }
+    begun
 }
 
 /// A row that shows as little as may be.

@@ -1,10 +1,10 @@
 //! What both sectors hold, and what of it is over.
 
 use super::cells::Cells;
-use crate::hardened::choice::{self, Birth};
+use crate::hardened::choice::{self, Birth, Flags};
 use crate::hardened::layout::{BIRTH, BIRTH_ROWS, LOG, Place, SUMMARY, Sector};
 use crate::hardened::read;
-use crate::hardened::record::{Kind, LEN, Record, Row, Salt};
+use crate::hardened::record::{self, Kind, LEN, PAYLOAD, Record, Row, Salt};
 use crate::hardened::summary;
 use crate::otadata::Entry;
 
@@ -28,6 +28,10 @@ pub(super) struct Content {
     claimed: Option<u8>,
     /// The last group with a decision or a hand-over, for sure, and which of both.
     said: Option<(u8, Kind)>,
+    /// What a seal of that one says.
+    fingerprint: [u8; 4],
+    /// The last group with a sealed decision, for sure.
+    sealed: Option<u8>,
     /// The last group that may be read as if it had one.
     may_say: u8,
     /// The groups in which the hand-overs began that may be read in it.
@@ -53,6 +57,8 @@ impl Content {
         may_claim: false,
         claimed: None,
         said: None,
+        fingerprint: [0; 4],
+        sealed: None,
         may_say: 0,
         hands_over: Children::None,
     };
@@ -62,15 +68,34 @@ impl Content {
         self.written.filter(|_| !self.in_doubt)
     }
 
+    /// What is programmed there if the log is full and says nothing: in the last group, once more.
+    pub(super) fn wanted(&self, place: Place) -> Option<Record> {
+        let birth = self.birth().filter(|_| self.said.is_none())?;
+        let (group, which) = place.group()?;
+        let (kind, payload) = match which {
+            0 => (Kind::Claim, [0xFF; PAYLOAD]),
+            1 => (Kind::Decision, choice::emit(&birth.choice, Flags::NOTHING)),
+            _ => return None,
+        };
+        Some(Record {
+            kind,
+            number: group,
+            child: 0,
+            generation: birth.generation,
+            payload,
+        })
+    }
+
     /// Whether its generation has a claim of its own, for sure.
     pub(super) const fn is_opened(&self) -> bool {
         self.claimed.is_some()
     }
 
-    /// The group at which a reader who comes from the end stops at the latest; 0 if none stops him.
+    /// The group at which whoever comes from the end stops at the latest, in a full log too; 0 if none
+    /// stops him.
     fn read_down_to(&self) -> u8 {
-        match (self.claimed, self.said) {
-            (Some(claimed), Some((said, _))) => claimed.min(said),
+        match (self.claimed, self.sealed) {
+            (Some(claimed), Some(sealed)) => claimed.min(sealed),
             _ => 0,
         }
     }
@@ -142,7 +167,7 @@ impl Content {
         } else if let Row::Valid(record) = written
             && cells.is_sure()
         {
-            self.holds(place, &record);
+            self.holds(place, &record, &cells.bits);
         }
     }
 
@@ -171,7 +196,7 @@ impl Content {
     }
 
     /// Takes into account what is read in a row of the log for sure.
-    fn holds(&mut self, place: Place, record: &Record) {
+    fn holds(&mut self, place: Place, record: &Record, bytes: &[u8; LEN]) {
         let (Some(birth), Some((group, which))) = (self.birth(), place.group()) else {
             return;
         };
@@ -184,6 +209,13 @@ impl Content {
                 if choice::parse(&record.payload, &birth.choice).is_some() =>
             {
                 self.said = Some((group, kind));
+                self.fingerprint = record::fingerprint(bytes);
+            }
+            (2, Kind::Seal)
+                if self.said == Some((group, Kind::Decision))
+                    && record.payload.starts_with(&self.fingerprint) =>
+            {
+                self.sealed = Some(group);
             }
             _ => {}
         }

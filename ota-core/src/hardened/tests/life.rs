@@ -41,10 +41,7 @@ fn a_life_costs_what_the_table_says() {
     assert_eq!(device.cost(), idle);
 
     // The second one: begin 1, set_boot 1, confirm 0.
-    let to = device.partition(B);
-    device
-        .app(A, |ota| ota.begin(&to, ImageSize::Sequential).map(|_| ()))
-        .unwrap();
+    device.begin(A, B).unwrap();
     assert_eq!(device.cost(), otadata(1, 9));
     device.download(A, B, 3).unwrap();
     let download = device.cost();
@@ -149,10 +146,7 @@ fn an_update_may_be_begun_anew_before_it_was_booted() {
     device.download(A, B, 2).unwrap();
     device.set_boot(A, B).unwrap();
     device.cost();
-    let to = device.partition(B);
-    device
-        .app(A, |ota| ota.begin(&to, ImageSize::Sequential).map(|_| ()))
-        .unwrap();
+    device.begin(A, B).unwrap();
     // Neither entry for stock code may name B now.
     assert_eq!(device.cost().erases, 2);
     let entries = device.ram.entries();

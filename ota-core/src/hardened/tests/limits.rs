@@ -1,82 +1,72 @@
 //! The ends: of the log, of the sequence numbers, of what can be trusted.
 
+use super::super::layout::GIVEN_UP;
 use super::*;
 use proptest::prelude::*;
 
-/// A device whose log of four groups is full, as cuts in hand-overs leave it.
-fn exhausted() -> Device {
-    let mut device = Device::new(&[A, B]);
+/// How an operation may be cut.
+const KINDS: [Torn; 5] = [
+    Torn::Nothing,
+    Torn::Done,
+    Torn::Zeroed,
+    Torn::Some(3),
+    Torn::Prefix(16),
+];
+
+/// A device of which each of the four groups of the new generation was cut, once it was handed over to.
+fn full_and_silent(mut device: Device, change: impl FnOnce(&mut Device) -> bool) -> Device {
     device.log = Log::new(4, 2).unwrap();
-    device.update(A, B, 2);
-    for _ in 0..8 {
-        // The claim of the hand-over is torn: after erase, birth and half an entry.
-        device.ram.power = 4;
+    // Behind the erase, the birth, half an entry, the hand-over and the other half.
+    device.ram.power = 7;
+    device.ram.torn = Torn::Prefix(9);
+    assert!(change(&mut device), "it is cut");
+    for _ in 0..3 {
+        device = device.power_on();
+        device.ram.power = 0;
         device.ram.torn = Torn::Prefix(9);
-        let to = device.partition(A);
-        if device
-            .app(B, |ota| ota.begin(&to, ImageSize::Sequential).map(|_| ()))
-            .is_ok()
-        {
-            panic!("it was cut");
-        }
-        device = device.power_on();
-        let decision = device.boot().unwrap();
-        assert_eq!(decision.slot, B);
-        if decision.order == Order::Exhausted {
-            return device;
-        }
-        device = device.power_on();
-    }
-    panic!("the log of four groups never filled");
-}
-
-#[test]
-fn with_its_log_exhausted_the_device_boots_and_refuses_to_change_until_it_is_repaired() {
-    let mut device = exhausted();
-    let decision = device.boot().unwrap();
-    assert_eq!((decision.slot, decision.order), (B, Order::Exhausted));
-    device.cost();
-    assert_eq!(device.download(B, A, 3), Err(OtaError::LogExhausted));
-    assert_eq!(device.set_boot(B, A), Err(OtaError::LogExhausted));
-    assert_eq!(device.cost(), otadata(0, 0));
-
-    // Cut anywhere, the repair leaves the same choice, and goes through the next time.
-    for at in 0..10 {
-        for torn in [
-            Torn::Nothing,
-            Torn::Done,
-            Torn::Zeroed,
-            Torn::Some(3),
-            Torn::Prefix(16),
-        ] {
-            let mut left = device.power_on();
-            left.ram.power = at;
-            left.ram.torn = torn;
-            let cut = left.app(B, |ota| ota.repair()).is_err();
-            let mut left = left.power_on();
-            assert_eq!(left.boot().unwrap().slot, B, "{at} {torn:?} {cut}");
-            left.app(B, |ota| ota.repair()).unwrap();
-            left.update(B, A, 3);
-        }
-    }
-}
-
-#[test]
-fn with_its_log_exhausted_an_image_on_trial_waits_until_it_is_repaired() {
-    let mut device = Device::new(&[A, B]);
-    device.log = Log::new(4, 2).unwrap();
-    device.download(A, B, 2).unwrap();
-    // Cut as soon as it was handed over, and whenever that is to be made definite.
-    device.ram.power = 5;
-    device.ram.torn = Torn::Done;
-    device.set_boot(A, B).unwrap_err();
-    let mut device = device.power_on();
-    for _ in 0..4 {
-        device.ram.power = 1;
-        device.ram.torn = Torn::Done;
         let _ = device.boot();
-        device = device.power_on();
     }
+    device.power_on()
+}
+
+/// The same, and the generation was to be given up: what it takes at least, and a claim that reads right
+/// once and not the next time.
+fn exhausted(device: Device, change: impl FnOnce(&mut Device) -> bool) -> Device {
+    let mut device = full_and_silent(device, change);
+    let given_up = OTADATA as usize + device.newer() + 32 * usize::from(GIVEN_UP);
+    device.ram.bytes[given_up..given_up + 32].fill(0);
+    device
+}
+
+/// Each boot says the same in the last group again, until it is complete.
+#[test]
+fn a_full_log_that_says_nothing_is_put_in_order_by_the_next_boot() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let device = full_and_silent(device, |device| device.begin(B, A).is_err());
+    each_cut_in_the_next_boots_leaves_b(&device);
+}
+
+#[test]
+fn with_its_log_exhausted_the_device_boots_and_refuses_to_change() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let mut device = exhausted(device, |device| device.begin(B, A).is_err());
+    for _ in 0..2 {
+        device.cost();
+        let decision = device.boot().unwrap();
+        assert_eq!((decision.slot, decision.order), (B, Order::Exhausted));
+        assert_eq!(device.download(B, A, 3), Err(OtaError::LogExhausted));
+        assert_eq!(device.set_boot(B, A), Err(OtaError::LogExhausted));
+        assert_eq!(device.cost(), otadata(0, 0));
+    }
+}
+
+#[test]
+fn with_its_log_exhausted_an_image_on_trial_is_not_started() {
+    let mut device = Device::new(&[A, B]);
+    device.download(A, B, 2).unwrap();
+    let mut device = exhausted(device, |device| device.set_boot(A, B).is_err());
     for _ in 0..2 {
         let decision = device.boot().unwrap();
         assert_eq!((decision.slot, decision.order), (A, Order::Exhausted));
@@ -84,12 +74,54 @@ fn with_its_log_exhausted_an_image_on_trial_waits_until_it_is_repaired() {
         let refused = decision.tried.iter().map(|attempt| attempt.refused);
         assert!(refused.eq([crate::boot::Refused::NotCounted]));
     }
-    device.app(A, |ota| ota.repair()).unwrap();
-    let started = Reason::Trial {
-        start: 1,
-        attempts: 1,
-    };
-    assert_eq!(device.boot().unwrap().reason, started);
+}
+
+/// A device whose log of four groups is full and in doubt: cuts in hand-overs, each of which is put in
+/// order by the boot after it, but for the last.
+fn full_and_torn() -> Device {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(4, 2).unwrap();
+    device.update(A, B, 2);
+    for _ in 0..8 {
+        // The claim of the hand-over is torn: after erase, birth and half an entry.
+        device.ram.power = 4;
+        device.ram.torn = Torn::Prefix(9);
+        device.begin(B, A).unwrap_err();
+        device = device.power_on();
+        let mut next = device.power_on();
+        next.cost();
+        assert_eq!(next.boot().unwrap().slot, B);
+        if next.cost().erases != 0 {
+            return device;
+        }
+        device = next.power_on();
+    }
+    panic!("the log of four groups never filled");
+}
+
+/// It used to refuse every update until it was told to begin a new log.
+#[test]
+fn a_full_log_in_doubt_is_left_by_the_next_boot() {
+    let device = full_and_torn();
+    each_cut_in_the_next_boots_leaves_b(&device);
+}
+
+/// The same cut in three boots in a row.
+fn each_cut_in_the_next_boots_leaves_b(device: &Device) {
+    for (at, torn) in (0..20).flat_map(|at| KINDS.map(|torn| (at, torn))) {
+        let mut left = device.power_on();
+        for _ in 0..3 {
+            left.ram.power = at;
+            left.ram.torn = torn;
+            let _ = left.boot();
+            left = left.power_on();
+        }
+        let decision = left.boot().unwrap();
+        let found = (decision.slot, decision.order);
+        assert_eq!(found, (B, Order::Kept), "{at} {torn:?}");
+        left.update(B, A, 3);
+        assert_eq!(left.boot().unwrap().slot, A);
+    }
 }
 
 /// A device whose log of three groups is full and in order: after one cut in a hand-over, what is
@@ -100,17 +132,14 @@ fn full_and_sealed() -> Device {
     device.update(A, B, 2);
     device.ram.power = 4;
     device.ram.torn = Torn::Prefix(9);
-    let to = device.partition(A);
-    let begun = device.app(B, |ota| ota.begin(&to, ImageSize::Sequential).map(|_| ()));
-    assert!(begun.is_err(), "it is cut in a hand-over");
+    device.begin(B, A).unwrap_err();
     let mut device = device.power_on();
     let decision = device.boot().unwrap();
     assert_eq!((decision.slot, decision.order), (B, Order::Kept));
     device.power_on()
 }
 
-/// It used to refuse every update, and `repair` did nothing as there was nothing to put in order: a
-/// device for good with the image that it had.
+/// It used to refuse every update: a device for good with the image that it had.
 #[test]
 fn a_full_log_in_order_is_left_by_the_next_change() {
     let mut device = full_and_sealed();
@@ -120,33 +149,13 @@ fn a_full_log_in_order_is_left_by_the_next_change() {
     device.update(A, B, 4);
 }
 
-#[test]
-fn a_full_log_in_order_is_left_by_a_repair_too() {
-    let mut device = full_and_sealed();
-    device.cost();
-    device.app(B, |ota| ota.repair()).unwrap();
-    assert_eq!(device.cost().erases, 1);
-    assert_eq!(device.boot().unwrap().slot, B);
-    device.cost();
-    device.app(B, |ota| ota.repair()).unwrap();
-    assert_eq!(device.cost(), otadata(0, 0));
-    device.update(B, A, 3);
-}
-
 /// The way out is as safe as any other change: cut anywhere in it, what is chosen stays or is what was
 /// to be chosen, and the next update goes through.
 #[test]
 fn power_loss_on_the_way_out_of_a_full_log_leaves_before_or_after() {
     let device = full_and_sealed();
-    let kinds = [
-        Torn::Nothing,
-        Torn::Done,
-        Torn::Zeroed,
-        Torn::Some(3),
-        Torn::Prefix(16),
-    ];
     for at in 0..40 {
-        for torn in kinds {
+        for torn in KINDS {
             let mut left = device.power_on();
             left.ram.power = at;
             left.ram.torn = torn;
@@ -154,7 +163,6 @@ fn power_loss_on_the_way_out_of_a_full_log_leaves_before_or_after() {
             let mut left = left.power_on();
             assert_eq!(left.boot().unwrap().slot, B, "{at} {torn:?} {cut}");
             let mut left = left.power_on();
-            left.app(B, |ota| ota.repair()).unwrap();
             left.update(B, A, 3);
             assert_eq!(left.boot().unwrap().slot, A);
         }

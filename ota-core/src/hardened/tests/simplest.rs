@@ -23,12 +23,12 @@ impl Device {
     }
 
     /// Where the sector begins whose entry has the higher sequence number.
-    fn newer(&self) -> usize {
+    pub(super) fn newer(&self) -> usize {
         let otadata = self.otadata();
         4096 * usize::from(otadata[4096..4100] > otadata[..4])
     }
 
-    fn otadata(&self) -> Vec<u8> {
+    pub(super) fn otadata(&self) -> Vec<u8> {
         self.ram.bytes[SECTORS].to_vec()
     }
 }
