@@ -8,7 +8,7 @@ use embedded_storage::nor_flash::NorFlash;
 
 use super::choice::{self, Birth, Choice, Flags};
 use super::layout::{BIRTH, GIVEN_UP, Place, SUMMARY, Sector, sector_address};
-use super::read::{self, Book, Found, Handed, LogEnd, Site, Word, seq_above};
+use super::read::{self, Book, Found, Handed, LogEnd, Site, seq_above};
 use super::record::{self, Kind, PAYLOAD, Record, Row};
 use super::stock::Adopted;
 use super::summary;
@@ -112,7 +112,6 @@ fn found<F: NorFlash>(
             sector: into,
             generation,
             next: 1,
-            word: None,
         },
         seq,
         choice,
@@ -121,6 +120,7 @@ fn found<F: NorFlash>(
             other_ok: Flags::other_ok(&choice, seq, before, site.slots),
         },
         sealed: false,
+        said: false,
         handed: None,
         entries_ok: true,
         misleads: false,
@@ -152,7 +152,7 @@ impl Book {
             self.sealed = false;
         }
         if !self.sealed {
-            if self.end.is_full(site) && self.end.word.is_some() {
+            if self.end.is_full(site) && self.said {
                 *self = self.renew(flash, site)?;
             } else {
                 self.end.make_room(flash, site)?;
@@ -170,7 +170,7 @@ impl Book {
     ) -> Result<(), Trouble<F::Error>> {
         let payload = choice::emit(&self.choice, self.flags);
         self.end.append(flash, site, Kind::Decision, 0, payload)?;
-        self.sealed = true;
+        (self.sealed, self.said) = (true, true);
         Ok(())
     }
 
@@ -269,12 +269,12 @@ impl Book {
                 sector: into,
                 generation: birth.generation,
                 next: 1,
-                word: None,
             },
             seq,
             choice,
             flags,
             sealed: false,
+            said: false,
             handed: None,
             entries_ok: true,
             misleads: false,
@@ -294,7 +294,7 @@ impl Book {
         let log = self.handed.map_or(self.end, |handed| handed.parent);
         let into = log.sector.other();
         let head = read::head(flash, site, log.sector).map_err(Trouble::Flash)?;
-        let (Some(birth), Some(_)) = (head.birth, log.word) else {
+        let Some(birth) = head.birth.filter(|_| self.said || self.handed.is_some()) else {
             return Err(Trouble::Full);
         };
         log.silence(flash, site, &birth)?;
@@ -324,7 +324,7 @@ pub(super) fn progress(generation: u32, part: u8) -> Record {
 
 impl LogEnd {
     /// Whether the log has no room left.
-    pub(super) fn is_full(&self, site: &Site) -> bool {
+    pub(super) fn is_full(self, site: &Site) -> bool {
         self.next > site.log.groups()
     }
 
@@ -358,7 +358,7 @@ impl LogEnd {
     ///
     /// A cut leaves a hand-over that reads right or wrong, as it did before.
     fn silence<F: NorFlash>(
-        &self,
+        self,
         flash: &mut F,
         site: &Site,
         birth: &Birth,
@@ -425,11 +425,6 @@ impl LogEnd {
         program(flash, site, place(1), &said)?;
         program(flash, site, place(2), &seal)?;
         self.next = group.saturating_add(1);
-        self.word = Some(Word {
-            kind,
-            child,
-            payload,
-        });
         Ok(())
     }
 }

@@ -85,8 +85,6 @@ pub(super) struct LogEnd {
     pub(super) generation: u32,
     /// The group after the last one of which anything is to be seen; past the last if the log is full.
     pub(super) next: u8,
-    /// The last decision or hand-over that is valid.
-    pub(super) word: Option<Word>,
 }
 
 /// A decision or hand-over as it stands in a log.
@@ -111,6 +109,7 @@ pub(super) struct Handed {
 
 /// What is chosen, and the log that says so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Book {
     pub(super) end: LogEnd,
     /// Sequence number of the entry for stock code; 0 for none.
@@ -119,6 +118,8 @@ pub(super) struct Book {
     pub(super) flags: Flags,
     /// Whether the log ends with a sealed decision: [`choice`](Self::choice) is then beyond doubt.
     pub(super) sealed: bool,
+    /// The log says something: a decision or a hand-over.
+    pub(super) said: bool,
     /// The authority has not taken over for good yet.
     pub(super) handed: Option<Handed>,
     /// The entries for stock code are what they should be.
@@ -219,7 +220,7 @@ fn between<F: ReadNorFlash>(
         child,
         payload,
         ..
-    }) = old.end.word
+    }) = old.word
         && follows
         && child == younger.child
         && let Some((choice, _)) = choice::parse(&payload, &younger.choice)
@@ -296,14 +297,16 @@ struct Scan {
     end: LogEnd,
     /// It has a valid claim.
     opened: bool,
-    /// Its last word stands in the last group of which anything is to be seen, and its seal is valid.
+    /// The last decision or hand-over that is valid.
+    word: Option<Word>,
+    /// It stands in the last group of which anything is to be seen, and its seal is valid.
     ends_sealed: bool,
 }
 
 impl Scan {
     /// This log as the authority.
     fn book(&self, birth: &Birth) -> Book {
-        let said = { self.end.word }
+        let said = { self.word }
             .and_then(|word| Some((word.kind, choice::parse(&word.payload, &birth.choice)?)));
         let (choice, flags, handover) = match said {
             // A hand-over to a generation that is gone: what it says, and everything to be done anew.
@@ -317,6 +320,7 @@ impl Scan {
             choice,
             flags,
             sealed: self.ends_sealed && !handover,
+            said: self.word.is_some(),
             handed: None,
             entries_ok: true,
             misleads: false,
@@ -336,9 +340,9 @@ fn scan<F: ReadNorFlash>(
             sector,
             generation: birth.generation,
             next: 1,
-            word: None,
         },
         opened: false,
+        word: None,
         ends_sealed: false,
     };
     for group in (1..=site.log.groups()).rev() {
@@ -348,8 +352,8 @@ fn scan<F: ReadNorFlash>(
             scan.end.next = group.saturating_add(1);
             scan.ends_sealed = read.sealed;
         }
-        scan.end.word = scan.end.word.or(read.said);
-        if scan.opened && scan.end.word.is_some() {
+        scan.word = scan.word.or(read.said);
+        if scan.opened && scan.word.is_some() {
             break;
         }
     }
