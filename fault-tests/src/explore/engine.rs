@@ -5,27 +5,27 @@ mod calm;
 mod climb;
 mod judge_together;
 mod meet;
+mod pass;
 mod path;
 mod power_ons;
 mod settle;
 mod stand_in;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use sim_flash::{Level, Op, Profile, State, Tear};
 
-use self::aside::Aside;
-use self::calm::Calm;
 use self::judge_together::Due;
 use self::meet::Cut;
-use self::settle::{Children, Done};
+use self::pass::{Class, Edge, Node, Pass, Work};
+use self::settle::Children;
 use self::stand_in::{Met, Simplest};
 use super::audit::Audit;
 use super::demand::{Demand, Interests};
 use super::leftovers::Leftovers;
 use super::recording::{Recording, Segments};
-use super::tally::{Shown, Tally};
+use super::tally::Shown;
 use super::tears::{TearSet, Tears};
 use super::trie::{HashedMap, LeafId, Trie, Way};
 use super::view::{Base, Scratch, View, forget_carried};
@@ -33,7 +33,7 @@ use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
 use super::{Counts, Disagreement, Exploration, Limits, Start, Violation};
 use crate::chip::{Knowledge, nothing_done, span, widen};
-use crate::property::{Finding, Property, wear};
+use crate::property::{Finding, wear};
 use crate::subject::{Mark, Rest, Subject};
 
 /// What follows in a state: a known power-on, or several, if it has weak bits that are read.
@@ -68,45 +68,6 @@ pub(super) struct Does<W> {
     recording: Recording<W>,
 }
 
-/// How a state was reached from its parent.
-#[derive(Clone, Copy)]
-enum Edge {
-    /// The start of this index.
-    Start(u32),
-    /// The power-on came to its end, and the next one follows.
-    Cycle,
-    /// The device had come to rest, and something new is asked of it.
-    Asked,
-    /// The power was cut in operation `op` of the parent's power-on.
-    Cut { op: u32, tear: Tear },
-}
-
-#[derive(Clone, Copy)]
-struct Node {
-    parent: u32,
-    /// Which power-on of the parent's.
-    branch: u32,
-    edge: Edge,
-    /// What follows here.
-    leaf: LeafId,
-    cuts: u32,
-    /// Where the last cut fell.
-    window: Option<u32>,
-    /// Reached through a tear that was solved for, or calm: see [`aside`].
-    aside: bool,
-    /// Behind [`Edge::Asked`]: see [`calm`].
-    calm: bool,
-}
-
-/// What merged states have in common: the power-on that follows, and all that it demands.
-type Class = (LeafId, u128);
-
-struct Work {
-    node: u32,
-    class: Class,
-    state: State,
-}
-
 /// One exploration under way.
 pub(super) struct Engine<'a, S: Subject> {
     subject: &'a S,
@@ -132,69 +93,6 @@ pub(super) struct Engine<'a, S: Subject> {
     scratch: Scratch,
     windows: Windows,
     progress: &'a dyn Fn(&Counts),
-}
-
-/// What is begun anew whenever a demand has grown.
-struct Pass {
-    nodes: Vec<Node>,
-    /// Work by number of cuts so far, so that each state is first met with the fewest.
-    work: Vec<VecDeque<Work>>,
-    /// Every class met, with the fewest cuts it was met after. A class can be met behind a cut
-    /// first and without one later; then it is explored again, with more cuts left.
-    visited: HashedMap<Class, u32>,
-    /// Classes that others stand for: see [`stand_in`].
-    stand_ins: HashedMap<Class, Class>,
-    /// What was explored, in order.
-    done: Vec<Done>,
-    aside: Aside,
-    calm: Calm,
-    violations: Vec<(Shown, Finding)>,
-    /// Windows and properties for which a violation right behind the cut is listed.
-    blamed: HashSet<(u32, Property)>,
-    tally: Tally,
-    grew: bool,
-    truncated: bool,
-}
-
-impl Pass {
-    fn new() -> Self {
-        Self {
-            nodes: Vec::new(),
-            work: Vec::new(),
-            visited: HashedMap::default(),
-            stand_ins: HashedMap::default(),
-            done: Vec::new(),
-            aside: Aside::default(),
-            calm: Calm::default(),
-            violations: Vec::new(),
-            blamed: HashSet::new(),
-            tally: Tally::default(),
-            grew: false,
-            truncated: false,
-        }
-    }
-
-    fn node(&mut self, node: Node) -> u32 {
-        self.nodes.push(node);
-        u32::try_from(self.nodes.len() - 1).expect("fewer than 2^32 states fit in memory")
-    }
-
-    /// The state that a cut left in the operation that the walk stands before.
-    fn cut(&mut self, walk: &Walk, leaf: LeafId, tear: Tear, cut: &Cut) -> u32 {
-        let parent = &self.nodes[walk.from.node as usize];
-        let (cuts, aside) = (parent.cuts + 1, cut.solved || parent.aside);
-        let op = u32::try_from(walk.op).unwrap_or(u32::MAX);
-        self.node(Node {
-            parent: walk.from.node,
-            branch: walk.from.branch,
-            edge: Edge::Cut { op, tear },
-            leaf,
-            cuts,
-            window: Some(cut.window),
-            aside,
-            calm: false,
-        })
-    }
 }
 
 /// Why an exploration stopped early.
