@@ -140,11 +140,11 @@ impl Book {
             child,
         }) = self.handed
         {
-            if !sealed && parent.is_full(site) {
-                *self = self.renew(flash, site)?;
-                return self.finish(flash, site);
-            }
             if !sealed {
+                if parent.is_full(site) {
+                    *self = self.renew(flash, site)?;
+                    return self.finish(flash, site);
+                }
                 let payload = choice::emit(&self.choice, self.flags);
                 parent.append(flash, site, Kind::Handover, child, payload)?;
             }

@@ -92,8 +92,8 @@ pub(super) struct LogEnd {
 pub(super) struct Word {
     pub(super) kind: Kind,
     /// Of a hand-over: the group in which it was begun.
-    pub(super) child: u8,
-    pub(super) payload: [u8; record::PAYLOAD],
+    child: u8,
+    payload: [u8; record::PAYLOAD],
 }
 
 /// A hand-over that may not be complete, and what it says.

@@ -119,10 +119,8 @@ impl Rows<'_> {
             let new = if place.row == SUMMARY {
                 shift.entry(&cells, content.birth())
             } else {
-                {
-                    let wanted = content.wanted(place).map(|record| record.emit(place, salt));
-                    shift.row(&cells, place, salt, &before, content.is_opened(), wanted)
-                }
+                let wanted = content.wanted(place).map(|record| record.emit(place, salt));
+                shift.row(&cells, place, salt, &before, content.is_opened(), wanted)
             };
             before = (cells.written(), new.written());
             new
