@@ -341,7 +341,6 @@ fn call_hardened_update() {
     black_box(ota.last_invalid_partition()).ok();
     black_box(ota.erase_last_boot_app_partition()).ok();
     black_box(ota.invalidate_inactive_otadata_slot()).ok();
-    black_box(ota.repair()).ok();
 }
 
 #[cfg(feature = "allocate")]
