@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::fault::Failure;
+use crate::profile::Profile;
 use crate::tear::Tear;
 
 /// How badly a loss of power may behave. Each level allows all that the levels below it allow.
@@ -95,6 +96,16 @@ pub struct Contract {
     pub level: Level,
     /// Whether programming a weak bit to 0, to completion, makes it solid.
     pub reprogram_heals: bool,
+}
+
+impl Contract {
+    /// The contract of this level on this chip, whose rules say whether re-programming heals.
+    pub fn on<G>(level: Level, profile: &Profile<G>) -> Self {
+        Contract {
+            level,
+            reprogram_heals: profile.rules().reprogram_heals,
+        }
+    }
 }
 
 impl From<Level> for Contract {

@@ -12,7 +12,7 @@ pub use self::builder::{ProfileBuilder, ProfileError};
 pub use self::sfdp::SfdpError;
 pub use self::timing::{EraseKind, Pace, PartialErase, Span, Timing};
 
-use crate::geometry::SpiNor;
+use crate::geometry::{Geometry, SpiNor};
 use crate::state::{Physics, State};
 
 /// What a chip forbids, and what its cells are prone to.
@@ -101,6 +101,8 @@ pub struct Profile<G = SpiNor> {
     pub(crate) size: u32,
     pub(crate) sector: u32,
     pub(crate) page: u32,
+    /// Bytes programmed at least, where `G` says less.
+    pub(crate) unit: u32,
     pub(crate) endurance: u32,
     pub(crate) timing: Timing,
     pub(crate) rules: Rules,
@@ -115,6 +117,7 @@ impl<G> Clone for Profile<G> {
             size: self.size,
             sector: self.sector,
             page: self.page,
+            unit: self.unit,
             endurance: self.endurance,
             timing: self.timing.clone(),
             rules: self.rules.clone(),
@@ -135,6 +138,56 @@ impl<G> fmt::Debug for Profile<G> {
             .field("timing", &self.timing)
             .field("rules", &self.rules)
             .finish_non_exhaustive()
+    }
+}
+
+impl<G: Geometry> Profile<G> {
+    /// Bytes that a program takes at least, and is a multiple of.
+    pub fn program_unit(&self) -> u32 {
+        #[allow(clippy::cast_possible_truncation)] // at most a page
+        self.unit.max(G::WRITE as u32)
+    }
+
+    /// The same chip under the type of serial NOR, for code that meets chips of every kind as it runs.
+    ///
+    /// Its rules stay, and a program is refused unless it is of whole [units](Profile::program_unit); only
+    /// `NorFlash::WRITE_SIZE` does not say so.
+    #[must_use]
+    pub fn untyped(self) -> Profile {
+        Profile {
+            unit: self.program_unit(),
+            name: self.name,
+            size: self.size,
+            sector: self.sector,
+            page: self.page,
+            endurance: self.endurance,
+            timing: self.timing,
+            rules: self.rules,
+            sources: self.sources,
+            geometry: PhantomData,
+        }
+    }
+
+    /// The same chip behind a driver that takes any bytes, and fills what it programs up to whole units with 0xFF.
+    ///
+    /// That changes no cell, so the operations are recorded without the filling; but each takes the time of a page.
+    /// `None` for chips to which programming 0xFF is not nothing: they count programs, or check or encrypt words.
+    pub fn padded(self) -> Option<Profile> {
+        let Rules {
+            limit,
+            ecc,
+            ref encryption,
+            erased_undefined,
+            ..
+        } = self.rules;
+        if limit.is_some() || ecc || encryption.is_some() || erased_undefined {
+            return None;
+        }
+        let mut padded = self.untyped();
+        padded.unit = 1;
+        padded.timing.program_first = padded.timing.program_page;
+        padded.timing.program_next = Span::ns(0, 0);
+        Some(padded)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use embedded_storage::nor_flash::NorFlash;
-use sim_flash::{Geometry, Pace, Profile, SfdpError, Span, SpiNor};
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+use sim_flash::{Flash, FlashError, Geometry, OpKind, Pace, Profile, SfdpError, Span, SpiNor};
 
 fn span(time: Span) -> String {
     let unit = |ns: u64| match ns {
@@ -58,6 +58,43 @@ fn presets() {
     describe(&mut out, &Profile::esp32c3_encrypted());
     describe(&mut out, &Profile::rp2040());
     insta::assert_snapshot!(out);
+}
+
+#[test]
+fn a_chip_without_its_type_still_wants_whole_units() {
+    let mut flash = Flash::new(Profile::nrf52840().untyped());
+    flash.write(4, &[0; 8]).unwrap();
+    let refused = flash.write(14, &[0; 4]).unwrap_err();
+    let expected = FlashError::NotAligned {
+        kind: OpKind::Program,
+        addr: 14,
+        len: 4,
+        unit: 4,
+    };
+    assert_eq!(refused, expected);
+    flash.write(4, &[0; 4]).unwrap();
+    assert!(flash.write(4, &[0; 4]).is_err(), "a third program");
+}
+
+#[test]
+fn a_driver_that_fills_pages_up_takes_bytes_and_the_time_of_a_page() {
+    let padded = Profile::rp2040().padded().unwrap();
+    let page = padded.timing().program_page.typ;
+    let mut flash = Flash::new(padded);
+    let before = flash.stats().device_time;
+    flash.write(0x101, &[0; 3]).unwrap();
+    assert_eq!(flash.stats().device_time - before, page);
+    flash.write(0x100, &[0x55]).unwrap();
+    let mut read = [0; 5];
+    flash.read(0x100, &mut read).unwrap();
+    assert_eq!(read, [0x55, 0, 0, 0, 0xFF]);
+    for filled_is_not_nothing in [
+        Profile::nrf52840().padded(),
+        Profile::stm32l4().padded(),
+        Profile::esp32_encrypted().padded(),
+    ] {
+        assert!(filled_is_not_nothing.is_none());
+    }
 }
 
 /// Basic flash parameter tables as real chips report them: facts, from Linux-mtd and Zephyr.

@@ -51,12 +51,17 @@ impl<O: Observer, G: Geometry> NorFlash for Flash<O, G> {
     /// Programs `bytes` page by page, each page an operation of the chip.
     #[inline]
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
-        self.check(OpKind::Program, offset, bytes.len() as u64, G::WRITE)?;
+        self.check(OpKind::Program, offset, bytes.len() as u64, self.unit())?;
         self.program(offset, bytes)
     }
 }
 
 impl<O: Observer, G: Geometry> Flash<O, G> {
+    #[inline]
+    fn unit(&self) -> usize {
+        self.profile.program_unit() as usize
+    }
+
     /// [`NorFlash::write`], with sectors shared where the same has been written in the same place before, with these
     /// `stencils`. What happens, and what the trace says, is the same.
     pub fn write_with(
@@ -65,7 +70,7 @@ impl<O: Observer, G: Geometry> Flash<O, G> {
         bytes: &[u8],
         stencils: &mut Stencils,
     ) -> Result<(), FlashError> {
-        self.check(OpKind::Program, offset, bytes.len() as u64, G::WRITE)?;
+        self.check(OpKind::Program, offset, bytes.len() as u64, self.unit())?;
         self.program_with(offset, bytes, stencils)
     }
 }

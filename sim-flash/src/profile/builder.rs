@@ -119,6 +119,7 @@ impl<G> ProfileBuilder<G> {
                 size: 4 << 20,
                 sector: 4096,
                 page: 256,
+                unit: 1,
                 endurance: 100_000,
                 timing: Timing {
                     program_first: Span::us(32, 32),

@@ -12,7 +12,15 @@ impl State {
     /// Sets bytes as a programmer's tool would: solid, trusted where a whole granule is covered, and without any rule of
     /// NOR. Bytes beyond the end are left out.
     pub fn load(&mut self, addr: u32, bytes: &[u8]) {
-        let counted = self.physics.counted as usize;
+        self.put(addr, bytes, self.physics.counted as usize);
+    }
+
+    /// The same without a program that a chip would count: for states that are made up.
+    pub fn put_solid(&mut self, addr: u32, bytes: &[u8]) {
+        self.put(addr, bytes, 0);
+    }
+
+    fn put(&mut self, addr: u32, bytes: &[u8], counted: usize) {
         let step = self.physics.page.min(self.physics.counted).max(1);
         self.change(addr, bytes.len(), |at, leaf, from, len| {
             let here = &bytes[at..at + len];

@@ -107,6 +107,39 @@ impl State {
         overlay.map_or(0, |overlay| overlay.programs(unit as usize % LEAF))
     }
 
+    /// Whether cells know more than their bytes and weak bits: how often they were programmed, or that their check
+    /// bits do not fit.
+    pub fn counts(&self) -> bool {
+        self.physics.counted != 0 || self.physics.checked != 0
+    }
+
+    /// Whether cells carry check bits, so that reading them may fail.
+    pub fn checks(&self) -> bool {
+        self.physics.granule() != 0
+    }
+
+    /// A hash of what the cells of a range, widened to whole granules, know beyond their bytes and weak bits; 0 if that
+    /// is nothing.
+    pub fn hash_counts(&self, range: Range<u32>) -> u128 {
+        let granule = State::GRANULE;
+        let start = range.start / granule * granule;
+        let len = range
+            .end
+            .min(self.size)
+            .next_multiple_of(granule)
+            .saturating_sub(start);
+        let mut sum = 0u128;
+        self.each(start, len as usize, |at, leaf, from, len| {
+            if let Some(overlay) = leaf.and_then(|leaf| leaf.overlay()) {
+                #[allow(clippy::cast_possible_truncation)]
+                // leaves lie within a 32-bit address space
+                let first = (start as usize + at - from) as u32;
+                sum = sum.wrapping_add(overlay.hash_counts(first, from, len));
+            }
+        });
+        sum
+    }
+
     /// The first unit of a range whose check bits do not fit its data, on chips with ECC.
     pub fn broken_unit(&self, range: Range<u32>) -> Option<u32> {
         let granule = self.physics.granule();

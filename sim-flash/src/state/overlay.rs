@@ -84,6 +84,15 @@ impl Overlay {
 
     /// The hash of what is known of `len` bytes from `at` in the leaf at `addr`, granule by granule.
     pub(crate) fn hash(&self, addr: u32, at: usize, len: usize) -> u128 {
+        self.hash_of(addr, at, len, self.weak.as_ref().map(|weak| &weak[..]))
+    }
+
+    /// The same without the weak bits.
+    pub(crate) fn hash_counts(&self, addr: u32, at: usize, len: usize) -> u128 {
+        self.hash_of(addr, at, len, None)
+    }
+
+    fn hash_of(&self, addr: u32, at: usize, len: usize, weak: Option<&[u8]>) -> u128 {
         let mut sum = 0u128;
         for granule in at / GRANULE_LEN..(at + len) / GRANULE_LEN {
             let addr = offset(addr, granule * GRANULE_LEN);
@@ -94,7 +103,7 @@ impl Overlay {
                     sum = sum.wrapping_add(hash::of_overlay(domain, addr, part));
                 }
             };
-            add(hash::WEAK, self.weak.as_ref().map(|weak| &weak[..]));
+            add(hash::WEAK, weak);
             add(
                 hash::PROGRAMS,
                 self.programs.as_ref().map(|programs| &programs[..]),
