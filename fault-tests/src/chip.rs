@@ -11,6 +11,7 @@
 
 mod error;
 mod knowledge;
+mod units;
 mod weak;
 
 use std::any::TypeId;
@@ -20,7 +21,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use sim_flash::{Cut, Flash, Op, Profile, Row, State, Tear, Trace};
+use sim_flash::{Cut, Flash, FlashError, Op, Profile, Row, State, Tear, Trace};
 
 use self::knowledge::{ByExtent, MemoKey};
 use self::weak::Decisions;
@@ -30,6 +31,7 @@ use crate::subject::OperationClock;
 pub use error::{ACCESS_LIMIT, ChipError};
 pub use knowledge::{Accepted, Header, Memo, Says};
 pub(crate) use knowledge::{Knowledge, Knows, Look};
+pub use units::InUnits;
 pub(crate) use weak::{FLIPS, Settled, WeakRead, otherwise, resolve};
 
 /// The flash of one power-on.
@@ -157,6 +159,16 @@ impl<'m> Chip<'m> {
         self.accesses >= ACCESS_LIMIT
     }
 
+    /// Bytes that the chip programs at least.
+    pub fn program_unit(&self) -> u32 {
+        self.flash.profile().program_unit()
+    }
+
+    /// Whether what lies in the flash may be told by comparing bytes: not where a read may fail.
+    fn recognises(&self) -> bool {
+        matches!(self.knows, Knows::Contents(_)) && !self.flash.state().checks()
+    }
+
     /// The contents of the flash, for judges; a subject that looks at them is cheating.
     pub fn state(&self) -> &State {
         self.flash.state()
@@ -237,10 +249,7 @@ impl<'m> Chip<'m> {
     pub fn holds(&mut self, at: u32, contents: &[Arc<[u8]>]) -> Option<usize> {
         let place = at as usize;
         let fits = |bytes: &Arc<[u8]>| place + bytes.len() <= self.capacity();
-        if matches!(self.knows, Knows::Contents(_))
-            && at.is_multiple_of(State::GRANULE)
-            && contents.iter().all(fits)
-        {
+        if self.recognises() && at.is_multiple_of(State::GRANULE) && contents.iter().all(fits) {
             return self.recognise(at, contents);
         }
         let longest = contents.iter().map(|bytes| bytes.len()).max()?;
@@ -323,8 +332,7 @@ impl<'m> Chip<'m> {
         accepted: &Accepted,
         f: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        let known = matches!(self.knows, Knows::Contents(_));
-        if !known || !region.start.is_multiple_of(State::GRANULE) {
+        if !self.recognises() || !region.start.is_multiple_of(State::GRANULE) {
             return self.memoised(region, f);
         }
         let found = match self.says(&region, accepted) {
@@ -435,6 +443,9 @@ impl<'m> Chip<'m> {
         let Knows::Contents(known) = &self.knows else {
             return None;
         };
+        if self.flash.state().checks() {
+            return None;
+        }
         let record = known.records.find(range)?;
         let touched = self.extent.is_some()
             || self.determined.intersects(range)
@@ -525,10 +536,16 @@ impl ReadNorFlash for Chip<'_> {
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ChipError> {
         self.access()?;
-        self.flash.read(offset, bytes)?;
-        // The read succeeded, so it ends inside the flash and fits in u32.
+        let done = self.flash.read(offset, bytes);
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let range = offset..offset.saturating_add(len);
+        if let Err(error) = done {
+            // Check bits that do not fit are learned of as well.
+            if matches!(error, FlashError::Ecc { .. }) {
+                self.note_read(range);
+            }
+            return Err(error.into());
+        }
         let of = self.note(&range, true);
         if self.meets_weak(&range) {
             self.decide(&range, bytes, of);

@@ -223,7 +223,7 @@ pub(crate) fn resolve(state: &mut State, decided: &[Settled]) {
                 }
             }
             // Bytes that nothing was decided of stay weak: none of them is in a part of a record.
-            state.load(at, now);
+            state.put_solid(at, now);
         }
     }
 }

@@ -88,7 +88,8 @@ impl Template {
         if answer == Answer::No || cells.hash(&whole) == self.state.hash_range(whole.clone()) {
             return answer;
         }
-        if !self.weak || !cells.has_weak(&whole) {
+        let by_bytes = cells.counts() || self.weak && cells.has_weak(&whole);
+        if !by_bytes {
             return Answer::No;
         }
         answer.min(self.compare(&whole, cells))
@@ -167,6 +168,8 @@ pub(crate) trait Cells {
     fn hash(&mut self, range: &Range<u32>) -> u128;
     /// Copies bytes out.
     fn read(&mut self, addr: u32, out: &mut [u8]);
+    /// Whether hashes tell more than bytes and weak bits.
+    fn counts(&self) -> bool;
     /// Whether any bit of a range is weak.
     fn has_weak(&mut self, range: &Range<u32>) -> bool;
     /// Copies out which bits are weak.
@@ -180,6 +183,10 @@ impl Cells for &State {
 
     fn read(&mut self, addr: u32, out: &mut [u8]) {
         State::read(self, addr, out);
+    }
+
+    fn counts(&self) -> bool {
+        State::counts(self)
     }
 
     fn has_weak(&mut self, range: &Range<u32>) -> bool {

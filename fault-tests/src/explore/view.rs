@@ -108,7 +108,7 @@ impl<'s> Base<'s> {
         let mut bytes = [0; RECORD];
         let bytes = &mut bytes[..range.len().min(RECORD)];
         self.state.read(range.start, bytes);
-        let reading = if self.state.has_weak(range.clone()) {
+        let mut reading = if self.state.has_weak(range.clone()) {
             let mut weak = [0; RECORD];
             let weak = &mut weak[..bytes.len()];
             self.state.weak(range.start, weak);
@@ -116,6 +116,11 @@ impl<'s> Base<'s> {
         } else {
             records.reading(record, bytes)
         };
+        if self.state.counts() {
+            let counts = self.state.hash_counts(range);
+            reading.now = reading.now.wrapping_add(counts);
+            reading.future = reading.future.wrapping_add(counts);
+        }
         self.readings.resize(records.count(), None);
         self.readings[record] = Some(reading);
         reading
@@ -366,6 +371,10 @@ impl Cells for View<'_, '_> {
 
     // Where it touches cells that are or become weak, a torn operation is carried out: see `derived`.
 
+    fn counts(&self) -> bool {
+        self.base.state.counts()
+    }
+
     fn has_weak(&mut self, range: &Range<u32>) -> bool {
         self.base.state.has_weak(range.clone())
     }
@@ -411,7 +420,7 @@ pub(crate) fn forget_carried(state: &mut State, within: &Range<u32>, carried: &[
             state.read(part.start, &mut bytes);
             if bytes.iter().any(|byte| *byte != 0xFF) || state.has_weak(part.clone()) {
                 bytes.fill(0xFF);
-                state.load(part.start, &bytes);
+                state.put_solid(part.start, &bytes);
             }
         }
     }

@@ -95,7 +95,7 @@ pub(crate) fn lean_to_ones(state: &mut State, within: &Range<u32>) {
         if leaning {
             let leans = bytes.iter_mut().zip(weak);
             leans.for_each(|(byte, weak)| *byte |= weak);
-            state.load(at, bytes);
+            state.put_solid(at, bytes);
             state.weaken(at, weak);
         }
     }

@@ -9,7 +9,7 @@ use ota_core::update::{Handle, ImageSize, Ota, OtaError};
 
 use super::device::Verifier;
 use super::efuse::Efuse;
-use crate::chip::{Chip, ChipError};
+use crate::chip::{Chip, ChipError, InUnits};
 
 type Outcome<T> = Result<T, OtaError<ChipError>>;
 
@@ -30,10 +30,10 @@ pub(super) trait UpdateCore<'m> {
 }
 
 macro_rules! update_core {
-    ($core:ty, $resume:expr) => {
-        impl<'m> UpdateCore<'m> for $core {
+    (<$($unit:ident)?> $core:ty, $chip:expr, $resume:expr) => {
+        impl<'m, $(const $unit: usize)?> UpdateCore<'m> for $core {
             fn chip(&mut self) -> &mut Chip<'m> {
-                self.flash()
+                $chip(self)
             }
             fn running_partition(&self) -> Partition {
                 self.running_partition()
@@ -78,11 +78,13 @@ macro_rules! update_core {
 }
 
 update_core!(
-    Ota<'_, &mut Chip<'m>, Verifier<'_>, Efuse<'_>, 1>,
+    <> Ota<'_, &mut Chip<'m>, Verifier<'_>, Efuse<'_>, 1>,
+    Self::flash,
     Ota::resume
 );
 update_core!(
-    hardened::Ota<'_, &mut Chip<'m>, Verifier<'_>, NoSecureVersion, 1>,
+    <W> hardened::Ota<'_, InUnits<'_, 'm, W>, Verifier<'_>, NoSecureVersion, 1>,
+    |core| Self::flash(core).chip(),
     // It erases as it goes.
     |core: &mut Self, partition, _, offset| core.resume(partition, offset)
 );

@@ -23,7 +23,7 @@ use super::policy::Policy;
 use super::twin::outcome;
 use super::watch::watch;
 use super::world::{Afresh, World, judge_boot};
-use crate::chip::{Accepted, Chip, ChipError};
+use crate::chip::{Accepted, Chip, ChipError, InUnits};
 use crate::explore::Record;
 use crate::property::containment::Conduct;
 use crate::property::{anti_rollback, no_brick, publish_order, recovery};
@@ -155,12 +155,25 @@ impl<'m> VerifyImage<&mut Chip<'m>> for Verifier<'_> {
     }
 }
 
+/// And so does one that goes by the size of its programs.
+impl<'m, const W: usize> VerifyImage<InUnits<'_, 'm, W>> for Verifier<'_> {
+    fn verify(&mut self, flash: &mut InUnits<'_, 'm, W>, at: Region) -> Verified {
+        <Self as VerifyImage<Chip<'m>>>::verify(self, flash.chip(), at)
+    }
+}
+
 impl Subject for Device {
     type World = World;
 
     fn power_on(&self, chip: &mut Chip<'_>, journal: &mut Journal<World>) -> Result<Rest, Dead> {
         if let Policy::Hardened(log) = self.policy {
-            return hardened::power_on(self, log, chip, journal);
+            return match chip.program_unit() {
+                1 => hardened::power_on::<1>(self, log, chip, journal),
+                2..=4 => hardened::power_on::<4>(self, log, chip, journal),
+                5..=8 => hardened::power_on::<8>(self, log, chip, journal),
+                9..=16 => hardened::power_on::<16>(self, log, chip, journal),
+                _ => hardened::power_on::<32>(self, log, chip, journal),
+            };
         }
         let mut table = [0; TABLE_LEN];
         let mut buffer = [0; CHUNK];

@@ -26,7 +26,7 @@ use super::device::{Device, Verifier, app_config};
 use super::firmware::ImageId;
 use super::marks;
 use super::world::{World, judge_boot};
-use crate::chip::{Chip, ChipError};
+use crate::chip::{Chip, ChipError, InUnits};
 use crate::explore::Record;
 use crate::property::Property;
 use crate::subject::{Dead, Journal, Rest};
@@ -40,8 +40,8 @@ pub const RENEWED: &str = "full log left in doubt";
 /// Rows of a sector of otadata.
 const ROWS: u32 = SECTOR / 32;
 
-/// One power-on of `device` under the hardened policy.
-pub(super) fn power_on(
+/// One power-on of `device` under the hardened policy, on a chip that programs `W` bytes at least.
+pub(super) fn power_on<const W: usize>(
     device: &Device,
     log: Log,
     chip: &mut Chip<'_>,
@@ -53,7 +53,7 @@ pub(super) fn power_on(
         return Ok(Rest::Stuck);
     };
     let mut verifier = Verifier::knowing(verifier, &device.accepted);
-    let decision = match boot(device, log, chip, &mut verifier, journal, &mut table) {
+    let decision = match boot::<W>(device, log, chip, &mut verifier, journal, &mut table) {
         Ok(decision) if !chip.dead() => decision,
         Ok(_) => return Err(Dead),
         Err(_) if chip.dead() => return Err(Dead),
@@ -94,7 +94,16 @@ pub(super) fn power_on(
     };
     let config = app_config(&device.boot, device.target);
     let running = decision.partition;
-    let ota = Ota::new(chip, verifier, NoSecureVersion, table, running, config, log);
+    let flash = InUnits::<W>::new(chip);
+    let ota = Ota::new(
+        flash,
+        verifier,
+        NoSecureVersion,
+        table,
+        running,
+        config,
+        log,
+    );
     Application {
         device,
         ota,
@@ -110,7 +119,7 @@ pub(super) fn power_on(
     clippy::result_large_err,
     reason = "the list of refused slots is the point of the error"
 )]
-fn boot(
+fn boot<const W: usize>(
     device: &Device,
     log: Log,
     chip: &mut Chip<'_>,
@@ -119,13 +128,14 @@ fn boot(
     table: &mut [u8; TABLE_LEN],
 ) -> Result<Decision, BootError<ChipError>> {
     let inputs = BootInputs::default();
-    let table = load_table(chip, &device.boot, table)?;
-    let selection = select_boot_partition(chip, table, &device.boot, log, &inputs)?;
+    let flash = &mut InUnits::<W>::new(chip);
+    let table = load_table(flash, &device.boot, table)?;
+    let selection = select_boot_partition(flash, table, &device.boot, log, &inputs)?;
     if selection.counts().is_some() {
         journal.change(World::counting);
     }
     let efuse = &mut NoSecureVersion;
-    load_boot_image(chip, verifier, efuse, table, &device.boot, selection)
+    load_boot_image(flash, verifier, efuse, table, &device.boot, selection)
 }
 
 fn judge(

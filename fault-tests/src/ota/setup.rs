@@ -274,7 +274,12 @@ impl Scenario {
                 contents,
                 header: Some(image_header::HEADER),
             },
-            labels: map.labels(),
+            // Where programs are counted, a label is told by more than its bytes.
+            labels: if state.counts() {
+                Vec::new()
+            } else {
+                map.labels()
+            },
             records: map.records(learned),
             published,
             fresh,

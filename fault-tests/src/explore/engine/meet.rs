@@ -55,8 +55,8 @@ impl<S: Subject> Engine<'_, S> {
         self.counts.by_lookup += 1;
         let tear = numbered.tear;
         let torn = Some((op, tear));
-        if self.leaves_weak(base.state, op, tear) {
-            // Weak bits are more than a view can show, so this one is carried out.
+        if base.state.counts() || self.leaves_weak(base.state, op, tear) {
+            // Weak bits and counts are more than a view can show, so this one is carried out.
             let state = self.state_of(base, torn);
             return self.judge(walk, &mut Base::new(&state), None, torn, tear, at, cut);
         }

@@ -178,7 +178,7 @@ impl<S: Subject> Engine<'_, S> {
             state.read(range.start, &mut bytes);
             let elsewhere = elsewhere || state.has_weak(range.clone());
             if !elsewhere && let Some(other) = known.records.other(record, &bytes) {
-                state.load(range.start, &other);
+                state.put_solid(range.start, &other);
             }
         }
         for range in self.subject.carried() {
@@ -188,7 +188,7 @@ impl<S: Subject> Engine<'_, S> {
                 word = word.rotate_left(7).wrapping_mul(0x9E37_79B9_7F4A_7C15);
                 *byte = word.to_le_bytes()[7];
             }
-            state.load(range.start, &noise);
+            state.put_solid(range.start, &noise);
         }
         state
     }

@@ -116,6 +116,10 @@ impl<S: Subject> Engine<'_, S> {
     /// The state that stands for this one, if that is another.
     pub(super) fn simplest(&mut self, state: &State) -> Option<State> {
         let sectors = self.subject.numbered()?;
+        if state.counts() {
+            // How often its words were programmed is no number of the device's.
+            return None;
+        }
         let hash = state.hash_range(sectors.clone());
         let simplest = match self.simplest.of.get(&hash) {
             Some(simplest) => (*simplest)?,
