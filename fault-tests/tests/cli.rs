@@ -82,7 +82,8 @@ fn wrong_flags_are_refused_with_what_was_expected() {
     for args in [
         &["sweep", "--scenario", "nonsense"][..],
         &["sweep", "--level", "L4"],
-        &["sweep", "--profile", "nrf52840"],
+        &["sweep", "--level", "L2-noheal"],
+        &["sweep", "--profile", "esp32-encrypted"],
         &["sweep", "--profile", "w25q512"],
         &["sweep", "--policy", "soft"],
         &["sweep", "--audit", "0"],

@@ -136,7 +136,7 @@ fn known_window(case: &corpus::Case) -> Option<&'static Known> {
         ota::Policy::Stock,
         finding.property,
         window.as_ref(),
-        id.level,
+        id.contract.level,
     );
     Some(known.expect(case.name))
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use sim_flash::{Level, Tear};
+use sim_flash::{Contract, Tear};
 
 use crate::explore::{CutAt, Decided, Path};
 
@@ -18,8 +18,8 @@ pub struct CaseId {
     pub inputs: Option<u32>,
     /// The chip profile's name.
     pub profile: String,
-    /// The contract level of the sweep that found it.
-    pub level: Level,
+    /// The contract under which the sweep found it.
+    pub contract: Contract,
     /// The commit policy's name.
     pub policy: String,
     /// The cuts, and what weak bits were read as.
@@ -37,8 +37,8 @@ impl fmt::Display for CaseId {
         if let Some(inputs) = self.inputs {
             write!(f, "+{inputs:08x}")?;
         }
-        let (profile, level) = (&self.profile, self.level);
-        write!(f, "@{profile}:{level}:{}{}", self.policy, self.path)?;
+        let (profile, contract) = (&self.profile, self.contract);
+        write!(f, "@{profile}:{contract}:{}{}", self.policy, self.path)?;
         write!(f, "~{:08x}", self.trace)
     }
 }
@@ -95,11 +95,11 @@ impl FromStr for CaseId {
             None => (scenario, None),
         };
         let (scenario, start) = scenario.split_once('.').unwrap_or((scenario, ""));
-        let [profile, level, policy] = chip.split(':').collect::<Vec<_>>()[..] else {
+        let [profile, contract, policy] = chip.split(':').collect::<Vec<_>>()[..] else {
             return expected(chip, "PROFILE:LEVEL:POLICY");
         };
-        let Ok(level) = level.parse() else {
-            return expected(level, "a contract level, L0 to L5");
+        let Ok(contract) = contract.parse() else {
+            return expected(contract, "a contract level, L0 to L5 or L3-noheal");
         };
         let mut path = Path::default();
         for part in parts {
@@ -117,7 +117,7 @@ impl FromStr for CaseId {
             start: start.to_owned(),
             inputs,
             profile: profile.to_owned(),
-            level,
+            contract,
             policy: policy.to_owned(),
             path,
             trace,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::PossibleValue;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use sim_flash::{Level, Profile};
+use sim_flash::{Contract, Profile};
 
 use crate::dump::Call;
 use crate::explore::ANY;
@@ -200,9 +200,10 @@ pub(crate) struct SweepArgs {
     /// Sweep this scenario only; may be given again [default: all but `smallest`, which is for `--audit all`]
     #[arg(long, value_name = "NAME", conflicts_with = "dump")]
     pub(crate) scenario: Vec<String>,
-    /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits, L3 weak bits
+    /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits, L3 weak bits,
+    /// L3-noheal weak bits that only an erase makes solid
     #[arg(long, value_name = "LEVEL", default_value = "L2")]
-    pub(crate) level: Level,
+    pub(crate) level: Contract,
     /// Cuts in a row, at most; `any` for all there may be [default: any; 1 in the scenarios of calls, 2 with --dump]
     #[arg(long, value_name = "N|any", value_parser = cuts)]
     pub(crate) cuts: Option<u32>,

@@ -139,6 +139,7 @@ impl Device {
     /// Builds the device; `refuse` says which case it was for.
     fn of(id: &CaseId, args: &ReplayArgs, refuse: &dyn Fn(String) -> Usage) -> Result<Self, Usage> {
         let profile = sweep::profile(&id.profile).map_err(|error| refuse(error.to_string()))?;
+        let profile = profile.with_reprogram_heals(id.contract.reprogram_heals);
         let policy: Policy = id
             .policy
             .parse()

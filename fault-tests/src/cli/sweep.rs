@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use sim_flash::{Level, Profile};
+use sim_flash::{Contract, Level, Profile};
 
 use super::args::{FirmwareArgs, SweepArgs};
 use super::{Output, Usage, dump};
@@ -16,12 +16,13 @@ use crate::partition_csv;
 use crate::sweep::{self, SweepOptions, SweepReport};
 
 pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
+    check(args.level)?;
     let mut options = SweepOptions {
-        level: level(args.level)?,
+        level: args.level.level,
         cuts: args.cuts,
         budget: args.budget,
         seed: args.seed,
-        profile: args.profile.clone(),
+        profile: { args.profile.clone() }.with_reprogram_heals(args.level.reprogram_heals),
         policy: args.policy,
         audit_one_in: args.audit.one_in,
         ..SweepOptions::default()
@@ -140,13 +141,19 @@ pub(super) fn keep(report: &SweepReport, folder: &Path) -> Result<(), Usage> {
     Ok(())
 }
 
-fn level(level: Level) -> Result<Level, Usage> {
-    if level > Level::L3 {
+fn check(contract: Contract) -> Result<(), Usage> {
+    const EXPECTED: &str = "expected L0, L1, L2, L3 or L3-noheal";
+    if contract.level > Level::L3 {
         return Err(Usage::new(format_args!(
-            "--level {level}: collateral damage is not explored yet, expected L0, L1, L2 or L3"
+            "--level {contract}: collateral damage is not explored yet, {EXPECTED}"
         )));
     }
-    Ok(level)
+    if contract.level < Level::L3 && !contract.reprogram_heals {
+        return Err(Usage::new(format_args!(
+            "--level {contract}: below L3 no cut leaves weak bits that could heal, {EXPECTED}"
+        )));
+    }
+    Ok(())
 }
 
 fn scenario(name: &str) -> Result<&'static ota::Scenario, Usage> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sim_flash::Level;
+use sim_flash::Contract;
 
 use super::exhibit::Exhibit;
 use super::thousands;
@@ -154,8 +154,8 @@ pub struct Table<'r> {
     pub(super) rows: Vec<Row>,
     /// What the exposure is of.
     pub(super) profile: &'r str,
-    /// The level that the families belong to.
-    pub(super) level: Level,
+    /// What the families belong to.
+    pub(super) contract: Contract,
 }
 
 impl fmt::Display for Table<'_> {
@@ -168,10 +168,10 @@ impl fmt::Display for Table<'_> {
         }
         // Programs first, as in the table of tears.
         families.sort_by_key(|family| (!family.starts_with('P'), *family));
-        let (profile, level) = (self.profile, self.level);
+        let (profile, contract) = (self.profile, self.contract);
         writeln!(
             f,
-            "coverage of the history without cuts: first cuts at {level}, typical times of {profile}"
+            "coverage of the history without cuts: first cuts at {contract}, typical times of {profile}"
         )?;
         let mut lines = vec![vec![
             "window".into(),

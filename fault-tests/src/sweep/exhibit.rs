@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sim_flash::{Level, Profile};
+use sim_flash::{Contract, Level, Profile};
 
 use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
 use super::{Budget, SweepOptions, coverage, windows};
@@ -77,7 +77,7 @@ impl<S: Subject> Exhibit<'_, S> {
             scenario: self.name,
             about: self.about,
             profile: self.profile.name().to_owned(),
-            level: self.level,
+            contract: self.contract(),
             policy: self.policy,
             verdict: verdict(exploration, &windows),
             counts: exploration.counts,
@@ -101,6 +101,11 @@ impl<S: Subject> Exhibit<'_, S> {
         }
     }
 
+    /// What its verdict is about: how badly cuts behave, and the chip's weak bits.
+    fn contract(&self) -> Contract {
+        Contract::on(self.level, self.profile)
+    }
+
     /// The replay of this way from the start of this index; `None` if they cannot be made.
     pub(crate) fn replay(&self, start: usize, path: &Path) -> Option<Replay> {
         replay(self.subject, self.profile, &self.starts[start], path, true).ok()
@@ -113,7 +118,7 @@ impl<S: Subject> Exhibit<'_, S> {
             start: self.starts[start].name.clone(),
             inputs: self.inputs,
             profile: self.profile.name().to_owned(),
-            level: self.level,
+            contract: self.contract(),
             policy: self.policy.to_string(),
             path,
             trace,

@@ -78,7 +78,7 @@ impl<'a> From<&'a ScenarioReport> for JsonLine<'a> {
         Self {
             scenario: report.scenario,
             profile: &report.profile,
-            level: report.level.to_string(),
+            level: report.contract.to_string(),
             policy: report.policy.to_string(),
             verdict: report.verdict.to_string(),
             operations: report.counts.operations,

@@ -178,7 +178,7 @@ impl SweepReport {
             f,
             "\n{verdict} @ {} {}, {} policy, {}",
             first.profile,
-            first.level,
+            first.contract,
             first.policy,
             self.depth()
         )?;

@@ -1,32 +1,39 @@
-//! The chips that a sweep can use: every preset of `sim-flash` that is programmed byte by byte.
+//! The chips that a sweep can use: every preset of `sim-flash` but those that encrypt.
+//!
+//! Whatever a chip is sold with, here it has room for every scenario: its size changes nothing that a
+//! cut does.
 
 use std::fmt;
 
-use sim_flash::{
-    EccDoubleWords, EncryptedRows16, EncryptedRows32, Geometry, Profile, RomPages, Words,
-};
+use sim_flash::Profile;
+
+/// Bytes that every scenario fits in.
+const ROOM: u32 = 4 << 20;
 
 /// The profiles that a sweep can use, the default first.
-pub fn usable() -> [Profile; 4] {
-    [
+pub fn usable() -> Vec<Profile> {
+    let mut usable = vec![
         Profile::w25q64jv(),
         Profile::w25q128jv(),
         Profile::mx25r6435f(),
         Profile::gd25q32c(),
-    ]
+    ];
+    // Behind a driver that fills pages up, as the ROM takes nothing less.
+    usable.extend(Profile::rp2040().padded());
+    usable.extend([Profile::nrf52840().untyped(), Profile::stm32l4().untyped()]);
+    for profile in &mut usable {
+        if profile.size() < ROOM {
+            *profile = profile.clone().with_size(ROOM);
+        }
+    }
+    usable
 }
 
-/// Presets that a sweep cannot use, with the bytes that they program at least.
-fn too_coarse() -> [(String, usize); 5] {
-    fn of<G: Geometry>(profile: &Profile<G>) -> (String, usize) {
-        (profile.name().to_owned(), G::WRITE)
-    }
+/// Presets that a sweep cannot use.
+fn encrypted() -> [String; 2] {
     [
-        of::<RomPages>(&Profile::rp2040()),
-        of::<Words>(&Profile::nrf52840()),
-        of::<EccDoubleWords>(&Profile::stm32l4()),
-        of::<EncryptedRows32>(&Profile::esp32_encrypted()),
-        of::<EncryptedRows16>(&Profile::esp32c3_encrypted()),
+        Profile::esp32_encrypted().name().to_owned(),
+        Profile::esp32c3_encrypted().name().to_owned(),
     ]
 }
 
@@ -35,21 +42,24 @@ fn too_coarse() -> [(String, usize); 5] {
 pub struct NoProfile {
     /// The name asked for.
     pub name: String,
-    /// The bytes that this chip programs at least, if there is such a chip.
-    pub write: Option<usize>,
+    /// Whether there is such a chip, and it encrypts.
+    pub encrypts: bool,
 }
 
 impl fmt::Display for NoProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
-        match self.write {
-            Some(bytes) => write!(
+        if self.encrypts {
+            write!(
                 f,
-                "{name} is programmed in units of {bytes} bytes, a sweep needs a chip that is programmed byte by byte"
-            )?,
-            None => write!(f, "found no chip of the name \"{name}\"")?,
+                "{name} encrypts what it stores, and the explorer compares what is stored"
+            )?;
+        } else {
+            write!(f, "found no chip of the name \"{name}\"")?;
         }
-        let usable = usable().map(|profile| profile.name().to_owned());
+        let usable: Vec<_> = { usable().into_iter() }
+            .map(|profile| profile.name().to_owned())
+            .collect();
         write!(f, ", expected one of {}", usable.join(", "))
     }
 }
@@ -64,8 +74,6 @@ pub fn profile(name: &str) -> Result<Profile, NoProfile> {
     let found = usable().into_iter().find(|profile| profile.name() == name);
     found.ok_or_else(|| NoProfile {
         name: name.to_owned(),
-        write: too_coarse()
-            .into_iter()
-            .find_map(|(known, write)| (known == name).then_some(write)),
+        encrypts: encrypted().iter().any(|known| known == name),
     })
 }

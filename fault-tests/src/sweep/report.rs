@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sim_flash::Level;
+use sim_flash::{Contract, Level};
 
 use super::coverage::{self, Row};
 use super::known::Known;
@@ -131,7 +131,7 @@ pub struct ScenarioReport {
     /// The chip profile's name.
     pub profile: String,
     /// How badly cuts behaved.
-    pub level: Level,
+    pub contract: Contract,
     /// The commit policy.
     pub policy: Policy,
     /// The verdict.
@@ -284,7 +284,7 @@ impl SweepReport {
         coverage::Table {
             rows,
             profile: first.map_or("", |scenario| &scenario.profile),
-            level: first.map_or(Level::L0, |scenario| scenario.level),
+            contract: first.map_or(Level::L0.into(), |scenario| scenario.contract),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sim_flash::Contract;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::gap::{Difference, Gap};
@@ -81,7 +82,7 @@ impl Plan {
             scenarios: scenarios.map(|scenario| scenario.name.to_owned()).collect(),
             inputs: options.inputs.as_ref().map(inputs_hash),
             profile: options.profile.name().to_owned(),
-            level: options.level.to_string(),
+            level: Contract::on(options.level, &options.profile).to_string(),
             policy: options.policy.to_string(),
             cuts: options.cuts,
             budget: format!("{:?}", options.budget),

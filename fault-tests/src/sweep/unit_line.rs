@@ -61,7 +61,7 @@ impl UnitLine {
             unit,
             scenario: report.scenario.to_owned(),
             profile: report.profile.clone(),
-            level: report.level.to_string(),
+            level: report.contract.to_string(),
             policy: report.policy.to_string(),
             verdict: report.verdict,
             counts: report.counts,
@@ -84,7 +84,7 @@ impl UnitLine {
             scenario: scenario.name,
             about: scenario.about,
             profile: self.profile,
-            level: self.level.parse().map_err(|error| format!("{error}"))?,
+            contract: self.level.parse().map_err(|error| format!("{error}"))?,
             policy,
             verdict: self.verdict,
             counts: self.counts,
@@ -113,7 +113,7 @@ impl WindowLine {
             .map(|(call, transition)| Window { call, transition });
         let case: CaseId = self.case.parse().map_err(|error| format!("{error}"))?;
         Ok(WindowReport {
-            known: known::find(policy, property, window.as_ref(), case.level),
+            known: known::find(policy, property, window.as_ref(), case.contract.level),
             finding: Finding {
                 property,
                 allowed: self.allowed,

@@ -1,0 +1,39 @@
+//! Chips that are not byte-wise serial NOR: words that take few programs, words with check bits, whole pages.
+
+use fault_tests::ota;
+use fault_tests::sweep::{self, SweepOptions, SweepReport, Verdict};
+use sim_flash::Level;
+
+/// The smallest update under the hardened policy, on this chip.
+fn smallest(profile: &str, level: Level, audit_one_in: u32) -> SweepReport {
+    let options = SweepOptions {
+        scenarios: vec![ota::find("smallest").expect("a scenario")],
+        profile: sweep::profile(profile).expect("a chip"),
+        policy: "hardened".parse().expect("a policy"),
+        level,
+        cuts: Some(1),
+        audit_one_in,
+        ..SweepOptions::default()
+    };
+    sweep::run(&options, &|_, _| ())
+}
+
+#[test]
+fn a_cut_on_words_that_take_two_programs_leaves_what_is_predicted() {
+    let report = smallest("nrf52840", Level::L1, 1);
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    let counts = report.scenarios[0].counts;
+    assert_eq!(counts.audited, counts.crash_states, "every one is executed");
+    // Eight words to a record, each a program of its own.
+    assert!(counts.operations > 300, "{counts:?}");
+}
+
+#[test]
+fn a_chip_that_takes_whole_pages_does_what_its_flash_does() {
+    let [behind_the_rom, serial] =
+        ["rp2040", "w25q64jv"].map(|chip| smallest(chip, Level::L1, 1000));
+    assert_eq!(behind_the_rom.verdict(), Verdict::Pass, "{behind_the_rom}");
+    let [one, other] = [behind_the_rom, serial].map(|report| report.scenarios[0].counts);
+    assert_eq!(one.crash_states, other.crash_states);
+    assert_eq!(one.distinct_states, other.distinct_states);
+}
