@@ -28,10 +28,13 @@ macro_rules! cases {
 
 /// Every bundled case. To add one, put `NAME.case` into `cases/` and its name here, in order.
 pub static CASES: &[Case] = cases![
+    "hardened-p1-torn-words",
     "hardened-p1-without-power",
     "hardened-p3-begin-erase-otadata",
     "hardened-p3-begin-program-otadata",
     "hardened-p3-repair-program-otadata",
+    "hardened-p8-words-once",
+    "hardened-p8-words-twice",
     "l3-p11-three-updates-mark-app-valid-cancel-rollback-erase-otadata-valid-erased",
     "l3-p13-first-update-boot-erase-otadata-new-erased",
     "l3-p2-calls-2-factory-mark-app-invalid-rollback-erase-otadata-valid-erased",

@@ -29,6 +29,12 @@ fn a_cut_on_words_that_take_two_programs_leaves_what_is_predicted() {
 }
 
 #[test]
+fn a_cut_on_words_with_check_bits_breaks_no_promise() {
+    let report = smallest("stm32l4", Level::L2, 1000);
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+}
+
+#[test]
 fn a_chip_that_takes_whole_pages_does_what_its_flash_does() {
     let [behind_the_rom, serial] =
         ["rp2040", "w25q64jv"].map(|chip| smallest(chip, Level::L1, 1000));

@@ -1,16 +1,16 @@
 //! Every case of the corpus still shows what it says.
 
 use fault_tests::case::{CaseFile, replay};
-use fault_tests::ota;
-use sim_flash::Profile;
+use fault_tests::{ota, sweep};
 
 #[test]
 fn every_case_shows_what_it_says() {
     assert!(!corpus::CASES.is_empty());
-    let profile = Profile::w25q64jv();
     for case in corpus::CASES {
         let file = CaseFile::parse(case.text).unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let scenario = ota::find(&file.id.scenario).unwrap_or_else(|| panic!("{}", case.name));
+        let profile = sweep::profile(&file.id.profile).expect(case.name);
+        let profile = profile.with_reprogram_heals(file.id.contract.reprogram_heals);
         let policy = file.id.policy.parse().expect(case.name);
         let setup = scenario.bundled(&profile).under(policy).expect(case.name);
         let replay = replay(

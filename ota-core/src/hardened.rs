@@ -176,6 +176,21 @@
 //! And: on flash that programs in units above 16 bytes an entry is programmed whole, and a torn one may
 //! be another entry for a stock bootloader (not for ours).
 //!
+//! # Flash in words
+//!
+//! Flash inside a controller is programmed in words, and takes each only so often: an nRF52840 twice between
+//! erases, an STM32L4 once, and once more to zero. With `WRITE_SIZE` above 1 the protocol is the same but for
+//! this:
+//!
+//! - *A row that cannot be read* counts as zeroed. Where words keep check bits, so does a word that was torn.
+//! - *What is programmed once more*, the second half of an entry or the last words of a full log, is given
+//!   word by word where the chip refuses the row: only those that are not there yet.
+//! - *A word that a cut has spent* may look blank and be refused. Its group is left, and the next one says
+//!   what was to be said.
+//! - *What is to be zeroed* and is refused stays. So before a [full log](#a-full-log) is left there may be rows
+//!   that cannot be silenced, as there are with encryption.
+//! - *Re-programming heals* only as far as the chip takes it.
+//!
 //! # Flash encryption
 //!
 //! With [`Log::encrypted`] the same protocol runs through transparent encryption, in rows of 16 bytes

@@ -183,14 +183,18 @@ impl Book {
                 break;
             }
             if !self.flags.summary_ok {
-                // Until the switch is through, a stock bootloader finds an entry that is whole.
+                // Until the switch is through, a stock bootloader finds an entry that is whole; unless its
+                // words are torn, and the chip takes none of them again.
                 let birth = Birth {
                     generation: self.end.generation,
                     child: 0,
                     seq: self.seq,
                     choice: self.choice,
                 };
-                complete_entry(flash, site, self.end.sector, &birth)?;
+                match complete_entry(flash, site, self.end.sector, &birth) {
+                    Err(Trouble::Flash(_)) if F::WRITE_SIZE > 1 => {}
+                    done => done?,
+                }
             }
             let choice = self.choice;
             self.switch(flash, site, choice)?;
@@ -395,6 +399,9 @@ impl LogEnd {
     ///
     /// A cut in the first leaves nothing said; in the second, the row before or the new one, whichever
     /// is read; in the third the new one, unsealed.
+    ///
+    /// A word that a cut has spent may look blank still. The group that has one is left to itself, and the
+    /// next one says it.
     fn append<F: NorFlash>(
         &mut self,
         flash: &mut F,
@@ -403,9 +410,26 @@ impl LogEnd {
         child: u8,
         payload: [u8; PAYLOAD],
     ) -> Result<(), Trouble<F::Error>> {
-        if self.is_full(site) {
-            return Err(Trouble::Full);
+        let mut refused = Trouble::Full;
+        while !self.is_full(site) {
+            let done = self.write_group(flash, site, kind, child, payload);
+            self.next = self.next.saturating_add(1);
+            match done {
+                Err(error @ Trouble::Flash(_)) if F::WRITE_SIZE > 1 => refused = error,
+                done => return done,
+            }
         }
+        Err(refused)
+    }
+
+    fn write_group<F: NorFlash>(
+        self,
+        flash: &mut F,
+        site: &Site,
+        kind: Kind,
+        child: u8,
+        payload: [u8; PAYLOAD],
+    ) -> Result<(), Trouble<F::Error>> {
         let group = self.next;
         let place = |which| Place::in_group(self.sector, group, which);
         let record = |kind, child, payload| Record {
@@ -423,9 +447,7 @@ impl LogEnd {
         let seal = record(Kind::Seal, 0, sealed).emit(place(2), site.salt);
         program(flash, site, place(0), &claim)?;
         program(flash, site, place(1), &said)?;
-        program(flash, site, place(2), &seal)?;
-        self.next = group.saturating_add(1);
-        Ok(())
+        program(flash, site, place(2), &seal)
     }
 }
 
@@ -447,8 +469,7 @@ fn forget<F: NorFlash>(
     if whole_rows::<F>() || site.log.is_encrypted() {
         return wipe(flash, site, Place::new(sector, SUMMARY));
     }
-    let at = second_half(site, sector);
-    flash.write(at, &[0; summary::HALF]).map_err(Trouble::Flash)
+    zero(flash, second_half(site, sector), summary::HALF).map_err(Trouble::Flash)
 }
 
 /// Zeroes a row, so that nothing ever makes a record of it again but an erase. Through encryption no bit
@@ -457,7 +478,24 @@ fn wipe<F: NorFlash>(flash: &mut F, site: &Site, place: Place) -> Result<(), Tro
     if site.log.is_encrypted() {
         return Ok(());
     }
-    program(flash, site, place, &[0; record::LEN])
+    zero(flash, place.address(site.otadata), record::LEN).map_err(Trouble::Flash)
+}
+
+/// Zeroes bytes. A chip that takes a word only so often is given them word by word; those that it
+/// refuses stay as they are.
+fn zero<F: NorFlash>(flash: &mut F, at: u32, len: usize) -> Result<(), F::Error> {
+    let zeros = [0; record::LEN];
+    let zeros = zeros.get(..len).unwrap_or(&zeros);
+    let Err(error) = flash.write(at, zeros) else {
+        return Ok(());
+    };
+    if F::WRITE_SIZE == 1 {
+        return Err(error);
+    }
+    for (word, at) in words::<F>(zeros, at) {
+        flash.write(at, word).ok();
+    }
+    Ok(())
 }
 
 /// Erases a sector, and writes the birth and the first half of the entry for stock code.
@@ -506,9 +544,7 @@ fn complete_entry<F: NorFlash>(
         return program(flash, site, Place::new(sector, SUMMARY), &entry.emit());
     }
     let (_, half) = summary::halves(&entry);
-    flash
-        .write(second_half(site, sector), &half)
-        .map_err(Trouble::Flash)
+    program_at(flash, second_half(site, sector), &half).map_err(Trouble::Flash)
 }
 
 /// The address of the second half of the entry for stock code.
@@ -523,13 +559,41 @@ const fn whole_rows<F: NorFlash>() -> bool {
     F::WRITE_SIZE > summary::HALF
 }
 
+/// Programs a row.
 fn program<F: NorFlash>(
     flash: &mut F,
     site: &Site,
     place: Place,
     bytes: &[u8; record::LEN],
 ) -> Result<(), Trouble<F::Error>> {
-    flash
-        .write(place.address(site.otadata), bytes)
-        .map_err(Trouble::Flash)
+    program_at(flash, place.address(site.otadata), bytes).map_err(Trouble::Flash)
+}
+
+/// Programs bytes, some of which may be there already: left by a cut, or programmed once more because of
+/// bits that may be weak. A chip that takes a word only so often refuses that; then it is given the words
+/// that are not there.
+fn program_at<F: NorFlash>(flash: &mut F, at: u32, bytes: &[u8]) -> Result<(), F::Error> {
+    let Err(error) = flash.write(at, bytes) else {
+        return Ok(());
+    };
+    if F::WRITE_SIZE == 1 {
+        return Err(error);
+    }
+    let mut found = [0; record::LEN];
+    for (word, at) in words::<F>(bytes, at) {
+        let Some(found) = found.get_mut(..word.len()) else {
+            return Err(error);
+        };
+        flash.read(at, found)?;
+        if found != word {
+            flash.write(at, word)?;
+        }
+    }
+    Ok(())
+}
+
+/// The words that a chip programs, with their addresses.
+fn words<F: NorFlash>(bytes: &[u8], at: u32) -> impl Iterator<Item = (&[u8], u32)> {
+    let addresses = (at..).step_by(F::WRITE_SIZE);
+    bytes.chunks(F::WRITE_SIZE).zip(addresses)
 }

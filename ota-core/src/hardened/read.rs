@@ -12,7 +12,7 @@
 //! was more than begun; if none is, or if stock code has since written an entry,
 //! [`stock`](super::stock) says what is chosen.
 
-use embedded_storage::nor_flash::ReadNorFlash;
+use embedded_storage::nor_flash::{NorFlash, NorFlashError, NorFlashErrorKind};
 
 use super::choice::{self, Birth, Choice, Flags};
 use super::layout::{self, BIRTH, Log, Place, SUMMARY, Sector};
@@ -46,22 +46,29 @@ impl Site {
         }
     }
 
-    fn row<F: ReadNorFlash>(
-        &self,
-        flash: &mut F,
-        place: Place,
-    ) -> Result<[u8; record::LEN], F::Error> {
+    /// The bytes of a row.
+    ///
+    /// Flash that is programmed in words may keep check bits with them, and then a word that was torn
+    /// cannot be read. A row with such a word reads as zeroed, which is no record and no entry. A failure
+    /// that is gone the next time is none.
+    fn row<F: NorFlash>(&self, flash: &mut F, place: Place) -> Result<[u8; record::LEN], F::Error> {
         const { assert!(record::LEN.is_multiple_of(F::READ_SIZE)) };
+        let at = place.address(self.otadata);
         let mut bytes = [0; record::LEN];
-        flash.read(place.address(self.otadata), &mut bytes)?;
-        Ok(bytes)
+        let Err(error) = flash.read(at, &mut bytes) else {
+            return Ok(bytes);
+        };
+        if F::WRITE_SIZE == 1 {
+            return Err(error);
+        }
+        match flash.read(at, &mut bytes) {
+            Ok(()) => Ok(bytes),
+            Err(error) if error.kind() == NorFlashErrorKind::Other => Ok([0; record::LEN]),
+            Err(error) => Err(error),
+        }
     }
 
-    pub(super) fn parsed<F: ReadNorFlash>(
-        &self,
-        flash: &mut F,
-        place: Place,
-    ) -> Result<Row, F::Error> {
+    pub(super) fn parsed<F: NorFlash>(&self, flash: &mut F, place: Place) -> Result<Row, F::Error> {
         let bytes = self.row(flash, place)?;
         Ok(Row::parse(&bytes, place, self.salt))
     }
@@ -158,7 +165,7 @@ pub(super) struct Head {
 
 /// Reads otadata: the first five rows of each sector, and of one log, or of both, the rows from the
 /// end up to the last that decide.
-pub(super) fn read<F: ReadNorFlash>(flash: &mut F, site: &Site) -> Result<Found, F::Error> {
+pub(super) fn read<F: NorFlash>(flash: &mut F, site: &Site) -> Result<Found, F::Error> {
     let first = head(flash, site, Sector::First)?;
     let second = head(flash, site, Sector::Second)?;
     let heads = [first, second];
@@ -189,7 +196,7 @@ pub(super) fn read<F: ReadNorFlash>(flash: &mut F, site: &Site) -> Result<Found,
 /// What proves its birth is what was programmed behind it: the second half of its entry, or a claim.
 /// Without either its birth may read otherwise the next time, and the entries decide, which choose the
 /// same.
-fn alone<F: ReadNorFlash>(
+fn alone<F: NorFlash>(
     flash: &mut F,
     site: &Site,
     head: &Head,
@@ -202,7 +209,7 @@ fn alone<F: ReadNorFlash>(
 }
 
 /// The authority among two generations.
-fn between<F: ReadNorFlash>(
+fn between<F: NorFlash>(
     flash: &mut F,
     site: &Site,
     younger_in: Sector,
@@ -252,7 +259,7 @@ fn entries_ok(book: &Book, heads: &[Head; 2], site: &Site) -> bool {
 }
 
 /// Reads the first rows of a sector.
-pub(super) fn head<F: ReadNorFlash>(
+pub(super) fn head<F: NorFlash>(
     flash: &mut F,
     site: &Site,
     sector: Sector,
@@ -329,7 +336,7 @@ impl Scan {
 }
 
 /// Reads a log from its end, as far as needed.
-fn scan<F: ReadNorFlash>(
+fn scan<F: NorFlash>(
     flash: &mut F,
     site: &Site,
     sector: Sector,
@@ -369,7 +376,7 @@ pub(super) struct Group {
     pub(super) sealed: bool,
 }
 
-pub(super) fn group_at<F: ReadNorFlash>(
+pub(super) fn group_at<F: NorFlash>(
     flash: &mut F,
     site: &Site,
     sector: Sector,
