@@ -20,6 +20,9 @@ use crate::subject::{Dead, Journal, Rest};
 /// Bytes handed to each `write`: one sector, as a download buffer often is.
 pub(super) const CHUNK: usize = SECTOR as usize;
 
+/// Parts of a slot of which otadata says whether they are complete.
+const PARTS: u32 = 32;
+
 /// Where the ELF's SHA-256 stands in an image: application descriptor at 32, digest at 144 of it.
 const ELF_SHA256: std::ops::Range<usize> = 0xB0..0xD0;
 
@@ -145,6 +148,7 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
             .change(|world| world.promise(Promise::Switching { from, to: next }));
         let switched = self.ota.set_boot_partition(&slot);
         if self.settle(switched)?.is_none() {
+            self.give_up(next);
             return Ok(Rest::Idle);
         }
         let rollback = self.device.boot.rollback;
@@ -171,7 +175,7 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
             Writing::UnknownSize => ImageSize::Unknown,
             Writing::Sequential | Writing::Resumed => ImageSize::Sequential,
         };
-        let from = self.resumed_at(slot, next);
+        let from = self.resumed_at(slot, next)?;
         let handle = match from {
             0 => {
                 self.journal.call("begin", name_of(slot));
@@ -219,21 +223,53 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
         }
         if ended.is_none() {
             self.journal.sometimes(marks::REFUSED);
-            if self.device.policy != Policy::Stock {
-                self.journal.change(|world| world.give_up(next));
-            }
+            self.give_up(next);
         }
         Ok(ended)
     }
 
+    /// Asks no more for an image that was refused. Stock code asks at each power-on and comes back to the
+    /// same flash; where each time is another generation, that would never be at rest.
+    fn give_up(&mut self, image: ImageId) {
+        if self.device.policy != Policy::Stock {
+            self.journal.change(|world| world.give_up(image));
+        }
+    }
+
     /// Where the download of `next` into `slot` goes on: 0 if there is nothing to resume.
-    fn resumed_at(&self, slot: &Partition, next: ImageId) -> u32 {
-        match self.journal.world().written() {
+    ///
+    /// That is as it was noted outside the flash; or what otadata says, if the image that was begun there
+    /// is the one on offer.
+    fn resumed_at(&mut self, slot: &Partition, next: ImageId) -> Result<u32, Dead> {
+        if self.device.writing != Writing::Resumed {
+            return Ok(0);
+        }
+        let noted = match self.journal.world().written() {
             Some(written) if written.image == next && Some(written.slot) == slot.slot() => {
                 written.bytes
             }
             _ => 0,
+        };
+        let progress = self.ota.progress(slot);
+        let Some(Some(progress)) = self.settle(progress)? else {
+            return Ok(noted);
+        };
+        let found = resumption::judge_progress(progress, noted, slot.size.div_ceil(PARTS));
+        self.journal.found(found);
+        if progress == 0 || !self.is_image_in(slot, next)? {
+            return Ok(0);
         }
+        Ok(progress)
+    }
+
+    /// Whether what lies in `slot` begins like `image`, as its descriptor says.
+    fn is_image_in(&mut self, slot: &Partition, image: ImageId) -> Result<bool, Dead> {
+        let desc = self.ota.partition_description(slot);
+        let Some(desc) = self.settle(desc)? else {
+            return Ok(false);
+        };
+        let offered = self.device.delivered(image);
+        Ok(offered.get(ELF_SHA256) == Some(&desc.app_elf_sha256[..]))
     }
 
     /// Notes outside the flash how much of a download is written, if this application resumes.

@@ -1,6 +1,5 @@
 //! The calls that an application makes, whichever policy its update core has.
 
-use ota_core::efuse::NoSecureVersion;
 use ota_core::hardened;
 use ota_core::image::AppDesc;
 use ota_core::otadata::OtaState;
@@ -23,6 +22,8 @@ pub(super) trait UpdateCore<'m> {
     fn partition_description(&mut self, partition: &Partition) -> Outcome<AppDesc>;
     fn begin(&mut self, partition: &Partition, size: ImageSize) -> Outcome<Handle>;
     fn resume(&mut self, partition: &Partition, size: ImageSize, offset: u32) -> Outcome<Handle>;
+    /// How much of a download otadata itself says is there; `None` if it says nothing of it.
+    fn progress(&mut self, partition: &Partition) -> Outcome<Option<u32>>;
     fn write(&mut self, handle: Handle, data: &[u8]) -> Outcome<()>;
     fn end(&mut self, handle: Handle) -> Outcome<()>;
     fn set_boot_partition(&mut self, partition: &Partition) -> Outcome<()>;
@@ -30,7 +31,7 @@ pub(super) trait UpdateCore<'m> {
 }
 
 macro_rules! update_core {
-    (<$($unit:ident)?> $core:ty, $chip:expr, $resume:expr) => {
+    (<$($unit:ident)?> $core:ty, $chip:expr, $resume:expr, $progress:expr) => {
         impl<'m, $(const $unit: usize)?> UpdateCore<'m> for $core {
             fn chip(&mut self) -> &mut Chip<'m> {
                 $chip(self)
@@ -61,6 +62,9 @@ macro_rules! update_core {
             ) -> Outcome<Handle> {
                 $resume(self, partition, size, offset)
             }
+            fn progress(&mut self, partition: &Partition) -> Outcome<Option<u32>> {
+                $progress(self, partition)
+            }
             fn write(&mut self, handle: Handle, data: &[u8]) -> Outcome<()> {
                 self.write(handle, data)
             }
@@ -80,11 +84,13 @@ macro_rules! update_core {
 update_core!(
     <> Ota<'_, &mut Chip<'m>, Verifier<'_>, Efuse<'_>, 1>,
     Self::flash,
-    Ota::resume
+    Ota::resume,
+    |_: &mut Self, _| Ok(None)
 );
 update_core!(
-    <W> hardened::Ota<'_, InUnits<'_, 'm, W>, Verifier<'_>, NoSecureVersion, 1>,
+    <W> hardened::Ota<'_, InUnits<'_, 'm, W>, Verifier<'_>, Efuse<'_>, 1>,
     |core| Self::flash(core).chip(),
     // It erases as it goes.
-    |core: &mut Self, partition, _, offset| core.resume(partition, offset)
+    |core: &mut Self, partition, _, offset| core.resume(partition, offset),
+    |core: &mut Self, partition| core.progress(partition).map(Some)
 );

@@ -204,7 +204,9 @@ impl Subject for Device {
             Ok(decision) => decision,
             Err(error) => {
                 journal.boot(error);
-                journal.found(anti_rollback::judge_nothing(&booted));
+                if let BootError::NothingBootable { tried, .. } = error {
+                    journal.found(anti_rollback::judge_nothing(tried));
+                }
                 journal.found(bricked);
                 watch(journal, chip, &conduct);
                 return Ok(Rest::Stuck);
@@ -435,13 +437,24 @@ impl Device {
         let pointer = publish_order::unverified_pointer(decision);
         journal.found(publish_order::judge(pointer, |_| false));
         marks::of_boot(journal, decision);
-        if let Some(firmware) = image.and_then(|i| self.published.get(usize::from(i.0))) {
-            let (version, minimum) = (firmware.secure_version(), journal.world().minimum());
-            let got = format!("{} with version {version}", decision.slot);
-            let rolled_back = anti_rollback::judge(version, minimum, &got);
-            journal.found(rolled_back.filter(|_| self.boot.anti_rollback));
-        }
+        self.judge_version(journal, decision.slot, image);
         judge_boot(journal, |image| self.name(image), decision.slot, image);
+    }
+
+    /// Judges the version of the image that runs from `slot` by the fuses.
+    pub(super) fn judge_version(
+        &self,
+        journal: &mut Journal<World>,
+        slot: Slot,
+        image: Option<ImageId>,
+    ) {
+        let Some(firmware) = image.and_then(|i| self.published.get(usize::from(i.0))) else {
+            return;
+        };
+        let (version, minimum) = (firmware.secure_version(), journal.world().minimum());
+        let got = format!("{slot} with version {version}");
+        let rolled_back = anti_rollback::judge(version, minimum, &got);
+        journal.found(rolled_back.filter(|_| self.boot.anti_rollback));
     }
 
     /// The update core of the application in `running`.

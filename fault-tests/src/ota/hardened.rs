@@ -9,7 +9,6 @@ use std::cell::Cell;
 
 use embedded_storage::nor_flash::ReadNorFlash;
 use ota_core::boot::{BootInputs, Refused};
-use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::SECTOR;
 use ota_core::hardened::{
     Appearance, BootError, Decision, Log, Order, Ota, Reason, Source, appearance, load_boot_image,
@@ -23,12 +22,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::application::{Application, CHUNK};
 use super::device::{Device, Verifier, app_config};
+use super::efuse::Efuse;
 use super::firmware::ImageId;
 use super::marks;
 use super::world::{World, judge_boot};
 use crate::chip::{Chip, ChipError, InUnits};
 use crate::explore::Record;
-use crate::property::Property;
+use crate::property::{Property, anti_rollback};
 use crate::subject::{Dead, Journal, Rest};
 
 /// Exhaustion of the log was met.
@@ -53,12 +53,29 @@ pub(super) fn power_on<const W: usize>(
         return Ok(Rest::Stuck);
     };
     let mut verifier = Verifier::knowing(verifier, &device.accepted);
-    let decision = match boot::<W>(device, log, chip, &mut verifier, journal, &mut table) {
-        Ok(decision) if !chip.dead() => decision,
-        Ok(_) => return Err(Dead),
-        Err(_) if chip.dead() => return Err(Dead),
+    let found = journal.world().minimum();
+    let minimum = Cell::new(found);
+    let booted = boot::<W>(
+        device,
+        log,
+        chip,
+        &mut verifier,
+        &mut Efuse::new(&minimum),
+        journal,
+        &mut table,
+    );
+    if chip.dead() {
+        return Err(Dead);
+    }
+    journal.found(anti_rollback::judge_minimum(found, minimum.get()));
+    journal.change(|world| world.burn(minimum.get()));
+    let decision = match booted {
+        Ok(decision) => decision,
         Err(error) => {
             journal.boot(&error);
+            if let BootError::NothingBootable { tried, .. } = &error {
+                journal.found(anti_rollback::judge_nothing(tried));
+            }
             let got = match error {
                 BootError::NothingBootable { .. } => "nothing that boots".into(),
                 other => other.to_string(),
@@ -98,7 +115,7 @@ pub(super) fn power_on<const W: usize>(
     let ota = Ota::new(
         flash,
         verifier,
-        NoSecureVersion,
+        Efuse::new(&minimum),
         table,
         running,
         config,
@@ -107,7 +124,7 @@ pub(super) fn power_on<const W: usize>(
     Application {
         device,
         ota,
-        minimum: &Cell::new(0),
+        minimum: &minimum,
         journal,
         me,
     }
@@ -124,6 +141,7 @@ fn boot<const W: usize>(
     log: Log,
     chip: &mut Chip<'_>,
     verifier: &mut Verifier<'_>,
+    efuse: &mut Efuse<'_>,
     journal: &mut Journal<World>,
     table: &mut [u8; TABLE_LEN],
 ) -> Result<Decision, BootError<ChipError>> {
@@ -134,7 +152,6 @@ fn boot<const W: usize>(
     if selection.counts().is_some() {
         journal.change(World::counting);
     }
-    let efuse = &mut NoSecureVersion;
     load_boot_image(flash, verifier, efuse, table, &device.boot, selection)
 }
 
@@ -178,6 +195,7 @@ fn judge(
             "it is started again",
         );
     }
+    device.judge_version(journal, decision.slot, image);
     judge_boot(journal, |image| device.name(image), decision.slot, image);
     if let (Reason::RolledBack { .. }, Some(image)) = (decision.reason, image) {
         // Acted on: what was given up stays given up.

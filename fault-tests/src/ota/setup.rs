@@ -15,7 +15,7 @@ use ota_core::{Chip, Region};
 use sim_flash::{Profile, Row, State};
 
 use super::course::Plan;
-use super::device::{Device, Writing, learned, stock_bootloader};
+use super::device::{Device, learned, stock_bootloader};
 use super::errand::{ERRANDS, Errand};
 use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
@@ -67,14 +67,6 @@ impl Setup {
             {
                 return Err(NotApplicable(
                     "what its calls must come to is known under the stock policy only",
-                ));
-            }
-            if self.device.boot.anti_rollback {
-                return Err(NotApplicable("its fuses are burnt by stock calls only"));
-            }
-            if self.device.writing == Writing::Resumed {
-                return Err(NotApplicable(
-                    "its application notes outside the flash where to resume; hardened ones keep that in the log",
                 ));
             }
             self.device.records = hardened::records(&self.device);

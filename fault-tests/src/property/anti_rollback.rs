@@ -10,7 +10,7 @@
 //! *Not claimed*: anything of a cut inside the burning of a fuse; a fuse is taken to be burnt between
 //! two flash operations.
 
-use ota_core::boot::{BootError, Refused};
+use ota_core::boot::{Refused, Tried};
 
 use super::{Finding, Property};
 
@@ -21,11 +21,9 @@ pub fn judge_minimum(before: u32, after: u32) -> Option<Finding> {
     (after < before).then(|| Finding::new(Property::AntiRollback, allowed(), got()))
 }
 
-/// Judges a boot that ran nothing: an image that was refused for its version alone has been locked out.
-pub fn judge_nothing<T, E>(booted: &Result<T, BootError<E>>) -> Option<Finding> {
-    let Err(BootError::NothingBootable { tried, .. }) = booted else {
-        return None;
-    };
+/// Judges a boot that ran nothing and refused all of these: an image that was refused for its version alone
+/// has been locked out.
+pub fn judge_nothing(tried: &Tried) -> Option<Finding> {
     tried.iter().find_map(|attempt| match attempt.refused {
         Refused::SecureVersion { image, device } => {
             let got = format!("{} with version {image}, and nothing else", attempt.slot);
