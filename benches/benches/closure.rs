@@ -76,7 +76,7 @@ fn main() {
             );
         }
     }
-    let profile = SweepOptions::default().profile;
+    let profile = SweepOptions::stock().profile;
     for (what, count, name, cuts) in OTHERS {
         let scenario = ota::find(name).expect("a scenario");
         let line = explore(name, &scenario.bundled(&profile), cuts);
@@ -110,7 +110,7 @@ fn print(what: &str, line: &Line, ratio: &str) {
 fn explore(name: &str, setup: &Setup, cuts: u32) -> Line {
     let options = SweepOptions {
         cuts: Some(cuts),
-        ..SweepOptions::default()
+        ..SweepOptions::stock()
     };
     let scenario = ota::find(name).expect("a scenario");
     let start = process::cpu_seconds();

@@ -11,7 +11,7 @@ fn every_pruned_state_behaves_as_predicted(level: Level, cuts: u32) {
         level,
         cuts: Some(cuts),
         audit_one_in: 1,
-        ..SweepOptions::default()
+        ..SweepOptions::stock()
     };
     let report = sweep::run(&options, &|_, _| {});
     assert_eq!(report.verdict(), Verdict::Pass, "{report}");

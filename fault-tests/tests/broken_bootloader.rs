@@ -13,7 +13,7 @@ fn a_bootloader_that_ignores_the_crc_is_caught() {
     let scenario = ota::find("three-slots").expect("a scenario");
     let options = SweepOptions {
         cuts: Some(1),
-        ..SweepOptions::default()
+        ..SweepOptions::stock()
     };
     let mut setup = scenario.bundled(&options.profile);
     setup.device.bootloader = crc_blind_bootloader;

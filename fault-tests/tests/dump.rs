@@ -73,7 +73,7 @@ fn swept(dump: &[u8], options: &DumpOptions, cuts: u32) -> DumpReport {
     let setup = DumpSetup::new(path, dump, options).expect("a dump that can be swept");
     let sweep = SweepOptions {
         cuts: Some(cuts),
-        ..SweepOptions::default()
+        ..SweepOptions::stock()
     };
     let mut report = dump::sweep(path, &setup, &sweep, &|_| {});
     report.sweep.scenarios[0].seconds = 0.0;

@@ -9,7 +9,7 @@ use fault_tests::explore::Start;
 use fault_tests::ota;
 use fault_tests::sweep::{SweepOptions, Verdict, sweep_one};
 
-const LIMITS: [&str; 4] = ["sweep", "--cuts", "1", "--coverage"];
+const LIMITS: [&str; 6] = ["sweep", "--policy", "stock", "--cuts", "1", "--coverage"];
 
 /// What it says, without the times: words of a number and an `s`, and the JSON's seconds.
 fn timeless(output: &[u8]) -> String {
@@ -131,7 +131,7 @@ fn units_of_one_scenario_are_put_together() {
     let options = SweepOptions {
         cuts: Some(1),
         audit_one_in: 0,
-        ..SweepOptions::default()
+        ..SweepOptions::stock()
     };
     let scenario = ota::find("first-update").expect("a scenario");
     let one = scenario.bundled(&options.profile);

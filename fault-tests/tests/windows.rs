@@ -11,7 +11,7 @@ use fault_tests::sweep::{self, SweepOptions, SweepReport, Verdict};
 /// One sweep for all tests of this file.
 fn full() -> &'static SweepReport {
     static REPORT: OnceLock<SweepReport> = OnceLock::new();
-    REPORT.get_or_init(|| sweep::run(&SweepOptions::default(), &|_, _| {}))
+    REPORT.get_or_init(|| sweep::run(&SweepOptions::stock(), &|_, _| {}))
 }
 
 /// The report without its host times, which differ from run to run.
@@ -52,7 +52,7 @@ fn the_coverage_of_the_stock_algorithm() {
 fn the_coverage_accounts_for_every_crash_state_of_a_first_cut() {
     let options = SweepOptions {
         cuts: Some(1),
-        ..SweepOptions::default()
+        ..SweepOptions::stock()
     };
     for scenario in &sweep::run(&options, &|_, _| {}).scenarios {
         let rows = &scenario.coverage;
@@ -79,7 +79,12 @@ fn a_full_sweep_meets_every_mark_and_fails_without_one() {
         let marks = full().scenarios.iter().flat_map(|s| &s.marks);
         marks.into_iter().any(|met| met.mark == mark)
     };
-    assert!(ota::marks::MARKS.into_iter().all(met));
+    assert!(
+        ota::marks::owed(ota::Policy::Stock)
+            .iter()
+            .copied()
+            .all(met)
+    );
     let blind = SweepReport {
         unmet: vec!["rolled back"],
         ..full().clone()
@@ -89,7 +94,7 @@ fn a_full_sweep_meets_every_mark_and_fails_without_one() {
     assert!(blind.to_string().contains("must be: rolled back"));
     let some = SweepOptions {
         scenarios: vec![ota::find("update-damaged").expect("a scenario")],
-        ..SweepOptions::default()
+        ..SweepOptions::stock()
     };
     let some = sweep::run(&some, &|_, _| {});
     assert_eq!(some.unmet, [""; 0], "a filtered sweep owes nothing");
@@ -97,7 +102,7 @@ fn a_full_sweep_meets_every_mark_and_fails_without_one() {
 
 #[test]
 fn every_case_of_the_sweep_replays_to_its_violation() {
-    let options = SweepOptions::default();
+    let options = SweepOptions::stock();
     let mut cases = 0;
     for scenario in &full().scenarios {
         let setup = ota::find(scenario.scenario)
@@ -125,7 +130,7 @@ fn known_window(case: &corpus::Case) -> Option<&'static Known> {
         return None;
     };
     let scenario = ota::find(&id.scenario).expect("a scenario");
-    let setup = scenario.bundled(&SweepOptions::default().profile);
+    let setup = scenario.bundled(&SweepOptions::stock().profile);
     let start = setup.start(&id.start).expect("its start");
     let replay = replay(&setup.device, &setup.profile, start, &id.path, true).expect(case.name);
     assert!(replay.shows(&finding), "{}", case.name);
@@ -184,7 +189,7 @@ fn the_number_of_jobs_changes_nothing_but_the_time() {
             jobs,
             cuts: Some(1),
             seed: 7,
-            ..SweepOptions::default()
+            ..SweepOptions::stock()
         };
         text(&sweep::run(&options, &|_, _| {}), true)
     };
@@ -201,7 +206,7 @@ fn the_number_of_jobs_changes_nothing_but_the_time() {
 fn a_sweep_that_runs_out_of_its_budget_never_passes() {
     let options = SweepOptions {
         budget: sweep::Budget::Boots(20),
-        ..SweepOptions::default()
+        ..SweepOptions::stock()
     };
     let report = sweep::run(&options, &|_, _| {});
     assert_eq!(report.verdict(), Verdict::Inconclusive);
@@ -233,7 +238,7 @@ fn the_readme_shows_a_case_that_exists() {
 /// before it simplified, and left two-cut cases of windows that one cut opens.
 #[test]
 fn a_shrunk_case_cannot_be_shrunk_further() {
-    let options = SweepOptions::default();
+    let options = SweepOptions::stock();
     for scenario in &full().scenarios {
         let setup = ota::find(scenario.scenario)
             .expect("a scenario")

@@ -24,7 +24,8 @@ const EXIT_CODES: &str = "Exit codes:
 /// Cuts the power everywhere in an over-the-air update, boots the device after
 /// every cut, and says what it does.
 ///
-/// Without a command it sweeps all scenarios on the bundled firmware.
+/// Without a command it sweeps all scenarios on the bundled firmware, under
+/// the hardened policy.
 #[derive(Debug, Parser)]
 #[command(name = "brownout", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -60,10 +61,14 @@ pub(crate) enum Command {
 
 const SWEEP_HELP: &str = "Examples:
   brownout sweep
+  brownout sweep --policy stock
   brownout sweep --scenario update-confirm --level L1 --json out.jsonl
   brownout sweep --table partitions.csv --running v1.bin --update v2.bin
   brownout sweep --dump flash.bin --do confirm
   brownout sweep --dump flash.bin --do update --update v2.bin
+
+The policy is ota-core's own, which closes the windows of ESP-IDF's; --policy
+stock sweeps that one, and a dump's device always has it.
 
 A sweep of the user's own files runs every scenario that the table allows:
 v1 is put into its slot, v2 is what the server offers. A sweep of a dump asks
@@ -204,7 +209,7 @@ pub(crate) struct SweepArgs {
     /// L3-noheal weak bits that only an erase makes solid
     #[arg(long, value_name = "LEVEL", default_value = "L2")]
     pub(crate) level: Contract,
-    /// Cuts in a row, at most; `any` for all there may be [default: any; 1 in the scenarios of calls, 2 with --dump]
+    /// Cuts in a row, at most; `any` for all there may be [default: 2, 1 with weak bits; stock: any, 1 with weak bits]
     #[arg(long, value_name = "N|any", value_parser = cuts)]
     pub(crate) cuts: Option<u32>,
     /// Give a scenario up as inconclusive after so many boots (200000) or so much time (30s)
@@ -213,11 +218,11 @@ pub(crate) struct SweepArgs {
     /// The chip
     #[arg(long, value_name = "NAME", default_value = "w25q64jv", value_parser = sweep::profile)]
     pub(crate) profile: Profile,
-    /// The commit policy: stock, hardened, or hardened-GROUPS-RESERVE for a small log
+    /// The commit policy: hardened, hardened-GROUPS-RESERVE for a small log, or stock for ESP-IDF's
     #[arg(
         long,
         value_name = "NAME",
-        default_value = "stock",
+        default_value = "hardened",
         conflicts_with = "dump"
     )]
     pub(crate) policy: Policy,

@@ -3,6 +3,7 @@
 use ota_core::boot::{ChangeKind, Decision, Reason};
 use ota_core::otadata::{ENTRY_LEN, Entry};
 
+use super::policy::Policy;
 use super::world::{Promise, World};
 use crate::subject::Journal;
 
@@ -21,8 +22,18 @@ pub const RESUMED: &str = "resumed";
 /// A download was refused.
 pub const REFUSED: &str = "update refused";
 
-/// Every mark that a full sweep must meet.
-pub const MARKS: [&str; 7] = [
+/// Every mark that a full sweep of this policy must meet.
+pub const fn owed(policy: Policy) -> &'static [&'static str] {
+    match policy {
+        Policy::Stock => &STOCK,
+        Policy::Hardened(_) => &HARDENED,
+    }
+}
+
+/// Of the hardened policy: it has no entry that decides alone, and reads no damaged one.
+const HARDENED: [&str; 5] = [ROLLED_BACK, FELL_BACK, CONFIRMED, REFUSED, RESUMED];
+
+const STOCK: [&str; 7] = [
     ROLLED_BACK,
     FELL_BACK,
     DAMAGED_ENTRY,

@@ -6,14 +6,20 @@ use std::str::FromStr;
 use ota_core::hardened::Log;
 
 /// How a device writes otadata. Its name stands in case ids.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Policy {
     /// `stock`: ESP-IDF's.
-    #[default]
     Stock,
     /// `hardened`: ota-core's own; `hardened-G-R` with a log of G groups of which R are kept back, so
     /// that its end is met often.
     Hardened(Log),
+}
+
+impl Default for Policy {
+    /// Hardened, with the log that devices have.
+    fn default() -> Self {
+        Self::Hardened(Log::DEFAULT)
+    }
 }
 
 impl fmt::Display for Policy {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ota_core::boot::BootConfig;
+use ota_core::flash::SECTOR;
 use ota_core::image::{Header, Target, header};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{
@@ -247,6 +248,12 @@ impl Scenario {
             partitions: &layout.partitions,
             table_offset: layout.table_offset,
         };
+        let (mut labels, mut records) = (map.labels(), map.records(learned));
+        if state.counts() {
+            // Where entries are programmed word by word, what that does depends on every byte of them.
+            labels.clear();
+            records.retain(|record| !(otadata..otadata + 2 * SECTOR).contains(&record.range.start));
+        }
         let device = Device {
             damaged: self.damaged.map(ImageId),
             self_test: self.self_test,
@@ -266,13 +273,8 @@ impl Scenario {
                 contents,
                 header: Some(image_header::HEADER),
             },
-            // Where programs are counted, a label is told by more than its bytes.
-            labels: if state.counts() {
-                Vec::new()
-            } else {
-                map.labels()
-            },
-            records: map.records(learned),
+            labels,
+            records,
             published,
             fresh,
         };

@@ -70,13 +70,23 @@ impl Default for SweepOptions {
             scenarios: crate::ota::SCENARIOS.iter().collect(),
             inputs: None,
             profile: Profile::w25q64jv(),
-            policy: Policy::Stock,
+            policy: Policy::default(),
             level: Level::L2,
             cuts: None,
             budget: Budget::Boots(2_000_000),
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             seed: 0,
             audit_one_in: 1000,
+        }
+    }
+}
+
+impl SweepOptions {
+    /// The default sweep, of ESP-IDF's algorithm.
+    pub fn stock() -> Self {
+        Self {
+            policy: Policy::Stock,
+            ..Self::default()
         }
     }
 }
@@ -172,7 +182,6 @@ fn is_full(options: &SweepOptions) -> bool {
     let all = crate::ota::SCENARIOS.iter().map(|scenario| scenario.name);
     let swept = options.scenarios.iter().map(|scenario| scenario.name);
     options.inputs.is_none()
-        && options.policy == Policy::Stock
         && options.level >= Level::L2
         && options.cuts != Some(0)
         && all.eq(swept)
@@ -188,8 +197,9 @@ impl Units {
             let mut marks = scenarios.iter().flat_map(|scenario| &scenario.marks);
             marks.any(|met| met.mark == **mark && met.states > 0)
         };
-        let marks = crate::ota::marks::MARKS.into_iter();
-        let owed = marks.filter(|_| self.full && whole);
+        let policy = scenarios.first().map(|scenario| scenario.policy);
+        let marks = policy.map_or(&[][..], crate::ota::marks::owed);
+        let owed = marks.iter().copied().filter(|_| self.full && whole);
         SweepReport {
             unmet: owed.filter(|mark| !met(mark)).collect(),
             scenarios,
