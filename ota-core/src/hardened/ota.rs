@@ -44,6 +44,17 @@ pub struct Ota<'t, F, V, S, const HANDLES: usize = 1> {
     attempts: u8,
     /// The download whose progress is noted.
     noting: Option<Noting>,
+    /// What was last said of a download that was cut.
+    told: Told,
+}
+
+/// So many parts of a download are complete, as a row said that was read right. It may read otherwise the
+/// next time, but was programmed behind those parts.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    /// Of the generation whose download it is.
+    generation: u32,
+    parts: u8,
 }
 
 /// A download whose progress is noted.
@@ -88,6 +99,10 @@ impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
             anti_rollback: config.anti_rollback,
             attempts: 1,
             noting: None,
+            told: Told {
+                generation: 0,
+                parts: 0,
+            },
         }
     }
 

@@ -2,7 +2,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::{How, Noting, Ota, Outcome};
+use super::{How, Noting, Ota, Outcome, Told};
 use crate::efuse::SecureVersion;
 use crate::flash::SECTOR;
 use crate::hardened::choice::{Choice, Digest, Image};
@@ -108,16 +108,24 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         if book.choice.open.is_none() || book.choice.open != partition.slot() {
             return Ok(0);
         }
-        for part in (book.choice.base..PROGRESS_ROWS).rev() {
+        let generation = book.end.generation;
+        let told = match self.told {
+            told if told.generation == generation => told.parts,
+            _ => 0,
+        };
+        let known = book.choice.base.max(told);
+        for part in (known..PROGRESS_ROWS).rev() {
             let place = Place::progress(book.end.sector, part);
             let row = site
                 .parsed(&mut self.inner.flash, place)
                 .map_err(OtaError::Flash)?;
-            if row == Row::Valid(progress(book.end.generation, part)) {
-                return Ok(part.saturating_add(1));
+            if row == Row::Valid(progress(generation, part)) {
+                let parts = part.saturating_add(1);
+                self.told = Told { generation, parts };
+                return Ok(parts);
             }
         }
-        Ok(book.choice.base)
+        Ok(known)
     }
 
     /// Opens an update that was cut short, to go on at `offset` (`esp_ota_resume`).
