@@ -46,6 +46,7 @@ pub static CASES: &[Case] = cases![
     "l3-p5-calls-2-begin-erase-otadata-aborted-erased",
     "l3-p5-calls-2-set-boot-partition-program-otadata-new",
     "l3-p8-three-slots-begin-erase-otadata-valid-erased",
+    "noheal-p4-two-cuts-in-one-count",
     "p1-anti-rollback-begin-erase-slot",
     "p1-anti-rollback-boot-erase-otadata-damaged-erased",
     "p1-anti-rollback-write-program-slot",

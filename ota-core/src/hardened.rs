@@ -122,21 +122,23 @@
 //!
 //! Levels are those of how badly a cut may behave: up to L2 torn operations read the same each time; at
 //! L3 bits may be weak, and a cut erase leaves anything; at L4 a cut may damage other rows of the same
-//! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code: each single cut
-//! of seven updates, up to L3 and on four serial NOR chips; and rows of cuts in the smallest update with a
-//! log of four groups, which cuts fill: any number at L0, four at L1, two at L3.
+//! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code: of nine updates, one
+//! that is resumed and one under anti-rollback among them, on serial NOR, up to two cuts in a row at L2 and each
+//! single cut at L3, whether re-programming heals or not; and rows of cuts in the smallest update with a log of
+//! four groups, which cuts fill: any number at L0, four at L1, two at L3. On an nRF52840 and an STM32L4: of the
+//! smallest update two cuts at L1, each single one at L3.
 //! *Argued* is what follows from the rules above, and was shown by a model of them, but not by the explorer on
 //! this code.
 //!
 //! | call | L0..L2 | L3, re-programming heals | L3, it does not | L4 | L5 |
 //! |---|---|---|---|---|---|
 //! | [`boot`], nothing on trial | no operation | no operation | no operation | no operation | the choice of the hand-over, or of the generation before (argued) |
-//! | [`boot`], on trial | started at most as often as it may be (swept) | the same (swept; more than two cuts argued) | any single cut (argued) | starts may count anew (argued) | starts count anew (argued) |
-//! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (swept; more than two cuts argued) | any single cut (argued) | may be lost (argued) | on trial again (argued) |
-//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept; more than two cuts argued) | any single cut (argued) | before or after, not for good (argued) | before or after (argued) |
-//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept; more than two cuts argued) | any single cut (argued) | both entries name what runs (argued) | what runs (argued) |
+//! | [`boot`], on trial | started at most as often as it may be (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | starts may count anew (argued) | starts count anew (argued) |
+//! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | may be lost (argued) | on trial again (argued) |
+//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | before or after, not for good (argued) | before or after (argued) |
+//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | both entries name what runs (argued) | what runs (argued) |
 //! | factory reset | before or after (tested, one and two cuts) | the same (argued) | any single cut (argued) | not known | not known |
-//! | [`resume`](Ota::resume), progress | counts complete parts alone (argued) | the same (argued) | not known | not known | begins anew (argued) |
+//! | [`resume`](Ota::resume), progress | counts complete parts alone, and loses one at most (swept) | the same (swept, one cut) | any single cut (swept) | not known | begins anew (argued) |
 //!
 //! # Limits
 //!
@@ -147,7 +149,9 @@
 //!   and a bit count to be right by accident.
 //! - **Weak rows must heal.** If a cell stays weak although the same content was programmed over it to
 //!   completion, the row that every power-on begins with may stay in doubt for ever. Then one cut is
-//!   harmless, and the second may not be.
+//!   harmless, and the second may not be. The shortest counterexample: two cuts in the group that counts a
+//!   start leave its claim and its decision weak, both are programmed again, and at the next power-on read as
+//!   blank; so an image on trial is started twice (P4).
 //! - **A half-done change can be undone only so often.** To undo it is to erase the sector that was
 //!   prepared, and what that erase leaves if it is cut must not count; so what would make it count is
 //!   zeroed first. A row that was zeroed in part and reads right once more is good for nothing any more,
@@ -166,12 +170,14 @@
 //!   it was read.
 //! - *It says nothing,* as each group was cut before it did. All that was to be said in the last one is what
 //!   the birth says, so that is programmed there once more, in the same words.
-//! - *It says nothing, and was to be undone.* Only then the log is *exhausted*: no claim can be trusted. The
-//!   device boots what is chosen and refuses to change it
+//! - *It says nothing, and was to be undone.* If nothing handed over to it, undoing it goes on: what is left
+//!   of its entry is zeroed, and what was before it counts.
+//! - *It says nothing, was to be undone, and was handed over to* by a row that was zeroed in part and reads
+//!   right once more. Only then the log is *exhausted*: no claim can be trusted. The device boots what is
+//!   chosen and refuses to change it
 //!   ([`OtaError::LogExhausted`](crate::update::OtaError::LogExhausted)), as long as it is read so; an image on trial is not
-//!   started, as that could not be counted. Up to L2 no sweep met that, with a log of four groups and any
-//!   number of cuts between operations. At L3 500 of 11.3 million crash states of two cuts did: after a
-//!   cut erase, a sector may read as a birth with its entry and nothing else.
+//!   started, as that could not be counted. No sweep has met that, with a log of four groups: not with any
+//!   number of cuts at L0, four at L1, two at L3.
 //!
 //! And: on flash that programs in units above 16 bytes an entry is programmed whole, and a torn one may
 //! be another entry for a stock bootloader (not for ours).

@@ -39,6 +39,21 @@ impl Found {
         flash: &mut F,
         site: &Site,
     ) -> Result<(), Trouble<F::Error>> {
+        match self.settle_once(flash, site) {
+            Err(Trouble::Full) => {
+                // What has no room was given up, if it could be: then what was before it counts.
+                *self = read::read(flash, site).map_err(Trouble::Flash)?;
+                self.settle_once(flash, site)
+            }
+            done => done,
+        }
+    }
+
+    fn settle_once<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+    ) -> Result<(), Trouble<F::Error>> {
         match self {
             Self::Book(book) => book.settle(flash, site),
             Self::Stock(adopted) if adopted.misleading => {
@@ -51,15 +66,13 @@ impl Found {
 
     /// The same, and entries of stock code are written down as a generation.
     pub(super) fn book<F: NorFlash>(
-        self,
+        mut self,
         flash: &mut F,
         site: &Site,
     ) -> Result<Book, Trouble<F::Error>> {
+        self.settle(flash, site)?;
         match self {
-            Self::Book(mut book) => {
-                book.settle(flash, site)?;
-                Ok(book)
-            }
+            Self::Book(book) => Ok(book),
             Self::Stock(adopted) => adopted.write_down(flash, site),
         }
     }
@@ -339,7 +352,9 @@ impl LogEnd {
     /// # Errors
     ///
     /// [`Full`](Trouble::Full) if the generation was to be [given up](forget): a claim of it that reads
-    /// right may vanish, whatever is programmed over it. Through encryption that is not to be told.
+    /// right may vanish, whatever is programmed over it. One that was not handed over to is given up once
+    /// more, as nobody has acted on what says nothing. Through encryption neither is to be told, nor can be
+    /// done.
     fn make_room<F: NorFlash>(
         &mut self,
         flash: &mut F,
@@ -351,6 +366,10 @@ impl LogEnd {
         let row = site.parsed(flash, Place::new(self.sector, GIVEN_UP));
         let given_up = row.map_err(Trouble::Flash)? != Row::Blank;
         if given_up {
+            let head = read::head(flash, site, self.sector).map_err(Trouble::Flash)?;
+            if head.birth.is_some_and(|birth| birth.child == 0) {
+                forget(flash, site, self.sector)?;
+            }
             return Err(Trouble::Full);
         }
         self.next = site.log.groups();

@@ -62,6 +62,27 @@ fn with_its_log_exhausted_the_device_boots_and_refuses_to_change() {
     }
 }
 
+/// A generation that nothing handed over to, given up but for its entry, which was read as incomplete then:
+/// now that it reads right, the generation counts and has no group left. It is given up once more.
+#[test]
+fn a_generation_given_up_in_part_is_given_up_for_good() {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(4, 2).unwrap();
+    // Behind the erase, the birth and both halves of the entry.
+    device.ram.power = 4;
+    device.ram.torn = Torn::Nothing;
+    device.begin(A, B).unwrap_err();
+    let mut device = device.power_on();
+    let sector = OTADATA as usize + device.newer();
+    // Rows 8, 11, 14 and 17 are the claims.
+    for row in [usize::from(GIVEN_UP), 8, 11, 14, 17] {
+        device.ram.bytes[sector + 32 * row..][..32].fill(0);
+    }
+    let decision = device.boot().unwrap();
+    assert_eq!((decision.slot, decision.order), (A, Order::Kept));
+    device.update(A, B, 2);
+}
+
 #[test]
 fn with_its_log_exhausted_an_image_on_trial_is_not_started() {
     let mut device = Device::new(&[A, B]);
