@@ -222,7 +222,8 @@
 //!
 //! - **Stock bootloader, this application.** Our entries have state UNDEFINED: such a bootloader boots
 //!   them and neither monitors nor rewrites them. Nobody counts starts and nobody goes back;
-//!   [`Ota::foreign_bootloader`] tells.
+//!   [`Ota::foreign_bootloader`] tells. Started after any single cut, torn in any way of L2, it boots an image
+//!   that was published; at rest, the slot that this bootloader boots (swept, on nine updates).
 //! - **This bootloader, stock application.** It erases a sector and writes an entry, which has no birth
 //!   behind it or not the one that fits, and is newer: that is adopted. Its cuts are the stock policy's, but for this:
 //!   where it erases the entry of the running image, the hand-over in the other sector still names it.

@@ -34,10 +34,20 @@ pub struct Trial {
 /// Cuts every operation of the life without cuts, from each start, once in every way of `density`.
 /// An operation that was cut in the same state before is not cut again.
 pub fn trials(setup: &Setup, level: Level, density: Density) -> Vec<Trial> {
-    let mut known = HashSet::new();
     // What verification says of the same bytes, from one boot to the next.
     let mut memo = Knowledge::default();
     let mut trials = Vec::new();
+    each_operation(setup, |before, op, window, start| {
+        let (name, ways) = (start.to_owned(), (level, density));
+        trials.push(cut(setup, before, op, window, name, ways, &mut memo));
+    });
+    trials
+}
+
+/// Shows each operation of the lives without cuts, once in each state: the state before it, the operation,
+/// its window, and the start.
+pub(super) fn each_operation(setup: &Setup, mut show: impl FnMut(&State, &Op, Window, &str)) {
+    let mut known = HashSet::new();
     for start in &setup.starts {
         let Ok(life) = replay(&setup.device, &setup.profile, start, &Path::default(), true) else {
             continue; // without a cut every life can be lived
@@ -52,15 +62,12 @@ pub fn trials(setup: &Setup, level: Level, density: Density) -> Vec<Trial> {
                         _ => None,
                     });
                     let window = Window::of(&setup.device, &state, op, call);
-                    let name = start.name.clone();
-                    let cut = cut(setup, &state, op, window, name, (level, density), &mut memo);
-                    trials.push(cut);
+                    show(&state, op, window, &start.name);
                 }
                 state.apply(op);
             }
         }
     }
-    trials
 }
 
 /// Cuts `op` in every way.
