@@ -17,7 +17,8 @@
 //! again before its sector is erased, but for the second half of an entry, which is only ever completed.
 //!
 //! *Weak bits.* Of a row with weak bits matters as what it may be read: as the record that was to be
-//! written, as blank, as something refused.
+//! written, as blank, as something refused; and whether what is programmed there next is weak as well, as it
+//! is where zeroing the row was cut.
 //!
 //! All this as long as no stock code writes an entry.
 
@@ -112,7 +113,7 @@ impl Rows<'_> {
         self.each()
             .for_each(|(place, cells)| numbers.count(place, &cells, salt));
         let shift = numbers.shift(slots).handing_over(survey.handing_over());
-        // What was to be written in the row before, and what is now.
+        // What the row before is or was to become, and what that is now.
         let mut before = ([0; LEN], [0; LEN]);
         self.replace(|place, cells| {
             let content = survey.of(place.sector);
@@ -122,7 +123,7 @@ impl Rows<'_> {
                 let wanted = content.wanted(place).map(|record| record.emit(place, salt));
                 shift.row(&cells, place, salt, &before, content.is_opened(), wanted)
             };
-            before = (cells.written(), new.written());
+            before = (cells.meant(place, salt), new.meant(place, salt));
             new
         });
     }

@@ -1,6 +1,7 @@
 //! A row with weak bits, and what it may be read as.
 
-use crate::hardened::record::{self, LEN};
+use crate::hardened::layout::Place;
+use crate::hardened::record::{self, LEN, Row, Salt};
 
 /// A row of otadata.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +42,22 @@ impl Cells {
         Self::new(*new, weak)
     }
 
+    /// Cells that hold `row`, one bit of which may fade: as what was weak before it was programmed stays weak
+    /// where it is to be 1.
+    pub(super) fn fading(row: &[u8; LEN]) -> Self {
+        let mut weak = [0; LEN];
+        let mut bytes = weak.iter_mut().zip(row);
+        if let Some((weak, row)) = bytes.find(|(_, row)| **row != 0) {
+            *weak = row & row.wrapping_neg();
+        }
+        Self::new(*row, weak)
+    }
+
+    /// Whether nothing is known of any of its bits, as when zeroing it was cut.
+    pub(super) fn is_all_weak(&self) -> bool {
+        self.weak == [0xFF; LEN]
+    }
+
     pub(super) fn is_sure(&self) -> bool {
         self.weak == [0; LEN]
     }
@@ -56,6 +73,31 @@ impl Cells {
             return self.bits;
         }
         self.with(&[0; LEN])
+    }
+
+    /// The record that it is or was to become: what was to be written there, or else what was, over weak bits.
+    pub(super) fn meant(&self, place: Place, salt: Salt) -> [u8; LEN] {
+        if self.is_sure() {
+            return self.bits;
+        }
+        let written = self.written();
+        let is_record = |bytes| matches!(Row::parse(bytes, place, salt), Row::Valid(_));
+        if !is_record(&written) && is_record(&self.bits) {
+            self.bits
+        } else {
+            written
+        }
+    }
+
+    /// Whether it may be read as blank, and was not to become a record: where one is programmed, what is weak
+    /// stays weak.
+    pub(super) fn is_spoilt(&self, place: Place, salt: Salt) -> bool {
+        let word = { place.group() }.is_some_and(|(_, which)| which < 2);
+        let is_record = || {
+            let meant = self.meant(place, salt);
+            matches!(Row::parse(&meant, place, salt), Row::Valid(_))
+        };
+        word && !self.is_sure() && self.reads_blank() && !is_record()
     }
 
     /// What it is read as if weak bits are those of `taken`.

@@ -34,7 +34,9 @@ impl Numbers {
             return;
         }
         self.unknown |= is_odd(cells, place, salt);
-        if let Row::Valid(record) = Row::parse(&written, place, salt) {
+        // Which of its bits are those of a record depends on the numbers in that.
+        self.unknown |= cells.is_spoilt(place, salt) && !cells.is_all_weak();
+        if let Row::Valid(record) = Row::parse(&cells.meant(place, salt), place, salt) {
             self.generation(record.generation);
             if record.kind == Kind::Birth {
                 self.seq(Birth::seq_of(&record.payload));
@@ -69,14 +71,14 @@ impl Numbers {
     }
 }
 
-/// Whether a row may be read as another record than the one that was to be written.
+/// Whether a row may be read as another record than the one that it is or was to become.
 fn is_odd(cells: &Cells, place: Place, salt: Salt) -> bool {
     if cells.is_sure() {
         return false;
     }
-    let written = cells.written();
+    let meant = cells.meant(place, salt);
     { cells.readings() }
-        .any(|bytes| bytes != written && matches!(Row::parse(&bytes, place, salt), Row::Valid(_)))
+        .any(|bytes| bytes != meant && matches!(Row::parse(&bytes, place, salt), Row::Valid(_)))
 }
 
 /// Whether of an entry that was to be written whole some of the second half is weak, and nothing else.
@@ -177,8 +179,8 @@ impl Shift {
         Some(new)
     }
 
-    /// Another row with lower numbers. `before` is what was to be written in the row before it, and what
-    /// is now.
+    /// Another row with lower numbers. `before` is what the row before it is or was to become, and what
+    /// that is now.
     pub(super) fn row(
         &self,
         cells: &Cells,
@@ -189,22 +191,35 @@ impl Shift {
         wanted: Option<[u8; LEN]>,
     ) -> Cells {
         let lower = self
-            .lower_record(&cells.written(), place, salt, before, opened)
+            .lower_record(&cells.meant(place, salt), place, salt, before, opened)
             // Whether anything is to be seen there is all that is looked at.
             .filter(|_| place.row != GIVEN_UP);
+        // What can be completed is completed; where it is 1 then, weak bits stay weak.
+        let completed = wanted
+            .filter(|wanted| !cells.reads_blank() && can_become(&cells.bits, wanted))
+            .and_then(|wanted| {
+                let fades = cells.weak.iter().zip(wanted).any(|(w, one)| w & one != 0);
+                let new = self.lower_record(&wanted, place, salt, before, opened)?;
+                let weak = if fades {
+                    Cells::fading(&new).weak
+                } else {
+                    [0; LEN]
+                };
+                Some(Cells::new(begun(&new), weak))
+            });
         if cells.is_sure() {
-            // What can be completed is completed.
-            let torn = wanted
-                .filter(|wanted| !cells.reads_blank() && can_become(&cells.bits, wanted))
-                .and_then(|wanted| self.lower_record(&wanted, place, salt, before, opened))
-                .map(|new| begun(&new));
-            return or_refused(cells, lower.or(torn));
+            let lower = lower.map(Cells::sure);
+            return lower
+                .or(completed)
+                .unwrap_or_else(|| or_refused(cells, None));
         }
         match lower {
             _ if is_odd(cells, place, salt) => *cells,
+            Some(new) if cells.written() != cells.meant(place, salt) => Cells::fading(&new),
             Some(new) => Cells::torn(&new, cells.reads_blank()),
+            None if cells.is_spoilt(place, salt) => *cells,
             None if cells.reads_blank() => Cells::torn(&ONE_BIT, true),
-            None => Cells::REFUSED,
+            None => completed.unwrap_or(Cells::REFUSED),
         }
     }
 

@@ -206,3 +206,39 @@ fn an_entry_that_cannot_be_completed_stays_so() {
     device.ram.bytes[SECTORS][new..new + 29].fill(0);
     assert_eq!(device.simplest().otadata()[new..new + 32], [0; 32]);
 }
+
+/// A row that was zeroed, and cut in it, may look blank; the record that is programmed there next may fade
+/// where it is 1.
+#[test]
+fn a_record_over_weak_bits_may_fade() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.update(B, A, 3);
+    device.boot().unwrap();
+    let row_of = |device: &Device| {
+        let new = device.newer();
+        let claims = (0..30).map(|group| new + (5 + 3 * group) * 32);
+        let is_blank = |row: &usize| device.otadata()[*row..*row + 32] == [0xFF; 32];
+        claims.clone().find(is_blank).unwrap()
+    };
+    let mut zeroed = std::vec![0; 0x2000];
+    let row = row_of(&device);
+    zeroed[row..row + 32].fill(0xFF);
+    let (_, weak) = device.simplest_with(zeroed);
+    assert_eq!(weak[row..row + 32], [0xFF; 32]);
+    // What stands for a last claim that may fade, whatever its numbers: the claim, one bit of which is weak.
+    let mut fading = Vec::new();
+    for _ in 0..2 {
+        let claim = row_of(&device) - 96;
+        let mut weak = std::vec![0; 0x2000];
+        weak[claim..claim + 32].copy_from_slice(&device.otadata()[claim..claim + 32]);
+        let (otadata, weak) = device.simplest_with(weak);
+        let bits = weak[claim..claim + 32].iter().map(|byte| byte.count_ones());
+        assert_eq!(bits.sum::<u32>(), 1);
+        fading.push((otadata, weak));
+        device.update(A, B, 2);
+        device.update(B, A, 3);
+        device.boot().unwrap();
+    }
+    assert!(fading[0] == fading[1]);
+}
