@@ -512,6 +512,21 @@ pub(crate) fn span(op: &Op) -> Range<u32> {
     op.addr()..op.addr() + op.len()
 }
 
+/// The bytes that a tear of the operation may change: at most those of its sector.
+pub(crate) fn reach(op: &Op, tear: Tear, state: &State) -> Range<u32> {
+    match tear {
+        Tear::P7(..) => sectors(&span(op), state),
+        _ => span(op),
+    }
+}
+
+/// The whole sectors around `range`.
+pub(crate) fn sectors(range: &Range<u32>, state: &State) -> Range<u32> {
+    let (sector, size) = (state.sector(), state.size());
+    let end = range.end.div_ceil(sector).saturating_mul(sector);
+    range.start / sector * sector..end.min(size)
+}
+
 /// The operation's tear that leaves everything as it was.
 pub(crate) fn nothing_done(op: &Op) -> Tear {
     match op {

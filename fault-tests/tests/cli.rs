@@ -81,7 +81,7 @@ fn wrong_flags_are_refused_with_what_was_expected() {
     let mut said = String::new();
     for args in [
         &["sweep", "--scenario", "nonsense"][..],
-        &["sweep", "--level", "L4"],
+        &["sweep", "--level", "L5"],
         &["sweep", "--level", "L2-noheal"],
         &["sweep", "--profile", "esp32-encrypted"],
         &["sweep", "--profile", "w25q512"],

@@ -126,19 +126,30 @@
 //! that is resumed and one under anti-rollback among them, on serial NOR, up to two cuts in a row at L2 and each
 //! single cut at L3, whether re-programming heals or not; and rows of cuts in the smallest update with a log of
 //! four groups, which cuts fill: any number at L0, four at L1, two at L3. On an nRF52840 and an STM32L4: of the
-//! smallest update two cuts at L1, each single one at L3.
+//! smallest update two cuts at L1, each single one at L3. At L4 each single cut in the nine updates, and in the
+//! smallest one on an nRF52840 and an STM32L4, where weak bits read as 0 but in one place at most.
 //! *Argued* is what follows from the rules above, and was shown by a model of them, but not by the explorer on
 //! this code.
 //!
 //! | call | L0..L2 | L3, re-programming heals | L3, it does not | L4 | L5 |
 //! |---|---|---|---|---|---|
 //! | [`boot`], nothing on trial | no operation | no operation | no operation | no operation | the choice of the hand-over, or of the generation before (argued) |
-//! | [`boot`], on trial | started at most as often as it may be (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | starts may count anew (argued) | starts count anew (argued) |
-//! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | may be lost (argued) | on trial again (argued) |
-//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | before or after, not for good (argued) | before or after (argued) |
-//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | both entries name what runs (argued) | what runs (argued) |
+//! | [`boot`], on trial | started at most as often as it may be (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | **starts may count anew** (P4): *a*, below | starts count anew (argued) |
+//! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | **on trial again**, not started yet (P4): *a* | on trial again (argued) |
+//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | any single cut (swept) | before or after (argued) |
+//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | any single cut (swept) | what runs (argued) |
 //! | factory reset | before or after (tested, one and two cuts) | the same (argued) | any single cut (argued) | not known | not known |
-//! | [`resume`](Ota::resume), progress | counts complete parts alone, and loses one at most (swept) | the same (swept, one cut) | any single cut (swept) | not known | begins anew (argued) |
+//! | [`resume`](Ota::resume), progress | counts complete parts alone, and loses one at most (swept) | the same (swept, one cut) | any single cut (swept) | **begins anew** (P7): *b* | begins anew (argued) |
+//!
+//! The shortest counterexamples at L4; a slot that verifies boots in each of them, and the next change is as
+//! good as any:
+//!
+//! - *a.* An update is on trial, and its start counted. A cut in the claim of the next decision leaves the rest of
+//!   that page weak; read as zeroed, nothing of the generation counts, and the hand-over in the other sector says:
+//!   on trial, not started yet. So it was in eight of the nine updates; in the ninth, of a damaged image, all
+//!   properties hold.
+//! - *b.* A download is complete but for its last part. A cut in the claim of the next decision leaves the rest of
+//!   the sector weak, with the rows that say which parts there are.
 //!
 //! # Limits
 //!

@@ -4,6 +4,7 @@
 //! of each, then let weak bits read the first way. Every attempt is a live replay, so a shrunk case is a proven case.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 
 use sim_flash::{Density, Level, Profile, tears};
 
@@ -61,6 +62,33 @@ impl<'s, S: Subject> Shrinker<'s, S> {
         replay.ok()
     }
 
+    /// The cuts of `path`, with the fewest readings of weak bits that lead to `finding`.
+    ///
+    /// The state that was explored may be one that another stood for: it does the same, but has fewer weak
+    /// bits to read, so that the readings of the one are not those of the other.
+    pub(crate) fn with_other_readings(
+        &self,
+        start: &Start<S::World>,
+        path: &Path,
+        finding: &Finding,
+    ) -> Option<Path> {
+        let mut queue = VecDeque::from([Path {
+            weak: Vec::new(),
+            ..path.clone()
+        }]);
+        for _ in 0..READINGS {
+            let path = queue.pop_front()?;
+            let Some(replay) = self.replay(start, &path) else {
+                continue; // the device does not come to the cuts this way
+            };
+            if replay.shows(finding) {
+                return Some(path);
+            }
+            queue.extend(other_readings(&path, &replay));
+        }
+        None
+    }
+
     /// See [`shrink`].
     pub(crate) fn shrink(
         &self,
@@ -88,6 +116,36 @@ impl<'s, S: Subject> Shrinker<'s, S> {
             }
         }
     }
+}
+
+/// Replays with other readings of weak bits, at most.
+const READINGS: usize = 1000;
+
+/// Every way to read the weak bits that `replay` met, one reading changed behind those that `path` decides.
+fn other_readings(path: &Path, replay: &Replay) -> Vec<Path> {
+    let mut others = Vec::new();
+    let mut cuts = 0;
+    // The readings before are changed in other ways.
+    let last = path.weak.last().map(|last| (last.cuts, last.boot));
+    for step in &replay.steps {
+        let here = (cuts, step.boot);
+        cuts += u32::from(step.cut.is_some());
+        if last.is_some_and(|last| here < last) {
+            continue;
+        }
+        let (cuts, boot) = here;
+        let decided = path.taken(cuts, boot).len();
+        for (number, read) in step.weak_reads.iter().enumerate().skip(decided) {
+            let before = step.weak_reads[..number].iter().map(|read| read.taken);
+            for other in (0..read.of).filter(|other| *other != read.taken) {
+                let mut changed = path.clone();
+                let taken = before.clone().chain([other]).collect();
+                changed.decide(cuts, boot, taken);
+                others.push(changed);
+            }
+        }
+    }
+    others
 }
 
 fn drop_cuts(attempt: &impl Fn(&Path) -> Option<Replay>, best: &mut Path, proof: &mut Replay) {
@@ -176,4 +234,29 @@ fn cut_operation(replay: &Replay, index: usize) -> Option<sim_flash::Op> {
         .filter_map(|step| step.cut.as_ref())
         .nth(index)
         .map(|(_, op)| op.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::CaseId;
+    use crate::ota;
+
+    /// A cut erase that reads as erased, and then does not.
+    #[test]
+    fn readings_that_lead_to_a_finding_are_found_anew() {
+        let setup = ota::find("smallest").unwrap().bundled(&Profile::w25q64jv());
+        let id = "bo1:smallest@w25q64jv:L3:stock/o3.E5.all/w1.12~60fd047d";
+        let id: CaseId = id.parse().unwrap();
+        let start = setup.start(&id.start).unwrap();
+        let shrinker = Shrinker::new(&setup.device, &setup.profile, Level::L3);
+        let shown = shrinker.replay(start, &id.path).unwrap();
+        let finding = shown.finding().unwrap();
+        let mut path = id.path.clone();
+        path.weak.clear();
+        assert!(!shrinker.replay(start, &path).unwrap().shows(finding));
+        let path = { shrinker.with_other_readings(start, &path, finding) }.unwrap();
+        assert_eq!(path.cuts, id.path.cuts);
+        assert!(shrinker.replay(start, &path).unwrap().shows(finding));
+    }
 }

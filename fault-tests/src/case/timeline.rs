@@ -332,6 +332,25 @@ fn tear_words(tear: sim_flash::Tear) -> String {
         Tear::E5(_) => "it reads as erased, but some bits are weak".into(),
         Tear::E6(Bits::All) => "every bit is weak".into(),
         Tear::E6(_) => "anything, some of it weak".into(),
+        Tear::P7(around, _) => format!(
+            "it reads as wanted, but the bits cleared are weak, and so are {} bits of the rest of its {}",
+            if matches!(tear, Tear::P7(_, Bits::All)) {
+                "all"
+            } else {
+                "some"
+            },
+            match around {
+                sim_flash::Around::Page => "page",
+                sim_flash::Around::Sector => "sector",
+            }
+        ),
+        Tear::E8(neighbour, _) => format!(
+            "it was complete, and bits of the sector {} it are weak",
+            match neighbour {
+                sim_flash::Neighbour::Before => "before",
+                sim_flash::Neighbour::Behind => "behind",
+            }
+        ),
         _ => "see the fault table of sim-flash".into(),
     }
 }

@@ -206,7 +206,7 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "dump")]
     pub(crate) scenario: Vec<String>,
     /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits, L3 weak bits,
-    /// L3-noheal weak bits that only an erase makes solid
+    /// L3-noheal weak bits that only an erase makes solid, L4 weak bits in the rest of the sector as well
     #[arg(long, value_name = "LEVEL", default_value = "L2")]
     pub(crate) level: Contract,
     /// Cuts in a row, at most; `any` for all there may be [default: 2, 1 with weak bits; stock: any, 1 with weak bits]

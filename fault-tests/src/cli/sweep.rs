@@ -142,10 +142,10 @@ pub(super) fn keep(report: &SweepReport, folder: &Path) -> Result<(), Usage> {
 }
 
 fn check(contract: Contract) -> Result<(), Usage> {
-    const EXPECTED: &str = "expected L0, L1, L2, L3 or L3-noheal";
-    if contract.level > Level::L3 {
+    const EXPECTED: &str = "expected L0, L1, L2, L3, L3-noheal or L4";
+    if contract.level > Level::L4 {
         return Err(Usage::new(format_args!(
-            "--level {contract}: collateral damage is not explored yet, {EXPECTED}"
+            "--level {contract}: the loss of a sector and brown-outs are not explored yet, {EXPECTED}"
         )));
     }
     if contract.level < Level::L3 && !contract.reprogram_heals {

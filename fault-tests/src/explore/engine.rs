@@ -12,6 +12,7 @@ mod settle;
 mod stand_in;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
 
 use sim_flash::{Level, Op, Profile, State, Tear};
@@ -32,7 +33,7 @@ use super::view::{Base, Scratch, View, forget_carried};
 use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
 use super::{Counts, Disagreement, Exploration, Limits, Start, Violation};
-use crate::chip::{Knowledge, nothing_done, span, widen};
+use crate::chip::{Knowledge, nothing_done, sectors, span, widen};
 use crate::property::{Finding, wear};
 use crate::subject::{Mark, Rest, Subject};
 
@@ -115,7 +116,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             tears: Tears::new(limits)
                 .with_solved(Box::new(|addr, data| subject.solved(addr, data))),
             known: Knowledge::of(subject.records(), limits.level >= Level::L3),
-            trie: Trie::new(),
+            trie: Trie::new(limits.departures),
             segments: Segments::default(),
             leaves: Vec::new(),
             forks: HashedMap::default(),
@@ -174,7 +175,7 @@ impl<'a, S: Subject> Engine<'a, S> {
             Some(Stop::Disagreement(disagreement)) => (true, Some(disagreement)),
         };
         Exploration {
-            closure: !exhausted && !self.pass.truncated,
+            closure: !exhausted && !self.pass.truncated && self.limits.departures == u32::MAX,
             counts: self.counts,
             violations,
             reached,
@@ -358,14 +359,15 @@ impl<'a, S: Subject> Engine<'a, S> {
                 let op = &segment.ops[index];
                 walk.op = first + index;
                 if let Some(leaf) = here {
-                    if self.is_dead_weight(walk, leaf, &segment.touched, true) {
+                    let all = self.may_reach(&segment.touched, &walk.state);
+                    if self.is_dead_weight(walk, leaf, &all, true) {
                         let rest = index..segment.ops.len();
                         self.judge_family(walk, recording, segment, rest, leaf, cuts)?;
                         walk.pass_over(segment, index);
                         break;
                     }
                     walk.catch_up();
-                    let touched = widen(&span(op), walk.state.size());
+                    let touched = self.may_reach(&span(op), &walk.state);
                     if self.is_dead_weight(walk, leaf, &touched, false) {
                         let one = index..index + 1;
                         self.judge_family(walk, recording, segment, one, leaf, cuts)?;
@@ -415,7 +417,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         walk.state.seal();
         let state = walk.state.clone();
         let mut base = Base::new(&state);
-        let touched = widen(&span(op), state.size());
+        let touched = self.may_reach(&span(op), &state);
         let mut cut = Cut {
             tears: Rc::clone(tears),
             window: self.window(&state, op, at.call),
@@ -453,6 +455,14 @@ impl<'a, S: Subject> Engine<'a, S> {
             self.meet(walk, &mut base, op, tear, at, &mut cut)?;
         }
         Ok(None)
+    }
+
+    /// The granules that a cut in an operation on `touched` may change, or the operation itself.
+    fn may_reach(&self, touched: &Range<u32>, state: &State) -> Range<u32> {
+        if self.limits.level >= Level::L4 {
+            return sectors(touched, state);
+        }
+        widen(touched, state.size())
     }
 
     /// What the state has in common with those that it is merged with.

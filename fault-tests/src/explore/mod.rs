@@ -182,6 +182,10 @@ pub struct Limits {
     pub audit_one_in: u32,
     /// Seeds the choice of seeded tears and of audited states.
     pub seed: u64,
+    /// In how many places, at most, the weak bits of one power-on read otherwise than the first way.
+    ///
+    /// A cut at [`Level::L4`] may leave each row of a sector weak, and all ways to read them all are too many.
+    pub departures: u32,
 }
 
 impl Default for Limits {
@@ -197,6 +201,7 @@ impl Default for Limits {
             deadline: None,
             audit_one_in: 1000,
             seed: 0,
+            departures: u32::MAX,
         }
     }
 }
@@ -306,6 +311,15 @@ impl Path {
         let mut weak = self.weak.iter();
         let here = weak.find(|decided| (decided.cuts, decided.boot) == (cuts, boot));
         here.map_or_else(Vec::new, |decided| decided.taken.clone())
+    }
+
+    /// Lets weak bits read as `taken` in power-on `boot` behind so many cuts.
+    pub(crate) fn decide(&mut self, cuts: u32, boot: u32, taken: Vec<u16>) {
+        let here = |decided: &Decided| (decided.cuts, decided.boot) == (cuts, boot);
+        self.weak.retain(|decided| !here(decided));
+        self.weak.push(Decided { cuts, boot, taken });
+        self.weak
+            .sort_by_key(|decided| (decided.cuts, decided.boot));
     }
 }
 

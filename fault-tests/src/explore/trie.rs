@@ -95,6 +95,8 @@ struct Decided {
     held: Vec<(usize, usize)>,
     /// How many times a place read otherwise than before.
     flips: u8,
+    /// How many places read otherwise than the first way.
+    departures: u32,
 }
 
 /// What is found below a node.
@@ -109,6 +111,8 @@ struct Met {
 pub(crate) struct Trie<W> {
     roots: HashMap<W, Root>,
     nodes: Vec<Node>,
+    /// How many places with weak bits may read otherwise than the first way, in one power-on.
+    departures: u32,
 }
 
 /// What a power-on learned.
@@ -155,10 +159,12 @@ impl Decided {
 pub(crate) struct Contradiction;
 
 impl<W: Clone + Eq + Hash> Trie<W> {
-    pub(crate) fn new() -> Self {
+    /// In one power-on at most so many places with weak bits read otherwise than the first way.
+    pub(crate) fn new(departures: u32) -> Self {
         Self {
             roots: HashMap::new(),
             nodes: Vec::new(),
+            departures,
         }
     }
 
@@ -223,12 +229,18 @@ impl<W: Clone + Eq + Hash> Trie<W> {
             if !node.choices.is_empty() {
                 for (number, way) in (0..).zip(&node.choices) {
                     let flip = u8::from(node.again && number > 0);
+                    let departs = u32::from(number > 0);
+                    if decided.departures + departs > self.departures {
+                        break;
+                    }
                     decided.taken.push(number);
                     decided.flips += flip;
+                    decided.departures += departs;
                     match way {
                         Some(way) => self.all_ways(*way, known, view, decided, met),
                         None => met.missing.push(decided.taken.clone()),
                     }
+                    decided.departures -= departs;
                     decided.flips -= flip;
                     decided.taken.pop();
                 }
@@ -245,6 +257,11 @@ impl<W: Clone + Eq + Hash> Trie<W> {
                     let several = choices.clone().count() > 1;
                     for (number, content) in (0..).zip(choices) {
                         let flip = u8::from(again.is_some_and(|again| again != content));
+                        let departs = u32::from(number > 0);
+                        if decided.departures + departs > self.departures {
+                            break;
+                        }
+                        decided.departures += departs;
                         if several {
                             decided.taken.push(number);
                         }
@@ -255,6 +272,7 @@ impl<W: Clone + Eq + Hash> Trie<W> {
                             None => met.missing.push(decided.taken.clone()),
                         }
                         decided.hold(*record, held);
+                        decided.departures -= departs;
                         decided.flips -= flip;
                         if several {
                             decided.taken.pop();

@@ -17,7 +17,7 @@ use super::record::{Contents, Reading, Records};
 use super::recording::blank;
 use super::trie::{HashedMap, LeafId};
 use super::weak::lean_to_ones;
-use crate::chip::{Knowledge, Look, span, widen};
+use crate::chip::{Knowledge, Look, reach, span, widen};
 
 /// Bytes of a record, at most.
 const RECORD: usize = 256;
@@ -403,9 +403,9 @@ pub(super) fn crash_state(
     if let Some((op, tear)) = torn {
         state.tear(op, tear);
         if !tear.is_stable() {
-            lean_to_ones(&mut state, &span(op));
+            lean_to_ones(&mut state, &reach(op, tear, base));
         }
-        let at = widen(&span(op), state.size());
+        let at = widen(&reach(op, tear, base), state.size());
         forget_carried(&mut state, &at, carried);
     }
     state

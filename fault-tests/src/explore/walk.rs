@@ -15,7 +15,7 @@ use super::ranges::{Ranges, overlap, pieces};
 use super::recording::Segment;
 use super::tally::Shown;
 use super::trie::{LeafId, Root};
-use crate::chip::{span, widen};
+use crate::chip::{reach, span, widen};
 use crate::subject::Subject;
 
 /// Where a walk stands.
@@ -130,8 +130,8 @@ impl<S: Subject> Engine<'_, S> {
     pub(super) fn propagate(&mut self, walk: &mut Walk, child: LeafId, torn: Option<(&Op, Tear)>) {
         let stamp = (child, self.leaf(child).demand.version);
         let demand = &self.leaf(child).demand;
-        let looks_at_tear = torn.is_some_and(|(op, _)| {
-            let own = span(op);
+        let looks_at_tear = torn.is_some_and(|(op, tear)| {
+            let own = reach(op, tear, &walk.state);
             let (checks, records) = (&self.known.checks, &self.known.records);
             // An erase leaves of a record what its future has in it.
             demand.checks.iter().any(|c| checks.looks_at(*c, &own))
@@ -153,7 +153,7 @@ impl<S: Subject> Engine<'_, S> {
             self.propagate_record(walk, record, torn);
         }
         for &check in &demand.checks {
-            let own = torn.map(|(op, _)| span(op));
+            let own = torn.map(|(op, tear)| reach(op, tear, &walk.state));
             let touched = own.is_some_and(|own| self.known.checks.looks_at(check, &own));
             if !touched && walk.asked.contains(&check) {
                 continue;
@@ -180,8 +180,9 @@ impl<S: Subject> Engine<'_, S> {
     /// What a demanded record asks of the state in which the walk began.
     fn propagate_record(&mut self, walk: &Walk, record: usize, torn: Option<(&Op, Tear)>) {
         let range = self.known.records.range(record);
-        let programmed_now =
-            torn.is_some_and(|(op, _)| op.kind() == OpKind::Program && overlap(&span(op), &range));
+        let programmed_now = torn.is_some_and(|(op, tear)| {
+            op.kind() == OpKind::Program && overlap(&reach(op, tear, &walk.state), &range)
+        });
         if walk.determined.missing_from(range.clone()).next().is_none() {
             return;
         }
@@ -207,6 +208,15 @@ impl<S: Subject> Engine<'_, S> {
         let (mut left, mut asked) = (holes, Ranges::new());
         if let Some((op, tear)) = torn {
             let op_span = span(op);
+            // What lies around it is as it was, or weak: its bytes tell, those that were determined as well.
+            let reach = reach(op, tear, &walk.state);
+            for around in [reach.start..op_span.start, op_span.end..reach.end] {
+                let part = around.start.max(own.start)..around.end.min(own.end);
+                if !part.is_empty() {
+                    asked.insert(widen(&part, size));
+                    left.insert(part);
+                }
+            }
             let part = op_span.start.max(own.start)..op_span.end.min(own.end);
             let parts: Vec<_> = if part.is_empty() {
                 Vec::new()

@@ -43,7 +43,7 @@ pub fn meet(setup: &Setup, level: Level, density: Density) -> Met {
             state.tear(op, tear);
             met.after_cuts += 1;
             let found = stock(setup, &state, &mut memo);
-            if let Some(found) = judge_boot(setup, &state, &found) {
+            if let Some(found) = judge_boot(setup, &state, found.as_ref()) {
                 let at = format!("{start}: {window}, {tear}");
                 met.findings.push((at, found));
             }
@@ -61,8 +61,8 @@ pub fn meet(setup: &Setup, level: Level, density: Density) -> Met {
             let found = stock(setup, &state, &mut memo);
             met.at_rest += 1;
             let at = format!("{}: behind power-on {number}", start.name);
-            let wrong = judge_boot(setup, &state, &found)
-                .or_else(|| judge_same(ours(setup, &state, &mut memo)?, &found));
+            let wrong = judge_boot(setup, &state, found.as_ref())
+                .or_else(|| judge_same(ours(setup, &state, &mut memo)?, found.as_ref()));
             met.findings.extend(wrong.map(|wrong| (at, wrong)));
         }
     }
@@ -110,7 +110,7 @@ fn ours(setup: &Setup, state: &State, memo: &mut Knowledge) -> Option<Slot> {
     (!goes_back).then_some(decision.slot)
 }
 
-fn judge_boot(setup: &Setup, state: &State, booted: &Option<Booted>) -> Option<Finding> {
+fn judge_boot(setup: &Setup, state: &State, booted: Option<&Booted>) -> Option<Finding> {
     let got = match booted {
         Some(Ok(decision)) => {
             let at = decision.image.region.offset;
@@ -130,8 +130,8 @@ fn judge_boot(setup: &Setup, state: &State, booted: &Option<Booted>) -> Option<F
     ))
 }
 
-fn judge_same(ours: Slot, booted: &Option<Booted>) -> Option<Finding> {
-    let theirs = booted.as_ref()?.as_ref().ok()?.slot;
+fn judge_same(ours: Slot, booted: Option<&Booted>) -> Option<Finding> {
+    let theirs = booted?.as_ref().ok()?.slot;
     (theirs != ours).then(|| {
         Finding::new(
             Property::AtomicSwitch,

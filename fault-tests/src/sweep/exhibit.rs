@@ -30,6 +30,9 @@ pub(crate) struct Exhibit<'a, S: Subject> {
     pub(crate) policy: Policy,
 }
 
+/// See [`Limits::departures`].
+const DEPARTURES: u32 = 1;
+
 impl<S: Subject> Exhibit<'_, S> {
     /// Explores it within the options' limits.
     pub(crate) fn explore(
@@ -55,6 +58,11 @@ impl<S: Subject> Exhibit<'_, S> {
             cuts: self.cuts,
             audit_one_in: options.audit_one_in,
             seed: options.seed,
+            departures: if self.level < Level::L4 {
+                u32::MAX
+            } else {
+                DEPARTURES
+            },
             ..Limits::default()
         }
     }

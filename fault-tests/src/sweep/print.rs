@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sim_flash::Level;
+
 use super::known::{self, Known};
 use super::report::{SweepReport, Verdict, WindowReport};
 use crate::explore::{ANY, Counts};
@@ -228,6 +230,12 @@ impl SweepReport {
             writeln!(
                 f,
                 "  elsewhere longer rows of cuts were not tried: inconclusive there"
+            )?;
+        }
+        if first.contract.level >= Level::L4 {
+            writeln!(
+                f,
+                "  weak bits read as 0 in each power-on, but in one place at most, where other ways were tried"
             )?;
         }
         for property in Property::ALL {

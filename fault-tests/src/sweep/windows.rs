@@ -5,6 +5,8 @@
 //! it is reported once, by the simplest case that shows it. Of a property of operations the window is the
 //! operation that violates it, and the case leads there.
 
+use sim_flash::Level;
+
 use super::exhibit::Exhibit;
 use super::known;
 use super::report::WindowReport;
@@ -50,6 +52,7 @@ pub(super) fn of<S: Subject>(
         let tried = || group.violations.iter().take(TRIES);
         let here = tried().find_map(|v| report_here(exhibit, &shrinker, v));
         let report = here.or_else(|| tried().find_map(|v| report_anywhere(exhibit, &shrinker, v)));
+        let report = report.or_else(|| tried().find_map(|v| report_read(exhibit, &shrinker, v)));
         let Some(report) = report else {
             let first = group.violations[0];
             return Err(Disagreement {
@@ -105,6 +108,22 @@ fn report_anywhere<S: Subject>(
 ) -> Option<WindowReport> {
     let start = &exhibit.starts[violation.start];
     let shrunk = shrinker.shrink(start, &violation.path, &violation.finding, None)?;
+    Some(report(exhibit, violation, shrunk))
+}
+
+/// The same for weak bits that read otherwise than in the state that stood for this one.
+fn report_read<S: Subject>(
+    exhibit: &Exhibit<'_, S>,
+    shrinker: &Shrinker<'_, S>,
+    violation: &Violation,
+) -> Option<WindowReport> {
+    if exhibit.level < Level::L3 {
+        return None;
+    }
+    let Violation { path, finding, .. } = violation;
+    let start = &exhibit.starts[violation.start];
+    let path = shrinker.with_other_readings(start, path, finding)?;
+    let shrunk = shrinker.shrink(start, &path, finding, None)?;
     Some(report(exhibit, violation, shrunk))
 }
 

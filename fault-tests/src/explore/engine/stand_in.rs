@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::hash::Hash as _;
 use std::rc::Rc;
 
-use sim_flash::{Op, State, Tear};
+use sim_flash::{Level, Op, State, Tear};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::super::recording::{Recording, Unseen};
@@ -116,8 +116,9 @@ impl<S: Subject> Engine<'_, S> {
     /// The state that stands for this one, if that is another.
     pub(super) fn simplest(&mut self, state: &State) -> Option<State> {
         let sectors = self.subject.numbered()?;
-        if state.counts() {
-            // How often its words were programmed is no number of the device's.
+        // How often its words were programmed is no number of the device's; nor does a device expect its
+        // records to become weak after they were written.
+        if state.counts() || self.limits.level >= Level::L4 {
             return None;
         }
         let hash = state.hash_range(sectors.clone());
