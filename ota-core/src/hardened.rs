@@ -95,7 +95,7 @@
 //! | append | claim, decision or hand-over, seal | 0 | 3 |
 //! | switch | erase other, birth, half an entry, append hand-over, other half, append decision there | 1 | 9 |
 //! | settle | after a cut: append what is chosen; where a hand-over was cut, complete the entry and switch once more to the same choice | 0 or 1 | 3 to 16 |
-//! | renew | leave a [full log](#a-full-log): zero what may hand over, and what may count in the other sector; erase that; birth, entry, a group | 1 | up to 68 |
+//! | renew | leave a [full log](#a-full-log): say what it says once more; zero what may hand over, and what may count in the other sector; erase that; birth, entry, a group | 1 | up to 68 |
 //!
 //! The entry is completed last because its CRC covers the sequence number alone; see `summary`. After a
 //! cut it is completed *and* written anew in the other sector, so that at rest no entry is there whose
@@ -176,8 +176,9 @@
 //!
 //! - *It ends with a sealed decision.* Nothing is in doubt; the next change begins a new log that chooses
 //!   the same, and costs one erase more.
-//! - *It ends in any other way.* The next call that puts otadata in order does that. What may hand over is
-//!   zeroed, so that nothing counts in the other sector; there the log goes on, with what was chosen when
+//! - *It ends in any other way.* The next call that puts otadata in order does that. The last decision is
+//!   programmed once more, in the same words, so that nothing before it counts; what may hand over behind it
+//!   is zeroed, so that nothing counts in the other sector. There the log goes on, with what was chosen when
 //!   it was read.
 //! - *It says nothing,* as each group was cut before it did. All that was to be said in the last one is what
 //!   the birth says, so that is programmed there once more, in the same words.

@@ -8,7 +8,7 @@ use embedded_storage::nor_flash::NorFlash;
 
 use super::choice::{self, Birth, Choice, Flags};
 use super::layout::{BIRTH, GIVEN_UP, Place, SUMMARY, Sector, sector_address};
-use super::read::{self, Book, Found, Handed, LogEnd, Site, seq_above};
+use super::read::{self, Book, Found, Handed, LogEnd, Site, Word, seq_above};
 use super::record::{self, Kind, PAYLOAD, Record, Row};
 use super::stock::Adopted;
 use super::summary;
@@ -314,7 +314,9 @@ impl Book {
         let Some(birth) = head.birth.filter(|_| self.said || self.handed.is_some()) else {
             return Err(Trouble::Full);
         };
-        log.silence(flash, site, &birth)?;
+        if self.handed.is_some() || !self.sealed {
+            log.silence(flash, site, &birth)?;
+        }
         let adopted = Adopted {
             origin: super::stock::Origin::Nothing,
             choice: self.choice,
@@ -376,10 +378,11 @@ impl LogEnd {
         Ok(())
     }
 
-    /// Makes sure that nothing in a full log hands over, nor may: behind the last decision that is sealed
-    /// every row that can be a word, and is no decision, is zeroed.
+    /// Makes sure that nothing in a full log hands over, nor may: the last decision that is valid is
+    /// programmed once more, in the same words, and every row above that can be a word is zeroed. What is
+    /// below counts for nothing then.
     ///
-    /// A cut leaves a hand-over that reads right or wrong, as it did before.
+    /// A cut leaves what was to be read before: the decision, or the hand-over above it.
     fn silence<F: NorFlash>(
         self,
         flash: &mut F,
@@ -388,13 +391,24 @@ impl LogEnd {
     ) -> Result<(), Trouble<F::Error>> {
         for group in (1..=site.log.groups()).rev() {
             let read = read::group_at(flash, site, self.sector, group, birth);
-            let read = read.map_err(Trouble::Flash)?;
-            let decides = { read.said }.is_some_and(|word| word.kind == Kind::Decision);
-            if decides && read.sealed {
-                break;
-            }
-            if !decides {
-                wipe(flash, site, Place::in_group(self.sector, group, 1))?;
+            let said = read.map_err(Trouble::Flash)?.said;
+            let place = Place::in_group(self.sector, group, 1);
+            match said {
+                Some(Word {
+                    kind: Kind::Decision,
+                    payload,
+                    ..
+                }) => {
+                    let record = Record {
+                        kind: Kind::Decision,
+                        number: group,
+                        child: 0,
+                        generation: self.generation,
+                        payload,
+                    };
+                    return program(flash, site, place, &record.emit(place, site.salt));
+                }
+                _ => wipe(flash, site, place)?,
             }
         }
         Ok(())

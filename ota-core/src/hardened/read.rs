@@ -100,7 +100,7 @@ pub(super) struct Word {
     pub(super) kind: Kind,
     /// Of a hand-over: the group in which it was begun.
     child: u8,
-    payload: [u8; record::PAYLOAD],
+    pub(super) payload: [u8; record::PAYLOAD],
 }
 
 /// A hand-over that may not be complete, and what it says.
