@@ -27,9 +27,10 @@ pub use choice::{NextError, Pick, Rewrite, active, next, select, slot_of};
 
 use core::fmt;
 
-use crc::{Algorithm, Crc, NoTable};
+use crc::{Algorithm, Crc};
 
 use crate::flash::SECTOR;
+use crate::wire::CrcWidth;
 
 /// Length of one entry on flash.
 pub const ENTRY_LEN: usize = 32;
@@ -42,7 +43,7 @@ pub const ERASED_SEQ: u32 = 0xFFFF_FFFF;
 ///
 /// It asks the chip's ROM to continue a CRC-32 from `0xFFFF_FFFF`, which inverts first: the
 /// register starts at 0, not at all ones as in the ordinary CRC-32.
-static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&Algorithm {
+static CRC: Crc<u32, CrcWidth> = Crc::<u32, CrcWidth>::new(&Algorithm {
     width: 32,
     poly: 0x04C1_1DB7,
     init: 0,

@@ -22,10 +22,10 @@
 //! The proof holds for **one content per row**: two records programmed over each other can make a
 //! third. What keeps a row from being programmed twice is [`claims`](super#the-idea).
 
-use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, Crc, NoTable};
+use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, Crc};
 
 use super::layout::Place;
-use crate::wire;
+use crate::wire::{self, CrcWidth};
 
 /// Length of a row, in bytes.
 pub(crate) const LEN: usize = 32;
@@ -34,8 +34,8 @@ pub(super) const PAYLOAD: usize = 15;
 /// The format that this crate writes, and the only one that it reads.
 pub(super) const VERSION: u8 = 1;
 
-static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
-static CRC_C: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISCSI);
+static CRC: Crc<u32, CrcWidth> = Crc::<u32, CrcWidth>::new(&CRC_32_ISO_HDLC);
+static CRC_C: Crc<u32, CrcWidth> = Crc::<u32, CrcWidth>::new(&CRC_32_ISCSI);
 
 mod field {
     pub(super) const KIND: usize = 0;

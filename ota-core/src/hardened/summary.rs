@@ -17,16 +17,16 @@
 //! CRC, and the rest, which holds the CRC alone, when the other sector has handed over. Of a number
 //! whose bits are all programmed no torn CRC is right.
 
-use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
+use crc::{CRC_32_ISO_HDLC, Crc};
 
 use super::record::VERSION;
 use crate::otadata::{ENTRY_LEN, Entry, OtaState};
-use crate::wire;
+use crate::wire::{self, CrcWidth};
 
 /// Where the second half begins.
 pub(super) const HALF: usize = 16;
 
-static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+static CRC: Crc<u32, CrcWidth> = Crc::<u32, CrcWidth>::new(&CRC_32_ISO_HDLC);
 
 /// The entry of a generation; erased if `seq` is 0, which stands for the factory image.
 pub(super) fn entry(seq: u32, generation: u32) -> Entry {
