@@ -82,6 +82,13 @@ pub trait Subject: Sync {
         None
     }
 
+    /// A state that has the same [`simplest`](Self::simplest) one, if one is quickly found: of the many ways
+    /// in which a row may be torn, one.
+    fn plainer(&self, state: &State) -> Option<State> {
+        let _ = state;
+        None
+    }
+
     /// The sectors that [`simplest`](Self::simplest) goes by, and in which the simplest flash differs.
     /// `None` if it does nothing.
     fn numbered(&self) -> Option<Range<u32>> {

@@ -253,6 +253,13 @@ impl Subject for Device {
         }
     }
 
+    fn plainer(&self, state: &State) -> Option<State> {
+        match self.policy {
+            Policy::Hardened(_) => hardened::plainer(self, state),
+            Policy::Stock => None,
+        }
+    }
+
     fn numbered(&self) -> Option<Range<u32>> {
         let at = self.otadata()?;
         matches!(self.policy, Policy::Hardened(_)).then_some(at..at + ota_core::otadata::MIN_SIZE)

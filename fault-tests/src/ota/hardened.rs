@@ -12,7 +12,7 @@ use ota_core::boot::{BootInputs, Refused};
 use ota_core::flash::SECTOR;
 use ota_core::hardened::{
     Appearance, BootError, Decision, Log, Order, Ota, Reason, Source, appearance, load_boot_image,
-    load_table, select_boot_partition, simplify,
+    load_table, select_boot_partition, simplify, simplify_torn_rows,
 };
 use ota_core::image::StreamVerifier;
 use ota_core::otadata::{self, ENTRY_LEN, Entry};
@@ -25,6 +25,7 @@ use super::device::{Device, Verifier, app_config};
 use super::efuse::Efuse;
 use super::firmware::ImageId;
 use super::marks;
+use super::policy::Policy;
 use super::world::{World, judge_boot};
 use crate::chip::{Chip, ChipError, InUnits};
 use crate::explore::Record;
@@ -84,11 +85,6 @@ pub(super) fn power_on<const W: usize>(
             return Ok(Rest::Stuck);
         }
     };
-    let wipes =
-        |op: Op| matches!(op, Op::Program { data, .. } if data.iter().all(|byte| *byte == 0));
-    if chip.done().filter_map(|row| row.op()).any(wipes) {
-        journal.sometimes(RENEWED);
-    }
     let at = decision.image.region.offset;
     let held = chip.holds(at, &device.accepted.contents);
     let image = held.and_then(|index| u8::try_from(index).ok()).map(ImageId);
@@ -121,14 +117,20 @@ pub(super) fn power_on<const W: usize>(
         config,
         log,
     );
-    Application {
+    let rest = Application {
         device,
         ota,
         minimum: &minimum,
         journal,
         me,
     }
-    .run()
+    .run()?;
+    let wipes =
+        |op: Op| matches!(op, Op::Program { data, .. } if data.iter().all(|byte| *byte == 0));
+    if chip.done().filter_map(|row| row.op()).any(wipes) {
+        journal.sometimes(RENEWED);
+    }
+    Ok(rest)
 }
 
 /// The bootloader, step by step: the world hears that a start is being counted.
@@ -243,6 +245,26 @@ fn judge_stock(
 
 /// The flash with the simplest otadata that the device cannot tell from this one, if that is another.
 pub(super) fn simplest(device: &Device, state: &State) -> Option<State> {
+    let Policy::Hardened(log) = device.policy else {
+        return None;
+    };
+    with_otadata(device, state, |otadata, weak, table| {
+        simplify(otadata, weak, table, log);
+    })
+}
+
+/// The flash with plainer otadata that has the same simplest one, if rows are torn in ways of their own.
+pub(super) fn plainer(device: &Device, state: &State) -> Option<State> {
+    with_otadata(device, state, simplify_torn_rows)
+}
+
+/// The flash with otadata as `change` makes it, if that changes it. It is given the bytes, and which of their
+/// bits are weak.
+fn with_otadata(
+    device: &Device,
+    state: &State,
+    change: impl FnOnce(&mut [u8], &mut [u8], PartitionTable<'_>),
+) -> Option<State> {
     const LENGTH: usize = otadata::MIN_SIZE as usize;
     let at = device.otadata()?;
     let (mut otadata, mut weak) = ([0; LENGTH], [0; LENGTH]);
@@ -253,13 +275,13 @@ pub(super) fn simplest(device: &Device, state: &State) -> Option<State> {
     let mut table = [0; TABLE_LEN];
     state.read(device.boot.table_offset, &mut table);
     let table = PartitionTable::for_bootloader(&table, device.boot.flash_size).ok()?;
-    let (mut simplest, mut still_weak) = (otadata, weak);
-    simplify(&mut simplest, &mut still_weak, table);
-    if (&simplest, &still_weak) == (&otadata, &weak) {
+    let (mut changed, mut still_weak) = (otadata, weak);
+    change(&mut changed, &mut still_weak, table);
+    if (&changed, &still_weak) == (&otadata, &weak) {
         return None;
     }
     let mut state = state.clone();
-    state.load(at, &simplest);
+    state.load(at, &changed);
     if still_weak != [0; LENGTH] {
         state.weaken(at, &still_weak);
     }

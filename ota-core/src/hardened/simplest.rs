@@ -7,11 +7,10 @@
 //! a multiple of the number of slots.
 //!
 //! *What nobody reads, or not any more.* A sector without a whole birth and without an entry that is valid
-//! says nothing, and is erased before it is programmed. A log is read from its end to the last group
-//! with a sealed decision, so groups before that one are over. A whole sector is, but for its entry, as soon as a younger
-//! generation has a claim of its own. While an older one has, and its last word is no hand-over, it matters
-//! only that the younger one was begun: it is erased before it comes to count. Its entry is over where it
-//! is not valid, or stock code finds a newer one that is whole.
+//! says nothing, and is erased before it is programmed. Of a log little matters but its last words.
+//! A whole sector is over, but for its entry, as soon as a younger generation has a claim of its own; and
+//! while an older one has, and its last word is no hand-over: it is erased before it comes to count. Its
+//! entry is over where it is not valid, or stock code finds a newer one that is whole.
 //!
 //! *What is refused.* Of a row that is no record nothing depends on the bytes, as it is not programmed
 //! again before its sector is erased, but for the second half of an entry, which is only ever completed.
@@ -23,14 +22,17 @@
 //! All this as long as no stock code writes an entry.
 
 mod cells;
+mod log;
 mod shift;
 mod survey;
 
 use self::cells::Cells;
 use self::shift::Numbers;
 use self::survey::Survey;
-use super::layout::{self, Place, SUMMARY, Sector};
-use super::record::{LEN, Salt};
+use super::choice::Birth;
+use super::layout::{self, BIRTH, BIRTH_ROWS, LOG, Log, Place, SUMMARY, Sector};
+use super::read;
+use super::record::{LEN, Row, Salt};
 use crate::flash::SECTOR;
 use crate::partition::PartitionTable;
 
@@ -38,16 +40,36 @@ use crate::partition::PartitionTable;
 ///
 /// `otadata` is both sectors, 8192 bytes, and `weak` tells of each of their bits whether its cell is
 /// weak; what weak bits read as in `otadata` does not matter, and afterwards they are 1. Where either
-/// is shorter nothing is done, and nothing beyond is looked at. Of otadata that is the simplest already
-/// nothing changes.
-pub fn simplify(otadata: &mut [u8], weak: &mut [u8], table: PartitionTable<'_>) {
+/// is shorter nothing is done, and nothing beyond is looked at. `log` is that of the device. Of otadata that
+/// is the simplest already nothing changes.
+pub fn simplify(otadata: &mut [u8], weak: &mut [u8], table: PartitionTable<'_>, log: Log) {
     let salt = layout::salt(table);
     let (Some(bits), Some(weak)) = (rows_of(otadata), rows_of(weak)) else {
         return;
     };
     let mut rows = Rows { bits, weak };
-    rows.leave_out_what_is_over(salt);
+    rows.leave_out_what_is_over(salt, log);
     rows.lower_numbers(salt, table.boot_ota_count());
+}
+
+/// Rewrites rows of a log that a cut has torn, each as the simplest one of those that are read alike. What
+/// comes of it has the same [simplest](simplify) otadata, and is found in less time.
+///
+/// The arguments are those of [`simplify`].
+pub fn simplify_torn_rows(otadata: &mut [u8], weak: &mut [u8], table: PartitionTable<'_>) {
+    let salt = layout::salt(table);
+    let (Some(bits), Some(weak)) = (rows_of(otadata), rows_of(weak)) else {
+        return;
+    };
+    let mut rows = Rows { bits, weak };
+    let births = rows.births(salt);
+    rows.replace(|place, cells| {
+        if place.row == SUMMARY {
+            return cells;
+        }
+        let birth = births.get(place.sector.index()).copied().flatten();
+        cells.plainest(place, birth.as_ref(), salt)
+    });
 }
 
 /// Rows of a sector.
@@ -92,6 +114,23 @@ impl Rows<'_> {
         }
     }
 
+    /// What the rows of each birth were to say.
+    fn births(&self, salt: Salt) -> [Option<Birth>; 2] {
+        let mut births = [[Row::Blank; BIRTH_ROWS]; 2];
+        for (place, cells) in self
+            .each()
+            .filter(|(place, _)| (BIRTH..LOG).contains(&place.row))
+        {
+            let rows = births.get_mut(place.sector.index());
+            let row =
+                rows.and_then(|rows| rows.get_mut(usize::from(place.row.saturating_sub(BIRTH))));
+            if let Some(row) = row {
+                *row = Row::parse(&cells.written(), place, salt);
+            }
+        }
+        births.map(|rows| read::birth(&rows))
+    }
+
     fn survey(&self, salt: Salt) -> Survey {
         let mut survey = Survey::default();
         self.each()
@@ -99,8 +138,8 @@ impl Rows<'_> {
         survey
     }
 
-    fn leave_out_what_is_over(&mut self, salt: Salt) {
-        let ends = self.survey(salt).ends();
+    fn leave_out_what_is_over(&mut self, salt: Salt, log: Log) {
+        let ends = self.survey(salt).ends(log);
         self.replace(|place, cells| {
             let end = ends.get(place.sector.index());
             end.map_or(cells, |end| end.leave_out(place, cells, salt))

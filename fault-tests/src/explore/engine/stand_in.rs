@@ -10,6 +10,7 @@
 
 use std::collections::HashSet;
 use std::hash::Hash as _;
+use std::ops::Range;
 use std::rc::Rc;
 
 use sim_flash::{Level, Op, State, Tear};
@@ -123,25 +124,49 @@ impl<S: Subject> Engine<'_, S> {
         }
         let hash = state.hash_range(sectors.clone());
         let simplest = match self.simplest.of.get(&hash) {
-            Some(simplest) => (*simplest)?,
+            Some(simplest) => *simplest,
             None => {
-                let simplest = self.subject.simplest(state).map(|mut simplest| {
-                    simplest.seal();
-                    let hash = simplest.hash_range(sectors.clone());
-                    // Nothing stands for what stands for others.
-                    self.simplest.of.insert(hash, None);
-                    self.simplest.states.entry(hash).or_insert(simplest);
-                    hash
-                });
+                let simplest = self.find_simplest(state, hash, sectors.clone());
                 self.simplest.of.insert(hash, simplest);
-                simplest?
+                simplest
             }
-        };
+        }?;
         let mut state = state.clone();
         let simplest = self.simplest.states.get(&simplest)?;
         state.adopt(simplest, sectors.start, sectors.end - sectors.start);
         state.seal();
         Some(state)
+    }
+
+    /// A hash of the numbered sectors of the state that stands for this one, if they are others.
+    fn find_simplest(&mut self, state: &State, hash: u128, sectors: Range<u32>) -> Option<u128> {
+        let plainer = self.subject.plainer(state).map(|mut plainer| {
+            plainer.seal();
+            (plainer.hash_range(sectors.clone()), plainer)
+        });
+        let known = { plainer.as_ref() }.and_then(|(hash, _)| self.simplest.of.get(hash).copied());
+        if let Some(Some(simplest)) = known {
+            return Some(simplest);
+        }
+        let (plain, plainer) = match plainer {
+            Some((hash, plainer)) => (hash, Some(plainer)),
+            None => (hash, None),
+        };
+        // What is known now is the simplest itself.
+        let simplest = match known {
+            Some(_) => None,
+            None => { self.subject }.simplest(plainer.as_ref().unwrap_or(state)),
+        };
+        let mut simplest = simplest.or(plainer)?;
+        simplest.seal();
+        let found = simplest.hash_range(sectors);
+        if plain != found {
+            self.simplest.of.insert(plain, Some(found));
+        }
+        // Nothing stands for what stands for others.
+        self.simplest.of.insert(found, None);
+        self.simplest.states.entry(found).or_insert(simplest);
+        Some(found).filter(|found| *found != hash)
     }
 
     /// Checks that a state does the same as the one that stands for it, however weak bits are read.

@@ -1,7 +1,8 @@
 //! A row with weak bits, and what it may be read as.
 
+use crate::hardened::choice::{self, Birth, Flags};
 use crate::hardened::layout::Place;
-use crate::hardened::record::{self, LEN, Row, Salt};
+use crate::hardened::record::{self, Kind, LEN, PAYLOAD, Record, Row, Salt};
 
 /// A row of otadata.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -9,6 +10,31 @@ pub(super) struct Cells {
     /// Weak bits are 1.
     pub(super) bits: [u8; LEN],
     pub(super) weak: [u8; LEN],
+}
+
+impl Record {
+    /// What is programmed in a full log that says nothing: in the last group, what the birth says.
+    pub(super) fn of_birth(birth: &Birth, place: Place) -> Option<Self> {
+        let (group, which) = place.group()?;
+        let (kind, payload) = match which {
+            0 => (Kind::Claim, [0xFF; PAYLOAD]),
+            1 => (Kind::Decision, choice::emit(&birth.choice, Flags::NOTHING)),
+            _ => return None,
+        };
+        Some(Self {
+            kind,
+            number: group,
+            child: 0,
+            generation: birth.generation,
+            payload,
+        })
+    }
+}
+
+/// Whether programming makes the one of the other: no 0 bit has to become 1.
+pub(super) fn can_become(there: &[u8], wanted: &[u8]) -> bool {
+    let mut both = there.iter().zip(wanted);
+    both.all(|(there, wanted)| wanted & !there == 0)
 }
 
 /// Up to so many weak bits every combination is a reading.
@@ -62,6 +88,11 @@ impl Cells {
         self.weak == [0; LEN]
     }
 
+    /// Whether it is read as blank each time.
+    pub(super) fn is_blank(&self) -> bool {
+        self.is_sure() && self.reads_blank()
+    }
+
     /// Whether it may be read as blank.
     pub(super) fn reads_blank(&self) -> bool {
         record::is_blank(&self.bits)
@@ -98,6 +129,37 @@ impl Cells {
             matches!(Row::parse(&meant, place, salt), Row::Valid(_))
         };
         word && !self.is_sure() && self.reads_blank() && !is_record()
+    }
+
+    /// Whether it may be read as another record than the one that it is or was to become.
+    pub(super) fn is_odd(&self, place: Place, salt: Salt) -> bool {
+        if self.is_sure() {
+            return false;
+        }
+        let meant = self.meant(place, salt);
+        { self.readings() }
+            .any(|bytes| bytes != meant && matches!(Row::parse(&bytes, place, salt), Row::Valid(_)))
+    }
+
+    /// The simplest cells that are read alike, and are like these when they are programmed; beside this birth.
+    pub(super) fn plainest(&self, place: Place, birth: Option<&Birth>, salt: Salt) -> Self {
+        let meant = self.meant(place, salt);
+        let is_record = matches!(Row::parse(&meant, place, salt), Row::Valid(_));
+        if self.is_sure() {
+            // Where nothing is said in a full log, a row that was begun is completed.
+            let begun = birth
+                .and_then(|birth| Record::of_birth(birth, place))
+                .is_some_and(|wanted| can_become(&self.bits, &wanted.emit(place, salt)));
+            let over = !is_record && !self.reads_blank() && !begun;
+            return if over { Self::REFUSED } else { *self };
+        }
+        if !is_record || self.is_odd(place, salt) {
+            *self
+        } else if self.written() == meant {
+            Self::torn(&meant, self.reads_blank())
+        } else {
+            Self::fading(&meant)
+        }
     }
 
     /// What it is read as if weak bits are those of `taken`.

@@ -1,6 +1,6 @@
 //! Lower numbers.
 
-use super::cells::Cells;
+use super::cells::{Cells, can_become};
 use crate::hardened::choice::Birth;
 use crate::hardened::layout::{GIVEN_UP, LOG, Place, SUMMARY};
 use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
@@ -33,7 +33,7 @@ impl Numbers {
             }
             return;
         }
-        self.unknown |= is_odd(cells, place, salt);
+        self.unknown |= cells.is_odd(place, salt);
         // Which of its bits are those of a record depends on the numbers in that.
         self.unknown |= cells.is_spoilt(place, salt) && !cells.is_all_weak();
         if let Row::Valid(record) = Row::parse(&cells.meant(place, salt), place, salt) {
@@ -69,16 +69,6 @@ impl Numbers {
             seqs: rounds.map_or(0, |rounds| rounds.saturating_sub(1).saturating_mul(slots)),
         }
     }
-}
-
-/// Whether a row may be read as another record than the one that it is or was to become.
-fn is_odd(cells: &Cells, place: Place, salt: Salt) -> bool {
-    if cells.is_sure() {
-        return false;
-    }
-    let meant = cells.meant(place, salt);
-    { cells.readings() }
-        .any(|bytes| bytes != meant && matches!(Row::parse(&bytes, place, salt), Row::Valid(_)))
 }
 
 /// Whether of an entry that was to be written whole some of the second half is weak, and nothing else.
@@ -214,7 +204,7 @@ impl Shift {
                 .unwrap_or_else(|| or_refused(cells, None));
         }
         match lower {
-            _ if is_odd(cells, place, salt) => *cells,
+            _ if cells.is_odd(place, salt) => *cells,
             Some(new) if cells.written() != cells.meant(place, salt) => Cells::fading(&new),
             Some(new) => Cells::torn(&new, cells.reads_blank()),
             None if cells.is_spoilt(place, salt) => *cells,
@@ -254,12 +244,6 @@ impl Shift {
         new.reseal(before);
         Some(new.emit(place, salt))
     }
-}
-
-/// Whether programming makes the one of the other: no 0 bit has to become 1.
-fn can_become(there: &[u8], wanted: &[u8]) -> bool {
-    let mut both = there.iter().zip(wanted);
-    both.all(|(there, wanted)| wanted & !there == 0)
 }
 
 /// The row when all that is programmed of it is one bit.

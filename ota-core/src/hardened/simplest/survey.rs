@@ -1,10 +1,11 @@
 //! What both sectors hold, and what of it is over.
 
 use super::cells::Cells;
-use crate::hardened::choice::{self, Birth, Flags};
-use crate::hardened::layout::{BIRTH, BIRTH_ROWS, LOG, Place, SUMMARY, Sector};
+use super::log::{Log, Simplest};
+use crate::hardened::choice::Birth;
+use crate::hardened::layout::{BIRTH, BIRTH_ROWS, LOG, Log as Length, Place, SUMMARY, Sector};
 use crate::hardened::read;
-use crate::hardened::record::{self, Kind, LEN, PAYLOAD, Record, Row, Salt};
+use crate::hardened::record::{Kind, LEN, Record, Row, Salt};
 use crate::hardened::summary;
 use crate::otadata::Entry;
 
@@ -24,16 +25,7 @@ pub(super) struct Content {
     may_be_born: [bool; BIRTH_ROWS],
     /// A claim may be read somewhere.
     may_claim: bool,
-    /// The last group with a claim, for sure.
-    claimed: Option<u8>,
-    /// The last group with a decision or a hand-over, for sure, and which of both.
-    said: Option<(u8, Kind)>,
-    /// What a seal of that one says.
-    fingerprint: [u8; 4],
-    /// The last group with a sealed decision, for sure.
-    sealed: Option<u8>,
-    /// The last group that may be read as if it had one.
-    may_say: u8,
+    log: Log,
     /// The groups in which the hand-overs began that may be read in it.
     hands_over: Children,
 }
@@ -55,11 +47,7 @@ impl Content {
         youngest: None,
         may_be_born: [false; BIRTH_ROWS],
         may_claim: false,
-        claimed: None,
-        said: None,
-        fingerprint: [0; 4],
-        sealed: None,
-        may_say: 0,
+        log: Log::EMPTY,
         hands_over: Children::None,
     };
 
@@ -70,40 +58,13 @@ impl Content {
 
     /// What is programmed there if the log is full and says nothing: in the last group, once more.
     pub(super) fn wanted(&self, place: Place) -> Option<Record> {
-        let birth = self.birth().filter(|_| self.said.is_none())?;
-        let (group, which) = place.group()?;
-        let (kind, payload) = match which {
-            0 => (Kind::Claim, [0xFF; PAYLOAD]),
-            1 => (Kind::Decision, choice::emit(&birth.choice, Flags::NOTHING)),
-            _ => return None,
-        };
-        Some(Record {
-            kind,
-            number: group,
-            child: 0,
-            generation: birth.generation,
-            payload,
-        })
+        let birth = self.birth().filter(|_| !self.log.says())?;
+        Record::of_birth(&birth, place)
     }
 
     /// Whether its generation has a claim of its own, for sure.
     pub(super) const fn is_opened(&self) -> bool {
-        self.claimed.is_some()
-    }
-
-    /// The group at which whoever comes from the end stops at the latest, in a full log too; 0 if none
-    /// stops him.
-    fn read_down_to(&self) -> u8 {
-        match (self.claimed, self.sealed) {
-            (Some(claimed), Some(sealed)) => claimed.min(sealed),
-            _ => 0,
-        }
-    }
-
-    /// Whether its last word is a decision, however it is read.
-    fn ends_in_decision(&self) -> bool {
-        self.said
-            .is_some_and(|(group, kind)| kind == Kind::Decision && group >= self.may_say)
+        self.log.is_opened()
     }
 
     /// The sequence number of the entry that the generation is to have, if stock code finds that whole.
@@ -128,11 +89,15 @@ impl Content {
     /// Whether its birth may be read whole or not, and more than that is not to be told from it: that no
     /// birth is to be seen matters only beside an entry of stock code.
     fn may_be_whole(&self) -> bool {
-        let foreign = |bytes: [u8; LEN]| {
+        self.in_doubt && self.written.is_some() && self.has_no_foreign_entry()
+    }
+
+    /// Whether its entry is read as none, or as one of ours.
+    fn has_no_foreign_entry(&self) -> bool {
+        self.entry.readings().all(|bytes| {
             let entry = Entry::parse(&bytes);
-            entry.is_valid() && !summary::is_ours(&entry)
-        };
-        self.in_doubt && self.written.is_some() && !self.entry.readings().any(foreign)
+            !entry.is_valid() || summary::is_ours(&entry)
+        })
     }
 
     /// Whether nobody takes its entry for one that counts beside the sequence number `seq`.
@@ -164,10 +129,9 @@ impl Content {
             *birth = written;
             self.in_doubt |= !cells.is_sure();
             self.written = read::birth(&self.births);
-        } else if let Row::Valid(record) = written
-            && cells.is_sure()
-        {
-            self.holds(place, &record, &cells.bits);
+        } else {
+            let birth = self.birth();
+            self.log.see(place, cells, birth.as_ref(), salt);
         }
     }
 
@@ -182,40 +146,12 @@ impl Content {
                 }
             }
             (Some((_, 0)), Kind::Claim) => self.may_claim = true,
-            (Some((group, 1)), Kind::Decision) => self.may_say = group,
-            (Some((group, 1)), Kind::Handover) => {
-                self.may_say = group;
+            (Some((_, 1)), Kind::Handover) => {
                 self.hands_over = match self.hands_over {
                     Children::None => Children::All(record.child),
                     Children::All(child) if child == record.child => Children::All(child),
                     _ => Children::Several,
                 };
-            }
-            _ => {}
-        }
-    }
-
-    /// Takes into account what is read in a row of the log for sure.
-    fn holds(&mut self, place: Place, record: &Record, bytes: &[u8; LEN]) {
-        let (Some(birth), Some((group, which))) = (self.birth(), place.group()) else {
-            return;
-        };
-        if (record.generation, record.number) != (birth.generation, group) {
-            return;
-        }
-        match (which, record.kind) {
-            (0, Kind::Claim) => self.claimed = Some(group),
-            (1, kind @ (Kind::Decision | Kind::Handover))
-                if choice::parse(&record.payload, &birth.choice).is_some() =>
-            {
-                self.said = Some((group, kind));
-                self.fingerprint = record::fingerprint(bytes);
-            }
-            (2, Kind::Seal)
-                if self.said == Some((group, Kind::Decision))
-                    && record.payload.starts_with(&self.fingerprint) =>
-            {
-                self.sealed = Some(group);
             }
             _ => {}
         }
@@ -246,19 +182,22 @@ impl Survey {
     }
 
     /// What of each sector is over.
-    pub(super) fn ends(&self) -> [End; 2] {
-        [Sector::First, Sector::Second].map(|sector| self.end_of(sector))
+    pub(super) fn ends(&self, length: Length) -> [End; 2] {
+        [Sector::First, Sector::Second].map(|sector| self.end_of(sector, length))
     }
 
-    fn end_of(&self, sector: Sector) -> End {
+    fn end_of(&self, sector: Sector, length: Length) -> End {
         let (this, other) = (self.of(sector), self.of(sector.other()));
         let counts = End::Counts {
-            down_to: this.read_down_to(),
+            log: { this.birth() }.map(|birth| (birth.generation, this.log.simplest(length))),
             may_be_whole: this.may_be_whole(),
         };
         let selects = this.may_select();
         if this.youngest().is_none() && !selects {
-            return End::Superseded { yields: true };
+            return End::Superseded {
+                yields: true,
+                ours: true,
+            };
         }
         let Some(birth) = other.birth().filter(|_| other.is_opened()) else {
             return counts;
@@ -266,16 +205,12 @@ impl Survey {
         // Whether for stock code there is none, or the entry of the other one wins.
         let yields = !selects || { other.whole_entry() }.is_some_and(|seq| this.yields_to(seq));
         if { this.youngest() }.is_none_or(|generation| generation < birth.generation) {
-            End::Superseded { yields }
-        } else if !this.may_claim && other.ends_in_decision() {
-            End::Aborted {
+            End::Superseded {
                 yields,
-                alike: this.birth().map(|_| Birth {
-                    generation: birth.generation.saturating_add(1),
-                    child: 0,
-                    ..birth
-                }),
+                ours: this.has_no_foreign_entry(),
             }
+        } else if !this.may_claim && other.log.ends_in_decision() {
+            End::Aborted { yields }
         } else {
             counts
         }
@@ -300,21 +235,21 @@ impl Survey {
 pub(super) enum End {
     /// It does, or may.
     Counts {
-        /// Nobody reads its log below this group.
-        down_to: u8,
+        /// The number of its generation, and what nobody tells from its log; if its birth is sure.
+        log: Option<(u32, Simplest)>,
         /// Its birth may be read whole, or not.
         may_be_whole: bool,
     },
     /// A younger generation has taken over in the other one, or there is nothing in this one. Nobody looks
     /// at its log; nor at the rest if its entry `yields`.
-    Superseded { yields: bool },
-    /// An older one has not handed over, and will not: this one is erased first. Somebody looks at
-    /// whether it has a claim, though, if it has a birth.
-    Aborted {
+    Superseded {
         yields: bool,
-        /// A birth that nobody tells from its own, if it has one.
-        alike: Option<Birth>,
+        /// Its entry is not taken for one of stock code, whatever birth is beside it.
+        ours: bool,
     },
+    /// An older one has not handed over, and will not: this one is erased first. Nobody looks at anything
+    /// but its entry, if that does not `yield`.
+    Aborted { yields: bool },
 }
 
 impl End {
@@ -332,22 +267,16 @@ impl End {
                     Cells::sure(written)
                 };
             }
-            Self::Counts { down_to, .. } => {
-                place.group().is_some_and(|(group, _)| group < *down_to)
+            Self::Counts { log, .. } => {
+                return match log {
+                    Some((generation, log)) => log.row(place, cells, *generation, salt),
+                    None => cells,
+                };
             }
-            Self::Superseded { yields } => *yields || place.row >= LOG,
-            Self::Aborted { yields: false, .. } => false,
-            Self::Aborted { alike: None, .. } => true,
-            Self::Aborted { .. } if place.row == SUMMARY => true,
-            Self::Aborted {
-                alike: Some(birth), ..
-            } => {
-                let number = usize::from(place.row.saturating_sub(BIRTH));
-                if let Some(record) = birth.records().get(number) {
-                    return Cells::sure(record.emit(place, salt));
-                }
-                false
+            Self::Superseded { yields, ours } => {
+                *yields || *ours && place.row != SUMMARY || place.row >= LOG
             }
+            Self::Aborted { yields } => *yields,
         };
         if over { Cells::REFUSED } else { cells }
     }
