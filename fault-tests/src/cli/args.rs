@@ -209,9 +209,10 @@ pub(crate) struct SweepArgs {
     /// L3-noheal weak bits that only an erase makes solid, L4 weak bits in the rest of the sector as well
     #[arg(long, value_name = "LEVEL", default_value = "L2")]
     pub(crate) level: Contract,
-    /// Cuts in a row, at most; `any` for all there may be [default: 2, 1 with weak bits; stock: any, 1 with weak bits]
-    #[arg(long, value_name = "N|any", value_parser = cuts)]
-    pub(crate) cuts: Option<u32>,
+    /// Cuts in a row, at most; `any` for all there may be, `until-full` for all until the log of the hardened
+    /// policy is full and in doubt [default: 2, 1 with weak bits; stock: any, 1 with weak bits]
+    #[arg(long, value_name = "N|any|until-full")]
+    pub(crate) cuts: Option<Depth>,
     /// Give a scenario up as inconclusive after so many boots (200000) or so much time (30s)
     #[arg(long, value_name = "BOOTS|SECONDSs", default_value = "2000000")]
     pub(crate) budget: Budget,
@@ -402,12 +403,28 @@ impl FromStr for Budget {
     }
 }
 
-fn cuts(text: &str) -> Result<u32, String> {
-    match text {
-        "any" => Ok(ANY),
-        text => text
-            .parse()
-            .map_err(|_| format!("found \"{text}\", expected a number or any")),
+/// How many cuts in a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Depth {
+    pub(crate) cuts: u32,
+    /// None where a log is full.
+    pub(crate) until_full: bool,
+}
+
+impl FromStr for Depth {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let cuts = match text {
+            "any" | "until-full" => ANY,
+            text => text
+                .parse()
+                .map_err(|_| format!("found \"{text}\", expected a number, any or until-full"))?,
+        };
+        Ok(Self {
+            cuts,
+            until_full: text == "until-full",
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use sim_flash::{Contract, Level, Profile};
 use super::args::{FirmwareArgs, SweepArgs};
 use super::{Output, Usage, dump};
 use crate::input;
-use crate::ota::{self, Inputs, ON_DEMAND, SCENARIOS};
+use crate::ota::{self, Inputs, ON_DEMAND, Policy, SCENARIOS};
 use crate::partition_csv;
 use crate::sweep::{self, SweepOptions, SweepReport};
 
@@ -19,7 +19,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     check(args.level)?;
     let mut options = SweepOptions {
         level: args.level.level,
-        cuts: args.cuts,
+        cuts: args.cuts.map(|depth| depth.cuts),
+        until_full: until_full(args)?,
         budget: args.budget,
         seed: args.seed,
         profile: { args.profile.clone() }.with_reprogram_heals(args.level.reprogram_heals),
@@ -139,6 +140,17 @@ pub(super) fn keep(report: &SweepReport, folder: &Path) -> Result<(), Usage> {
         Output::prepare(&path)?.write(case.to_string().as_bytes())?;
     }
     Ok(())
+}
+
+/// Whether cuts end where a log is full.
+fn until_full(args: &SweepArgs) -> Result<bool, Usage> {
+    let asked = args.cuts.is_some_and(|depth| depth.until_full);
+    if asked && args.policy == Policy::Stock {
+        return Err(Usage::new(
+            "--cuts until-full: the stock policy keeps no log that could be full, expected a number or any",
+        ));
+    }
+    Ok(asked)
 }
 
 fn check(contract: Contract) -> Result<(), Usage> {

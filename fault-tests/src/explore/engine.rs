@@ -274,10 +274,14 @@ impl<'a, S: Subject> Engine<'a, S> {
             ..
         } = self.pass.nodes[work.node as usize];
         let stays_uncut = self.stays_uncut(work.node);
-        if cuts < self.limits.cuts && !stays_uncut {
+        let spared = self.limits.spares(&taken.marks);
+        if spared && recording.ops > 0 {
+            self.counts.spared += 1;
+        }
+        if cuts < self.limits.cuts && !stays_uncut && !spared {
             self.cut_each(&mut walk, recording, cuts)?;
         } else {
-            if recording.ops > 0 && !calm {
+            if recording.ops > 0 && !calm && !spared {
                 self.counts.uncut += u64::from(stays_uncut);
                 self.pass.truncated |= !stays_uncut;
             }

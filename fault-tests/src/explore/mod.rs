@@ -143,7 +143,7 @@ use serde::{Deserialize, Serialize};
 use sim_flash::{Density, Level, Op, Profile, State, Tear};
 
 use crate::property::Finding;
-use crate::subject::Subject;
+use crate::subject::{Mark, Subject};
 
 pub(crate) use check::{Answer, Check, CheckId, Checks};
 pub use ranges::Ranges;
@@ -186,6 +186,9 @@ pub struct Limits {
     ///
     /// A cut at [`Level::L4`] may leave each row of a sector weak, and all ways to read them all are too many.
     pub departures: u32,
+    /// Power-ons that [meet](crate::subject::Journal::sometimes) this are judged, and not cut: what is shown is
+    /// shown for cuts everywhere else.
+    pub spared: Option<Mark>,
 }
 
 impl Default for Limits {
@@ -202,6 +205,7 @@ impl Default for Limits {
             audit_one_in: 1000,
             seed: 0,
             departures: u32::MAX,
+            spared: None,
         }
     }
 }
@@ -213,6 +217,10 @@ impl Limits {
         let solved = Box::new(|addr, data: &[u8]| subject.solved(addr, data));
         let set = tears::Tears::new(self).with_solved(solved).of(op, cuts);
         set.all().collect()
+    }
+
+    fn spares(&self, marks: &[Mark]) -> bool {
+        { self.spared.as_ref() }.is_some_and(|spared| marks.contains(spared))
     }
 
     fn out_of_time(&self) -> bool {
@@ -236,6 +244,8 @@ pub struct Counts {
     pub represented: u64,
     /// Power-ons behind a solved tear that were judged, but whose operations were not cut again.
     pub uncut: u64,
+    /// Power-ons that were judged, but [spared](Limits::spared) cuts.
+    pub spared: u64,
     /// States, of those merged, that differ in a way some future can notice.
     pub distinct_states: u64,
     /// Power-ons executed, in all passes.

@@ -124,6 +124,7 @@ fn profile() -> Profile {
 
 fn limits(level: Level, cuts: u32) -> Limits {
     Limits {
+        spared: None,
         level,
         cuts,
         first: Density::Coarse,

@@ -8,8 +8,8 @@ use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
 use super::{Budget, SweepOptions, coverage, windows};
 use crate::case::{CaseId, Replay, replay};
 use crate::explore::{Counts, Exploration, Limits, Path, Start, explore};
-use crate::ota::Policy;
-use crate::subject::Subject;
+use crate::ota::{Policy, RENEWED};
+use crate::subject::{Mark, Subject};
 
 /// A device at a point of its life, named for case ids.
 pub(crate) struct Exhibit<'a, S: Subject> {
@@ -63,6 +63,7 @@ impl<S: Subject> Exhibit<'_, S> {
             } else {
                 DEPARTURES
             },
+            spared: options.until_full.then_some(Mark::Borrowed(RENEWED)),
             ..Limits::default()
         }
     }

@@ -45,6 +45,10 @@ pub struct SweepOptions {
     pub level: Level,
     /// Cuts in a row, at most.
     pub cuts: Option<u32>,
+    /// Whether power-ons that leave a full log of otadata in doubt are spared cuts: each is judged, but what is
+    /// shown is shown for cuts until then. Each cut in the leaving of a log costs rows of the next one, so there
+    /// are many ways to do that again and again.
+    pub until_full: bool,
     /// When to give up.
     pub budget: Budget,
     /// Threads; scenarios run side by side.
@@ -73,6 +77,7 @@ impl Default for SweepOptions {
             policy: Policy::default(),
             level: Level::L2,
             cuts: None,
+            until_full: false,
             budget: Budget::Boots(2_000_000),
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             seed: 0,

@@ -211,11 +211,24 @@ impl SweepReport {
             sum(|c| c.audited),
         )?;
         let closed = self.scenarios.iter().filter(|s| s.closure).count();
+        let spared: u64 = self.scenarios.iter().map(|s| s.counts.spared).sum();
         if closed > 0 {
+            let until = if spared > 0 {
+                " until a log is full"
+            } else {
+                ""
+            };
             writeln!(
                 f,
-                "  closure in {closed} of {} scenarios: no state is left, so this holds for any number of cuts",
+                "  closure in {closed} of {} scenarios: no state is left, so this holds for any number of cuts{until}",
                 self.scenarios.len()
+            )?;
+        }
+        if spared > 0 {
+            writeln!(
+                f,
+                "  a log was full and in doubt in {} power-ons: judged, followed until the device rests, and not cut",
+                thousands(spared)
             )?;
         }
         let uncut: u64 = self.scenarios.iter().map(|s| s.counts.uncut).sum();

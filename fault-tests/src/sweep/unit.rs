@@ -130,6 +130,7 @@ fn add_counts(sum: &mut Counts, unit: Counts) {
         by_family,
         represented,
         uncut,
+        spared,
         distinct_states,
         boots,
         audited,
@@ -141,6 +142,7 @@ fn add_counts(sum: &mut Counts, unit: Counts) {
     sum.by_family += by_family;
     sum.represented += represented;
     sum.uncut += uncut;
+    sum.spared += spared;
     sum.distinct_states += distinct_states;
     sum.boots += boots;
     sum.audited += audited;

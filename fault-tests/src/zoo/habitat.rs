@@ -76,6 +76,7 @@ impl<S: Subject> Habitat for Home<S> {
             deadline: None,
             audit_one_in: 100,
             seed: 0,
+            spared: None,
             departures: u32::MAX,
         };
         let start = std::slice::from_ref(&self.start);
