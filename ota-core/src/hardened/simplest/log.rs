@@ -11,7 +11,7 @@
 
 use super::cells::Cells;
 use crate::hardened::choice::{self, Birth};
-use crate::hardened::layout::{Log as Length, Place};
+use crate::hardened::layout::{GIVEN_UP, Log as Length, Place};
 use crate::hardened::record::{Kind, PAYLOAD, Record, Row, Salt};
 
 /// Groups of a log, at most.
@@ -44,6 +44,10 @@ pub(super) struct Log {
     may_show: u8,
     /// The last group with a claim, for sure.
     claimed: Option<u8>,
+    /// The groups that may have one.
+    may_claim: [bool; GROUPS],
+    /// The last group that may be sealed.
+    may_seal: u8,
     /// By group.
     words: [Option<Word>; GROUPS],
     /// A row may be read as a record that does not belong there.
@@ -55,6 +59,8 @@ impl Log {
         shown: 0,
         may_show: 0,
         claimed: None,
+        may_claim: [false; GROUPS],
+        may_seal: 0,
         words: [None; GROUPS],
         odd: false,
     };
@@ -92,6 +98,8 @@ impl Log {
     /// Takes a row into account.
     pub(super) fn see(&mut self, place: Place, cells: &Cells, birth: Option<&Birth>, salt: Salt) {
         let Some((group, which)) = place.group() else {
+            // What is given up is given up group by group.
+            self.odd |= place.row == GIVEN_UP && !cells.is_blank();
             return;
         };
         if !cells.reads_blank() {
@@ -114,6 +122,14 @@ impl Log {
                 (false, true) => Holds::Weakly,
                 (false, false) => Holds::Fading,
             };
+            if which == 2 {
+                self.may_seal = group;
+            }
+            if which == 0
+                && let Some(may) = self.may_claim.get_mut(usize::from(group).saturating_sub(1))
+            {
+                *may = true;
+            }
             if which == 0 && holds == Holds::Surely {
                 self.claimed = Some(group);
             }
@@ -127,19 +143,22 @@ impl Log {
 
     /// What nobody tells from it, in a log of this length.
     pub(super) fn simplest(&self, length: Length) -> Simplest {
+        // A full log is left, and the words in it are written where they are.
+        let has_room = self.may_show < length.groups();
         let mut simplest = Simplest {
             shown: self.shown,
-            claim: self.claimed,
+            claim: self.claimed.map(|group| (group, Holds::Surely)),
             words: self.words,
             seal: self.shown,
         };
-        let Some((said, _)) = self.said() else {
-            // In the last group of a full log that says nothing what the birth says is programmed.
-            simplest.shown = self.shown.saturating_sub(1);
-            return simplest;
-        };
         if self.odd {
             simplest.shown = 0;
+            return simplest;
+        }
+        let said = self.said().map_or(0, |(group, _)| group);
+        if said == 0 && !has_room {
+            // In the last group of a full log that says nothing what the birth says is programmed.
+            simplest.shown = self.shown.saturating_sub(1);
             return simplest;
         }
         let decided = self
@@ -152,8 +171,13 @@ impl Log {
         for (group, word) in (1..).zip(&mut simplest.words) {
             *word = word.filter(|word| !over(group, word));
         }
-        // A full log is left, and the words in it are written where they are.
-        if self.may_show < length.groups() {
+        if has_room {
+            // Where no claim is sure, one that may be read is as good as several.
+            let mut claims = (1..=self.shown).zip(&self.may_claim).rev();
+            let may_claim = claims.find(|(_, may)| **may);
+            let may_claim = may_claim.map(|(group, _)| (group, Holds::Weakly));
+            simplest.claim = simplest.claim.or(may_claim);
+            simplest.drop_repetitions(self.may_seal);
             simplest.move_up();
         }
         simplest
@@ -182,13 +206,32 @@ pub(super) struct Simplest {
     /// Only of the groups behind this one may more be written.
     shown: u8,
     /// The only claim that counts.
-    claim: Option<u8>,
+    claim: Option<(u8, Holds)>,
     words: [Option<Word>; GROUPS],
     /// The only group whose seal counts.
     seal: u8,
 }
 
 impl Simplest {
+    /// Leaves out decisions that may be read, and say what the word before them says for sure: unless one is
+    /// sealed, for all that shows.
+    fn drop_repetitions(&mut self, may_seal: u8) {
+        let mut said = None;
+        for (group, word) in (1..).zip(&mut self.words) {
+            let Some(Word { record, holds }) = *word else {
+                continue;
+            };
+            let says = (record.kind, record.payload);
+            if holds == Holds::Surely {
+                said = Some(says);
+            } else if said == Some(says) && (group < self.seal || group != may_seal) {
+                *word = None;
+            } else {
+                said = None;
+            }
+        }
+    }
+
     /// Moves words up to the last group, with the claim.
     fn move_up(&mut self) {
         let words = self.words;
@@ -216,7 +259,7 @@ impl Simplest {
             }
             to = to.saturating_sub(1);
         }
-        self.claim = self.claim.map(|_| self.shown);
+        self.claim = self.claim.map(|(_, holds)| (self.shown, holds));
     }
 
     /// The row that nobody tells from this one.
@@ -226,8 +269,8 @@ impl Simplest {
         };
         match which {
             0 => match self.claim {
-                Some(claim) if group < claim => Cells::REFUSED,
-                Some(claim) if group == claim => {
+                Some((claim, _)) if group < claim => Cells::REFUSED,
+                Some((claim, holds)) if group == claim => {
                     let claim = Record {
                         kind: Kind::Claim,
                         number: group,
@@ -235,7 +278,12 @@ impl Simplest {
                         generation,
                         payload: [0xFF; PAYLOAD],
                     };
-                    Cells::sure(claim.emit(place, salt))
+                    let row = claim.emit(place, salt);
+                    if holds == Holds::Surely {
+                        Cells::sure(row)
+                    } else {
+                        Cells::torn(&row, false)
+                    }
                 }
                 _ => shows(cells, place, salt),
             },

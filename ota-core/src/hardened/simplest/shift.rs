@@ -23,7 +23,8 @@ impl Numbers {
         let written = cells.written();
         if place.row == SUMMARY {
             let entry = Entry::parse(&written);
-            self.unknown |= !cells.is_sure() && !is_half_weak(cells, &entry);
+            self.unknown |=
+                !cells.is_sure() && !is_half_weak(cells, &entry) && !is_begun_weakly(cells);
             let generation = summary::generation(&entry);
             if generation.is_some() || entry.is_valid() {
                 self.seq(entry.seq);
@@ -77,6 +78,16 @@ fn is_half_weak(cells: &Cells, written: &Entry) -> bool {
     first == [0; HALF] && summary::is_ours(written) && written.crc_matches()
 }
 
+/// Whether it is the first half of an entry of ours, some of which is weak, and nothing else.
+fn is_begun_weakly(cells: &Cells) -> bool {
+    let second = wire::bytes::<HALF, { LEN - HALF }, LEN>(&cells.weak);
+    let written = cells.written();
+    !cells.is_sure()
+        && second == [0; LEN - HALF]
+        && written.ends_with(&[0xFF; LEN - HALF])
+        && summary::generation(&Entry::parse(&written)).is_some()
+}
+
 /// What is subtracted.
 #[derive(Default)]
 pub(super) struct Shift {
@@ -121,6 +132,7 @@ impl Shift {
                 wire::put::<0, HALF, LEN>(&mut torn.bits, wire::bytes::<0, HALF, LEN>(&new));
                 torn
             }
+            Some(new) if is_begun_weakly(cells) => Cells::torn(&new, cells.reads_blank()),
             _ => *cells,
         }
     }

@@ -92,11 +92,11 @@ impl Content {
         self.in_doubt && self.written.is_some() && self.has_no_foreign_entry()
     }
 
-    /// Whether its entry is read as none, or as one of ours.
+    /// Whether its entry is read as none, or as one of ours; or as number 0, which no stock code writes.
     fn has_no_foreign_entry(&self) -> bool {
         self.entry.readings().all(|bytes| {
             let entry = Entry::parse(&bytes);
-            !entry.is_valid() || summary::is_ours(&entry)
+            !entry.is_valid() || entry.seq == 0 || summary::is_ours(&entry)
         })
     }
 
@@ -210,7 +210,10 @@ impl Survey {
                 ours: this.has_no_foreign_entry(),
             }
         } else if !this.may_claim && other.log.ends_in_decision() {
-            End::Aborted { yields }
+            End::Aborted {
+                yields,
+                ours: this.has_no_foreign_entry(),
+            }
         } else {
             counts
         }
@@ -249,7 +252,11 @@ pub(super) enum End {
     },
     /// An older one has not handed over, and will not: this one is erased first. Nobody looks at anything
     /// but its entry, if that does not `yield`.
-    Aborted { yields: bool },
+    Aborted {
+        yields: bool,
+        /// Its entry is not taken for one of stock code, whatever birth is beside it.
+        ours: bool,
+    },
 }
 
 impl End {
@@ -276,7 +283,7 @@ impl End {
             Self::Superseded { yields, ours } => {
                 *yields || *ours && place.row != SUMMARY || place.row >= LOG
             }
-            Self::Aborted { yields } => *yields,
+            Self::Aborted { yields, ours } => *yields || *ours && place.row != SUMMARY,
         };
         if over { Cells::REFUSED } else { cells }
     }
