@@ -21,7 +21,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use sim_flash::{Cut, Flash, FlashError, Op, Profile, Row, State, Tear, Trace};
+use sim_flash::{Cipher, Cut, Encryption, Flash, FlashError, Op, Profile, Row, State, Tear, Trace};
 
 use self::knowledge::{ByExtent, MemoKey};
 use self::weak::Decisions;
@@ -37,6 +37,8 @@ pub(crate) use weak::{FLIPS, Settled, WeakRead, otherwise, resolve};
 /// The flash of one power-on.
 pub struct Chip<'m> {
     flash: Flash,
+    /// Where the cells hold other bytes than are read.
+    cipher: Option<Cipher>,
     clock: OperationClock,
     /// Bytes whose content follows from this power-on's own erases. A program determines
     /// nothing: it is an AND with what was there.
@@ -107,6 +109,7 @@ impl<'m> Chip<'m> {
             decisions: Decisions::new(&state),
             flips: true,
             met: Vec::new(),
+            cipher: profile.rules().encryption.as_ref().map(Encryption::cipher),
             flash: Flash::with_state(profile.clone(), state),
             clock,
             determined: Ranges::new(),
@@ -162,6 +165,11 @@ impl<'m> Chip<'m> {
     /// Bytes that the chip programs at least.
     pub fn program_unit(&self) -> u32 {
         self.flash.profile().program_unit()
+    }
+
+    /// Whether the chip encrypts what it stores.
+    pub const fn encrypts(&self) -> bool {
+        self.cipher.is_some()
     }
 
     /// Whether what lies in the flash may be told by comparing bytes: not where a read may fail.
@@ -248,9 +256,19 @@ impl<'m> Chip<'m> {
     /// such question behave alike.
     pub fn holds(&mut self, at: u32, contents: &[Arc<[u8]>]) -> Option<usize> {
         let place = at as usize;
-        let fits = |bytes: &Arc<[u8]>| place + bytes.len() <= self.capacity();
+        let block = if self.encrypts() {
+            Cipher::BLOCK as usize
+        } else {
+            1
+        };
+        let fits = |bytes: &Arc<[u8]>| {
+            place + bytes.len() <= self.capacity() && bytes.len().is_multiple_of(block)
+        };
         if self.recognises() && at.is_multiple_of(State::GRANULE) && contents.iter().all(fits) {
-            return self.recognise(at, contents);
+            return match self.encrypted(at, contents) {
+                Some(encrypted) => self.recognise(at, &encrypted),
+                None => self.recognise(at, contents),
+            };
         }
         let longest = contents.iter().map(|bytes| bytes.len()).max()?;
         let end = at.saturating_add(u32::try_from(longest).ok()?);
@@ -258,6 +276,16 @@ impl<'m> Chip<'m> {
             Found(contents.iter().position(|bytes| chip.compare(at, bytes)))
         });
         found.0
+    }
+
+    /// The contents as the cells at `at` hold them, where they hold other bytes than are read.
+    fn encrypted(&mut self, at: u32, contents: &[Arc<[u8]>]) -> Option<Vec<Arc<[u8]>>> {
+        let cipher = self.cipher.as_ref()?;
+        let known = self.knows.known()?;
+        let contents = contents
+            .iter()
+            .map(|plain| known.encrypted(at, plain, cipher));
+        Some(contents.collect())
     }
 
     fn compare(&mut self, at: u32, bytes: &[u8]) -> bool {
@@ -389,12 +417,33 @@ impl<'m> Chip<'m> {
         };
         let range = region.start..region.start.saturating_add(header.len);
         let mut bytes = vec![0; range.len()];
-        self.flash.state().read(range.start, &mut bytes);
-        let of = self.note(&range, false);
-        if self.meets_weak(&range) {
-            self.decide(&range, &mut bytes, of);
-        }
+        let cells = self.cells(&range);
+        let (skipped, len) = ((range.start - cells.start) as usize, bytes.len());
+        let mut stored = vec![0; cells.len()];
+        self.flash.state().read(cells.start, &mut stored);
+        let of = self.note(&cells, false);
+        self.understand(&cells, &mut stored, of);
+        bytes.copy_from_slice(&stored[skipped..skipped + len]);
         (header.says)(&bytes)
+    }
+
+    /// The cells that a read of `range` looks at.
+    fn cells(&self, range: &Range<u32>) -> Range<u32> {
+        if self.cipher.is_none() {
+            return range.clone();
+        }
+        let end = range.end.div_ceil(Cipher::BLOCK) * Cipher::BLOCK;
+        range.start / Cipher::BLOCK * Cipher::BLOCK..end.min(self.flash.state().size())
+    }
+
+    /// Makes of what cells hold what is read.
+    fn understand(&mut self, cells: &Range<u32>, bytes: &mut [u8], of: Of) {
+        if self.meets_weak(cells) {
+            self.decide(cells, bytes, of);
+        }
+        if let Some(cipher) = &self.cipher {
+            cipher.decrypt(cells.start, bytes);
+        }
     }
 
     /// Lists checks that were not listed before.
@@ -551,9 +600,19 @@ impl ReadNorFlash for Chip<'_> {
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ChipError> {
         self.access()?;
-        let done = self.flash.read(offset, bytes);
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let range = offset..offset.saturating_add(len);
+        if self.cipher.is_some() {
+            let cells = self.cells(&range);
+            let mut stored = vec![0; cells.len()];
+            self.flash.read_raw(cells.start, &mut stored)?;
+            let of = self.note(&cells, true);
+            self.understand(&cells, &mut stored, of);
+            let skipped = (offset - cells.start) as usize;
+            bytes.copy_from_slice(&stored[skipped..skipped + bytes.len()]);
+            return Ok(());
+        }
+        let done = self.flash.read(offset, bytes);
         if let Err(error) = done {
             // Check bits that do not fit are learned of as well.
             if matches!(error, FlashError::Ecc { .. }) {

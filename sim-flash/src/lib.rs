@@ -33,6 +33,7 @@ pub mod faults {}
 #[doc = include_str!("../docs/example.md")]
 pub mod example {}
 
+pub use self::cipher::Cipher;
 pub use embedded_storage;
 
 pub use crate::adversary::Adversary;

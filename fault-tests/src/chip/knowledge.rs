@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use sim_flash::Stencils;
+use sim_flash::{Cipher, Stencils};
 
 use crate::explore::{CheckId, Checks, Record, Records};
 
@@ -67,6 +67,9 @@ pub(crate) struct Knowledge {
     pub(crate) records: Records,
     /// Sectors written before.
     pub(super) stencils: Stencils,
+    /// Contents as an encrypting chip holds them, by their address in memory, which they keep alive, and their
+    /// place.
+    encrypted: HashMap<(usize, u32), (Arc<[u8]>, Arc<[u8]>)>,
     /// Results of [`Chip::checked`], by type, region and the content found.
     pub(super) accepted: HashMap<AcceptedKey, Box<dyn Any>>,
 }
@@ -74,6 +77,17 @@ pub(crate) struct Knowledge {
 type AcceptedKey = (TypeId, u32, u32, Option<usize>);
 
 impl Knowledge {
+    /// What the cells at `at` hold of `plain`.
+    pub(super) fn encrypted(&mut self, at: u32, plain: &Arc<[u8]>, cipher: &Cipher) -> Arc<[u8]> {
+        let key = (plain.as_ptr() as usize, at);
+        let (_, encrypted) = self.encrypted.entry(key).or_insert_with(|| {
+            let mut bytes = plain.to_vec();
+            cipher.encrypt(at, &mut bytes);
+            (Arc::clone(plain), bytes.into())
+        });
+        Arc::clone(encrypted)
+    }
+
     /// Nothing yet, of a subject with these records; whether cells may be `weak`.
     pub(crate) fn of(records: &[Record], weak: bool) -> Self {
         Self {
