@@ -15,6 +15,7 @@ mod units;
 mod weak;
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
@@ -195,6 +196,7 @@ impl<'m> Chip<'m> {
         if self.silent {
             return f(self);
         }
+        let region = self.cells(&region);
         if self.meets_weak(&region) {
             // Nothing is remembered of it, and it is one thing throughout.
             self.note_read(region.clone());
@@ -256,19 +258,14 @@ impl<'m> Chip<'m> {
     /// such question behave alike.
     pub fn holds(&mut self, at: u32, contents: &[Arc<[u8]>]) -> Option<usize> {
         let place = at as usize;
-        let block = if self.encrypts() {
-            Cipher::BLOCK as usize
-        } else {
-            1
-        };
+        // What a part of a block of the cipher reads as depends on the rest.
+        let unit = self.cipher.as_ref().map_or(1, |_| Cipher::BLOCK as usize);
         let fits = |bytes: &Arc<[u8]>| {
-            place + bytes.len() <= self.capacity() && bytes.len().is_multiple_of(block)
+            place + bytes.len() <= self.capacity() && bytes.len().is_multiple_of(unit)
         };
         if self.recognises() && at.is_multiple_of(State::GRANULE) && contents.iter().all(fits) {
-            return match self.encrypted(at, contents) {
-                Some(encrypted) => self.recognise(at, &encrypted),
-                None => self.recognise(at, contents),
-            };
+            let stored = self.stored(at, contents);
+            return self.recognise(at, &stored);
         }
         let longest = contents.iter().map(|bytes| bytes.len()).max()?;
         let end = at.saturating_add(u32::try_from(longest).ok()?);
@@ -278,14 +275,14 @@ impl<'m> Chip<'m> {
         found.0
     }
 
-    /// The contents as the cells at `at` hold them, where they hold other bytes than are read.
-    fn encrypted(&mut self, at: u32, contents: &[Arc<[u8]>]) -> Option<Vec<Arc<[u8]>>> {
-        let cipher = self.cipher.as_ref()?;
-        let known = self.knows.known()?;
-        let contents = contents
-            .iter()
-            .map(|plain| known.encrypted(at, plain, cipher));
-        Some(contents.collect())
+    /// The contents as the cells at `at` hold them.
+    fn stored<'c>(&mut self, at: u32, contents: &'c [Arc<[u8]>]) -> Cow<'c, [Arc<[u8]>]> {
+        match (&self.cipher, self.knows.known()) {
+            (Some(cipher), Some(known)) => { contents.iter() }
+                .map(|plain| known.encrypted(at, plain, cipher))
+                .collect(),
+            _ => Cow::Borrowed(contents),
+        }
     }
 
     fn compare(&mut self, at: u32, bytes: &[u8]) -> bool {
@@ -301,7 +298,7 @@ impl<'m> Chip<'m> {
         true
     }
 
-    /// [`Chip::holds`] by comparing hashes, noted as the checks it is.
+    /// [`Chip::holds`] by comparing hashes with what the cells hold, noted as the checks it is.
     fn recognise(&mut self, at: u32, contents: &[Arc<[u8]>]) -> Option<usize> {
         let Knows::Contents(known) = &mut self.knows else {
             return None;
@@ -416,34 +413,33 @@ impl<'m> Chip<'m> {
             return Says::Digest;
         };
         let range = region.start..region.start.saturating_add(header.len);
-        let mut bytes = vec![0; range.len()];
         let cells = self.cells(&range);
-        let (skipped, len) = ((range.start - cells.start) as usize, bytes.len());
-        let mut stored = vec![0; cells.len()];
-        self.flash.state().read(cells.start, &mut stored);
         let of = self.note(&cells, false);
-        self.understand(&cells, &mut stored, of);
-        bytes.copy_from_slice(&stored[skipped..skipped + len]);
-        (header.says)(&bytes)
+        let read = self.understand(&cells, of);
+        let skipped = (range.start - cells.start) as usize;
+        (header.says)(&read[skipped..skipped + range.len()])
     }
 
-    /// The cells that a read of `range` looks at.
+    /// The cells that a read of `range`, which lies in the flash, looks at.
     fn cells(&self, range: &Range<u32>) -> Range<u32> {
         if self.cipher.is_none() {
             return range.clone();
         }
-        let end = range.end.div_ceil(Cipher::BLOCK) * Cipher::BLOCK;
-        range.start / Cipher::BLOCK * Cipher::BLOCK..end.min(self.flash.state().size())
+        let block = Cipher::BLOCK;
+        range.start / block * block..range.end.div_ceil(block) * block
     }
 
-    /// Makes of what cells hold what is read.
-    fn understand(&mut self, cells: &Range<u32>, bytes: &mut [u8], of: Of) {
+    /// What whole cells are read as: weak bits are decided, then it is decrypted.
+    fn understand(&mut self, cells: &Range<u32>, of: Of) -> Vec<u8> {
+        let mut bytes = vec![0; cells.len()];
+        self.flash.state().read(cells.start, &mut bytes);
         if self.meets_weak(cells) {
-            self.decide(cells, bytes, of);
+            self.decide(cells, &mut bytes, of);
         }
         if let Some(cipher) = &self.cipher {
-            cipher.decrypt(cells.start, bytes);
+            cipher.decrypt(cells.start, &mut bytes);
         }
+        bytes
     }
 
     /// Lists checks that were not listed before.
@@ -600,19 +596,9 @@ impl ReadNorFlash for Chip<'_> {
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ChipError> {
         self.access()?;
+        let done = self.flash.read(offset, bytes);
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let range = offset..offset.saturating_add(len);
-        if self.cipher.is_some() {
-            let cells = self.cells(&range);
-            let mut stored = vec![0; cells.len()];
-            self.flash.read_raw(cells.start, &mut stored)?;
-            let of = self.note(&cells, true);
-            self.understand(&cells, &mut stored, of);
-            let skipped = (offset - cells.start) as usize;
-            bytes.copy_from_slice(&stored[skipped..skipped + bytes.len()]);
-            return Ok(());
-        }
-        let done = self.flash.read(offset, bytes);
         if let Err(error) = done {
             // Check bits that do not fit are learned of as well.
             if matches!(error, FlashError::Ecc { .. }) {
@@ -620,9 +606,12 @@ impl ReadNorFlash for Chip<'_> {
             }
             return Err(error.into());
         }
-        let of = self.note(&range, true);
-        if self.meets_weak(&range) {
-            self.decide(&range, bytes, of);
+        let cells = self.cells(&range);
+        let of = self.note(&cells, true);
+        if self.meets_weak(&cells) {
+            let read = self.understand(&cells, of);
+            let skipped = (range.start - cells.start) as usize;
+            bytes.copy_from_slice(&read[skipped..skipped + bytes.len()]);
         }
         Ok(())
     }

@@ -33,10 +33,10 @@ pub mod faults {}
 #[doc = include_str!("../docs/example.md")]
 pub mod example {}
 
-pub use self::cipher::Cipher;
 pub use embedded_storage;
 
 pub use crate::adversary::Adversary;
+pub use crate::cipher::Cipher;
 pub use crate::error::{FlashError, Rule};
 pub use crate::fault::{Failure, Fault, Symptom, When};
 pub use crate::flash::{Cut, EraseOrder, EraseSteps, Flash};

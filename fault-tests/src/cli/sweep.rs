@@ -11,7 +11,7 @@ use sim_flash::{Contract, Level, Profile};
 use super::args::{FirmwareArgs, SweepArgs};
 use super::{Output, Usage, dump};
 use crate::input;
-use crate::ota::{self, Inputs, ON_DEMAND, SCENARIOS};
+use crate::ota::{self, Inputs, ON_DEMAND, Policy, SCENARIOS};
 use crate::partition_csv;
 use crate::sweep::{self, SweepOptions, SweepReport};
 
@@ -39,6 +39,13 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     }
     if let Some(path) = &args.firmware.dump.dump {
         return dump::run(path, args, &options);
+    }
+    if options.policy == Policy::Stock && options.profile.rules().encryption.is_some() {
+        return Err(Usage::new(format_args!(
+            "--policy stock: on {}, which encrypts what it stores, the hardened policy alone is explored; expected \
+             --policy hardened",
+            options.profile.name()
+        )));
     }
     options.inputs = inputs(&args.firmware, &options.profile)?;
     let json = Json::prepare(args.json.as_deref())?;

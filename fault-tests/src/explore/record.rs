@@ -60,6 +60,23 @@ struct Through {
     zeros: u128,
 }
 
+/// The first so many blocks programmed and the others not, and the other way round; all of them or none is tried
+/// anyway.
+fn block_by_block(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>> {
+    let block = Cipher::BLOCK as usize;
+    let borders = (block..solid.len()).step_by(block);
+    let read = |border: usize, first: bool| {
+        let not_done = |at: usize| (at < border) != first;
+        let bytes = { solid.iter().zip(weak) }.enumerate();
+        bytes
+            .map(|(at, (solid, weak))| solid | if not_done(at) { *weak } else { 0 })
+            .collect()
+    };
+    borders
+        .flat_map(|border| [read(border, true), read(border, false)])
+        .collect()
+}
+
 /// Contents that a record with weak bits may be read as: see [`Record::readings`].
 pub type Readings = fn(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>>;
 
@@ -75,8 +92,9 @@ impl Record {
         }
     }
 
-    /// The same on a chip that encrypts what it stores. No byte is ignored then, for each garbles its block; and
-    /// what weak bits may read as is left to the few that know nothing of the format.
+    /// The same on a chip that encrypts what it stores. Ignored are whole blocks only, as each byte garbles its
+    /// block. Weak bits read as if each block were programmed, or not, or half: what else the format may mean
+    /// is lost in the noise.
     ///
     /// # Panics
     ///
@@ -93,8 +111,11 @@ impl Record {
         );
         let mut zeros = [0; Cipher::BLOCK as usize];
         cipher.encrypt(self.range.start, &mut zeros);
-        self.ignored = 0..0;
-        self.readings = None;
+        let block = Cipher::BLOCK as usize;
+        let (from, to) = (self.ignored.start, self.ignored.end);
+        let whole = from.next_multiple_of(block)..to / block * block;
+        self.ignored = if whole.is_empty() { 0..0 } else { whole };
+        self.readings = Some(block_by_block);
         self.through = Some(Through {
             cipher: Arc::clone(cipher),
             zeros: u128::from_le_bytes(zeros),
