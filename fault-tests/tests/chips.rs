@@ -1,4 +1,5 @@
-//! Chips that are not byte-wise serial NOR: words that take few programs, words with check bits, whole pages.
+//! Chips that are not byte-wise serial NOR: words that take few programs, words with check bits, whole pages,
+//! cells that hold ciphertext.
 
 use fault_tests::ota;
 use fault_tests::sweep::{self, SweepOptions, SweepReport, Verdict};
@@ -42,4 +43,24 @@ fn a_chip_that_takes_whole_pages_does_what_its_flash_does() {
     let [one, other] = [behind_the_rom, serial].map(|report| report.scenarios[0].counts);
     assert_eq!(one.crash_states, other.crash_states);
     assert_eq!(one.distinct_states, other.distinct_states);
+}
+
+/// Sweeps a chip that encrypts, with every crash state executed, and with weak bits.
+fn through_encryption(profile: &str) {
+    let report = smallest(profile, Level::L1, 1);
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    let counts = report.scenarios[0].counts;
+    assert_eq!(counts.audited, counts.crash_states, "every one is executed");
+    let report = smallest(profile, Level::L3, 100);
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+}
+
+#[test]
+fn a_cut_on_encrypted_rows_of_16_bytes_leaves_what_is_predicted() {
+    through_encryption("esp32c3-encrypted");
+}
+
+#[test]
+fn a_cut_on_encrypted_rows_of_32_bytes_leaves_what_is_predicted() {
+    through_encryption("esp32-encrypted");
 }

@@ -83,7 +83,7 @@ fn wrong_flags_are_refused_with_what_was_expected() {
         &["sweep", "--scenario", "nonsense"][..],
         &["sweep", "--level", "L5"],
         &["sweep", "--level", "L2-noheal"],
-        &["sweep", "--profile", "esp32-encrypted"],
+        &["sweep", "--policy", "stock", "--profile", "esp32-encrypted"],
         &["sweep", "--profile", "w25q512"],
         &["sweep", "--policy", "soft"],
         &["sweep", "--audit", "0"],

@@ -60,8 +60,10 @@ pub enum DumpError {
         slots: Vec<String>,
     },
     /// A chip whose dump means nothing without its key.
-    #[error("--profile {profile}: expected a chip that does not encrypt; of one that does, a dump is noise to all \
-        who lack its key")]
+    #[error(
+        "--profile {profile}: expected a chip that does not encrypt; of one that does, a dump is noise to all \
+        who lack its key"
+    )]
     Encrypts {
         /// The chip.
         profile: String,
