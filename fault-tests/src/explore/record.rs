@@ -93,8 +93,8 @@ impl Record {
     }
 
     /// The same on a chip that encrypts what it stores. Ignored are whole blocks only, as each byte garbles its
-    /// block. Weak bits read as if each block were programmed, or not, or half: what else the format may mean
-    /// is lost in the noise.
+    /// block. With weak bits, the blocks up to one read as programmed and the others as not, or the other way
+    /// round; all else is noise, of which the few that know nothing of the format are enough.
     ///
     /// # Panics
     ///
