@@ -67,11 +67,18 @@ pub(crate) struct Knowledge {
     pub(crate) records: Records,
     /// Sectors written before.
     pub(super) stencils: Stencils,
-    /// Contents as an encrypting chip holds them, by their address in memory, which they keep alive, and their
-    /// place.
-    encrypted: HashMap<(usize, u32), (Arc<[u8]>, Arc<[u8]>)>,
+    /// Contents on an encrypting chip, by their address in memory and their place in the flash.
+    encrypted: HashMap<(usize, u32), Encrypted>,
     /// Results of [`Chip::checked`], by type, region and the content found.
     pub(super) accepted: HashMap<AcceptedKey, Box<dyn Any>>,
+}
+
+/// A content on an encrypting chip.
+struct Encrypted {
+    /// What is read of it: kept, so that nothing else gets its address.
+    _plain: Arc<[u8]>,
+    /// What the cells hold.
+    stored: Arc<[u8]>,
 }
 
 type AcceptedKey = (TypeId, u32, u32, Option<usize>);
@@ -80,12 +87,15 @@ impl Knowledge {
     /// What the cells at `at` hold of `plain`.
     pub(super) fn encrypted(&mut self, at: u32, plain: &Arc<[u8]>, cipher: &Cipher) -> Arc<[u8]> {
         let key = (plain.as_ptr() as usize, at);
-        let (_, encrypted) = self.encrypted.entry(key).or_insert_with(|| {
+        let encrypted = self.encrypted.entry(key).or_insert_with(|| {
             let mut bytes = plain.to_vec();
             cipher.encrypt(at, &mut bytes);
-            (Arc::clone(plain), bytes.into())
+            Encrypted {
+                _plain: Arc::clone(plain),
+                stored: bytes.into(),
+            }
         });
-        Arc::clone(encrypted)
+        Arc::clone(&encrypted.stored)
     }
 
     /// Nothing yet, of a subject with these records; whether cells may be `weak`.
