@@ -226,14 +226,14 @@
 //!   rows; [`flash_encryption`](crate::update::AppConfig::flash_encryption) completes blocks of 16.
 //!
 //! L3 is the highest level that holds. Swept on both kinds, with the smallest update: two cuts in a row at L1,
-//! each single one at L2, at L3 and at L4; and with a log of four groups, which cuts fill, three in a row at L0. A
-//! weak row is one in which a block of 16 bytes reads as meant, as it was, or as noise. At L4 the shortest
-//! counterexample is *a* above: an image on trial confirms itself, a cut in the claim of that decision leaves the
-//! rest of its sector weak, and read as zeroed that is noise, with the start that was counted; so the image is
-//! started again (P4). All other properties hold there too.
+//! each single one at L2, at L3, whether re-programming heals or not, and at L4; and with a log of four groups,
+//! which cuts fill, three in a row at L0 and two at L1. A weak row is one in which a block of 16 bytes reads as
+//! meant, as it was, or as noise. At L4 the shortest counterexample is *a* above: an image on trial confirms
+//! itself, a cut in the claim of that decision leaves the rest of its sector weak, and read as zeroed that is
+//! noise, with the start that was counted; so the image is started again (P4). All other properties hold there too.
 //!
 //! Tested besides, on otadata of a life of two updates: cuts in each operation, torn in ways of L2, and pairs of
-//! them, drawn at random. Not swept: the other updates, and cells that no re-programming heals.
+//! them, drawn at random. The other updates were not swept.
 //!
 //! # In company with stock code
 //!
