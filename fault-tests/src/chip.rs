@@ -15,13 +15,14 @@ mod units;
 mod weak;
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use sim_flash::{Cut, Flash, FlashError, Op, Profile, Row, State, Tear, Trace};
+use sim_flash::{Cipher, Cut, Encryption, Flash, FlashError, Op, Profile, Row, State, Tear, Trace};
 
 use self::knowledge::{ByExtent, MemoKey};
 use self::weak::Decisions;
@@ -37,6 +38,8 @@ pub(crate) use weak::{FLIPS, Settled, WeakRead, otherwise, resolve};
 /// The flash of one power-on.
 pub struct Chip<'m> {
     flash: Flash,
+    /// Where the cells hold other bytes than are read.
+    cipher: Option<Cipher>,
     clock: OperationClock,
     /// Bytes whose content follows from this power-on's own erases. A program determines
     /// nothing: it is an AND with what was there.
@@ -107,6 +110,7 @@ impl<'m> Chip<'m> {
             decisions: Decisions::new(&state),
             flips: true,
             met: Vec::new(),
+            cipher: profile.rules().encryption.as_ref().map(Encryption::cipher),
             flash: Flash::with_state(profile.clone(), state),
             clock,
             determined: Ranges::new(),
@@ -164,6 +168,11 @@ impl<'m> Chip<'m> {
         self.flash.profile().program_unit()
     }
 
+    /// Whether the chip encrypts what it stores.
+    pub const fn encrypts(&self) -> bool {
+        self.cipher.is_some()
+    }
+
     /// Whether what lies in the flash may be told by comparing bytes: not where a read may fail.
     fn recognises(&self) -> bool {
         matches!(self.knows, Knows::Contents(_)) && !self.flash.state().checks()
@@ -187,6 +196,7 @@ impl<'m> Chip<'m> {
         if self.silent {
             return f(self);
         }
+        let region = self.cells(&region);
         if self.meets_weak(&region) {
             // Nothing is remembered of it, and it is one thing throughout.
             self.note_read(region.clone());
@@ -248,9 +258,14 @@ impl<'m> Chip<'m> {
     /// such question behave alike.
     pub fn holds(&mut self, at: u32, contents: &[Arc<[u8]>]) -> Option<usize> {
         let place = at as usize;
-        let fits = |bytes: &Arc<[u8]>| place + bytes.len() <= self.capacity();
+        // What a part of a block of the cipher reads as depends on the rest.
+        let unit = self.cipher.as_ref().map_or(1, |_| Cipher::BLOCK as usize);
+        let fits = |bytes: &Arc<[u8]>| {
+            place + bytes.len() <= self.capacity() && bytes.len().is_multiple_of(unit)
+        };
         if self.recognises() && at.is_multiple_of(State::GRANULE) && contents.iter().all(fits) {
-            return self.recognise(at, contents);
+            let stored = self.stored(at, contents);
+            return self.recognise(at, &stored);
         }
         let longest = contents.iter().map(|bytes| bytes.len()).max()?;
         let end = at.saturating_add(u32::try_from(longest).ok()?);
@@ -258,6 +273,16 @@ impl<'m> Chip<'m> {
             Found(contents.iter().position(|bytes| chip.compare(at, bytes)))
         });
         found.0
+    }
+
+    /// The contents as the cells at `at` hold them.
+    fn stored<'c>(&mut self, at: u32, contents: &'c [Arc<[u8]>]) -> Cow<'c, [Arc<[u8]>]> {
+        match (&self.cipher, self.knows.known()) {
+            (Some(cipher), Some(known)) => { contents.iter() }
+                .map(|plain| known.encrypted(at, plain, cipher))
+                .collect(),
+            _ => Cow::Borrowed(contents),
+        }
     }
 
     fn compare(&mut self, at: u32, bytes: &[u8]) -> bool {
@@ -273,7 +298,7 @@ impl<'m> Chip<'m> {
         true
     }
 
-    /// [`Chip::holds`] by comparing hashes, noted as the checks it is.
+    /// [`Chip::holds`] by comparing hashes with what the cells hold, noted as the checks it is.
     fn recognise(&mut self, at: u32, contents: &[Arc<[u8]>]) -> Option<usize> {
         let Knows::Contents(known) = &mut self.knows else {
             return None;
@@ -388,13 +413,33 @@ impl<'m> Chip<'m> {
             return Says::Digest;
         };
         let range = region.start..region.start.saturating_add(header.len);
-        let mut bytes = vec![0; range.len()];
-        self.flash.state().read(range.start, &mut bytes);
-        let of = self.note(&range, false);
-        if self.meets_weak(&range) {
-            self.decide(&range, &mut bytes, of);
+        let cells = self.cells(&range);
+        let of = self.note(&cells, false);
+        let read = self.understand(&cells, of);
+        let skipped = (range.start - cells.start) as usize;
+        (header.says)(&read[skipped..skipped + range.len()])
+    }
+
+    /// The cells that a read of `range`, which lies in the flash, looks at.
+    fn cells(&self, range: &Range<u32>) -> Range<u32> {
+        if self.cipher.is_none() {
+            return range.clone();
         }
-        (header.says)(&bytes)
+        let block = Cipher::BLOCK;
+        range.start / block * block..range.end.div_ceil(block) * block
+    }
+
+    /// What whole cells are read as: weak bits are decided, then it is decrypted.
+    fn understand(&mut self, cells: &Range<u32>, of: Of) -> Vec<u8> {
+        let mut bytes = vec![0; cells.len()];
+        self.flash.state().read(cells.start, &mut bytes);
+        if self.meets_weak(cells) {
+            self.decide(cells, &mut bytes, of);
+        }
+        if let Some(cipher) = &self.cipher {
+            cipher.decrypt(cells.start, &mut bytes);
+        }
+        bytes
     }
 
     /// Lists checks that were not listed before.
@@ -561,9 +606,12 @@ impl ReadNorFlash for Chip<'_> {
             }
             return Err(error.into());
         }
-        let of = self.note(&range, true);
-        if self.meets_weak(&range) {
-            self.decide(&range, bytes, of);
+        let cells = self.cells(&range);
+        let of = self.note(&cells, true);
+        if self.meets_weak(&cells) {
+            let read = self.understand(&cells, of);
+            let skipped = (range.start - cells.start) as usize;
+            bytes.copy_from_slice(&read[skipped..skipped + bytes.len()]);
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Chips that are not byte-wise serial NOR: words that take few programs, words with check bits, whole pages.
+//! Chips that are not byte-wise serial NOR: words that take few programs, words with check bits, whole pages,
+//! cells that hold ciphertext.
 
 use fault_tests::ota;
 use fault_tests::sweep::{self, SweepOptions, SweepReport, Verdict};
@@ -42,4 +43,31 @@ fn a_chip_that_takes_whole_pages_does_what_its_flash_does() {
     let [one, other] = [behind_the_rom, serial].map(|report| report.scenarios[0].counts);
     assert_eq!(one.crash_states, other.crash_states);
     assert_eq!(one.distinct_states, other.distinct_states);
+}
+
+/// Every crash state of a chip that encrypts is executed.
+fn leaves_what_is_predicted(profile: &str) {
+    let report = smallest(profile, Level::L1, 1);
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    let counts = report.scenarios[0].counts;
+    assert_eq!(counts.audited, counts.crash_states, "every one is executed");
+}
+
+#[test]
+fn a_cut_on_encrypted_rows_of_16_bytes_leaves_what_is_predicted() {
+    leaves_what_is_predicted("esp32c3-encrypted");
+}
+
+#[test]
+fn a_cut_on_encrypted_rows_of_32_bytes_leaves_what_is_predicted() {
+    leaves_what_is_predicted("esp32-encrypted");
+}
+
+/// L3 is the highest level that holds: the case `l4-p4-encrypted-claim-sector` is the counterexample at L4.
+#[test]
+fn a_cut_that_leaves_noise_and_weak_bits_breaks_no_promise() {
+    for profile in ["esp32c3-encrypted", "esp32-encrypted"] {
+        let report = smallest(profile, Level::L3, 1000);
+        assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    }
 }

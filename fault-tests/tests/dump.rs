@@ -289,6 +289,7 @@ fn dumps_that_cannot_be_swept_say_why() {
         &["--do", "select", "--slot", "ota_7"],
         &["--do", "confirm", "--slot", "ota_0"],
         &["--do", "nonsense"],
+        &["--profile", "esp32-encrypted"],
         &["--scenario", "first-update"],
     ] {
         said.push_str(&folder.refused(&[&["sweep", "--dump", good][..], more].concat()));

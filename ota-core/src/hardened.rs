@@ -125,9 +125,9 @@
 //! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code: of nine updates, one
 //! that is resumed and one under anti-rollback among them, on serial NOR, up to two cuts in a row at L2 and each
 //! single cut at L3, whether re-programming heals or not; and rows of cuts in the smallest update with a log of
-//! four groups, which cuts fill: any number at L0, four at L1, two at L3. On an nRF52840 and an STM32L4: of the
-//! smallest update two cuts at L1, each single one at L3. At L4 each single cut in the nine updates, and in the
-//! smallest one on an nRF52840 and an STM32L4, where weak bits read as 0 but in one place at most.
+//! four groups, which cuts fill: any number at L0, four at L1, two at L3. On an nRF52840, on an STM32L4 and through
+//! flash encryption: of the smallest update two cuts at L1, each single one at L3. At L4 each single cut in the nine
+//! updates, and in the smallest one on those chips, where weak bits read as 0 but in one place at most.
 //! *Argued* is what follows from the rules above, and was shown by a model of them, but not by the explorer on
 //! this code.
 //!
@@ -226,9 +226,15 @@
 //! - An ESP32's rows of 32 bytes take an entry whole: see above. Its images are to be written in whole
 //!   rows; [`flash_encryption`](crate::update::AppConfig::flash_encryption) completes blocks of 16.
 //!
-//! Tested on simulated flash of both kinds: each cut in each operation on otadata of a life, torn in any
-//! way that L2 allows, and pairs of them drawn at random. At L3 a weak row is one in which a block of 16
-//! bytes reads as meant or as noise: the argument is the one above, and has not been swept.
+//! L3 is the highest level that holds. Swept on both kinds, with the smallest update: two cuts in a row at L1,
+//! each single one at L2, at L3, whether re-programming heals or not, and at L4; and with a log of four groups,
+//! which cuts fill, three in a row at L0 and two at L1. A weak row is one in which a block of 16 bytes reads as
+//! meant, as it was, or as noise. At L4 the shortest counterexample is *a* above: an image on trial confirms
+//! itself, a cut in the claim of that decision leaves the rest of its sector weak, and read as zeroed that is
+//! noise, with the start that was counted; so the image is started again (P4). All other properties hold there too.
+//!
+//! Tested besides, on otadata of a life of two updates: cuts in each operation, torn in ways of L2, and pairs of
+//! them, drawn at random. The other updates were not swept.
 //!
 //! # In company with stock code
 //!

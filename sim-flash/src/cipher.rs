@@ -5,29 +5,30 @@ use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 
 use crate::profile::Encryption;
 
-/// Bytes per cipher block: a changed bit garbles so many.
-pub(crate) const BLOCK: u32 = 16;
-
-/// AES-256 in XEX mode: `E(data ^ t) ^ t` with `t = E(address of the block)`.
+/// What an encrypting chip makes of the bytes it stores: AES-256 in XEX mode, `E(data ^ t) ^ t` with
+/// `t = E(address of the block)`, over blocks of [`Cipher::BLOCK`] bytes.
 #[derive(Clone)]
-pub(crate) struct Cipher {
+pub struct Cipher {
     aes: Aes256,
 }
 
 impl Cipher {
+    /// Bytes per block: a changed bit garbles so many.
+    pub const BLOCK: u32 = 16;
+
     pub(crate) fn new(encryption: &Encryption) -> Self {
         Cipher {
             aes: Aes256::new(&encryption.key.into()),
         }
     }
 
-    /// Encrypts whole blocks that start at `addr`, in place.
-    pub(crate) fn encrypt(&self, addr: u32, bytes: &mut [u8]) {
+    /// Encrypts whole blocks that start at `addr`, in place. What is left over behind them stays as it is.
+    pub fn encrypt(&self, addr: u32, bytes: &mut [u8]) {
         self.each(addr, bytes, Aes256::encrypt_block);
     }
 
-    /// Decrypts whole blocks that start at `addr`, in place.
-    pub(crate) fn decrypt(&self, addr: u32, bytes: &mut [u8]) {
+    /// Decrypts whole blocks that start at `addr`, in place. What is left over behind them stays as it is.
+    pub fn decrypt(&self, addr: u32, bytes: &mut [u8]) {
         self.each(addr, bytes, Aes256::decrypt_block);
     }
 
@@ -46,7 +47,7 @@ impl Cipher {
             for i in 0..16 {
                 block[i] = work[i] ^ tweak[i];
             }
-            at = at.wrapping_add(BLOCK);
+            at = at.wrapping_add(Self::BLOCK);
         }
     }
 }

@@ -36,6 +36,7 @@ pub mod example {}
 pub use embedded_storage;
 
 pub use crate::adversary::Adversary;
+pub use crate::cipher::Cipher;
 pub use crate::error::{FlashError, Rule};
 pub use crate::fault::{Failure, Fault, Symptom, When};
 pub use crate::flash::{Cut, EraseOrder, EraseSteps, Flash};

@@ -12,6 +12,7 @@ pub use self::builder::{ProfileBuilder, ProfileError};
 pub use self::sfdp::SfdpError;
 pub use self::timing::{EraseKind, Pace, PartialErase, Span, Timing};
 
+use crate::cipher::Cipher;
 use crate::geometry::{Geometry, SpiNor};
 use crate::state::{Physics, State};
 
@@ -76,6 +77,13 @@ pub struct Encryption {
     pub row: u32,
     /// The key.
     pub key: [u8; 32],
+}
+
+impl Encryption {
+    /// What turns the bytes of a program into those of the cells, and back.
+    pub fn cipher(&self) -> Cipher {
+        Cipher::new(self)
+    }
 }
 
 impl fmt::Debug for Encryption {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use sim_flash::Stencils;
+use sim_flash::{Cipher, Stencils};
 
 use crate::explore::{CheckId, Checks, Record, Records};
 
@@ -67,13 +67,37 @@ pub(crate) struct Knowledge {
     pub(crate) records: Records,
     /// Sectors written before.
     pub(super) stencils: Stencils,
+    /// Contents on an encrypting chip, by their address in memory and their place in the flash.
+    encrypted: HashMap<(usize, u32), Encrypted>,
     /// Results of [`Chip::checked`], by type, region and the content found.
     pub(super) accepted: HashMap<AcceptedKey, Box<dyn Any>>,
+}
+
+/// A content on an encrypting chip.
+struct Encrypted {
+    /// What is read of it: kept, so that nothing else gets its address.
+    _plain: Arc<[u8]>,
+    /// What the cells hold.
+    stored: Arc<[u8]>,
 }
 
 type AcceptedKey = (TypeId, u32, u32, Option<usize>);
 
 impl Knowledge {
+    /// What the cells at `at` hold of `plain`.
+    pub(super) fn encrypted(&mut self, at: u32, plain: &Arc<[u8]>, cipher: &Cipher) -> Arc<[u8]> {
+        let key = (plain.as_ptr() as usize, at);
+        let encrypted = self.encrypted.entry(key).or_insert_with(|| {
+            let mut bytes = plain.to_vec();
+            cipher.encrypt(at, &mut bytes);
+            Encrypted {
+                _plain: Arc::clone(plain),
+                stored: bytes.into(),
+            }
+        });
+        Arc::clone(&encrypted.stored)
+    }
+
     /// Nothing yet, of a subject with these records; whether cells may be `weak`.
     pub(crate) fn of(records: &[Record], weak: bool) -> Self {
         Self {

@@ -41,6 +41,13 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     if let Some(path) = &args.firmware.dump.dump {
         return dump::run(path, args, &options);
     }
+    if options.policy == Policy::Stock && options.profile.rules().encryption.is_some() {
+        return Err(Usage::new(format_args!(
+            "--policy stock: on {}, which encrypts what it stores, the hardened policy alone is explored; expected \
+             --policy hardened",
+            options.profile.name()
+        )));
+    }
     options.inputs = inputs(&args.firmware, &options.profile)?;
     let json = Json::prepare(args.json.as_deref())?;
     let bars = Bars::new(options.scenarios.iter().map(|scenario| scenario.name));
@@ -149,6 +156,12 @@ fn until_full(args: &SweepArgs) -> Result<bool, Usage> {
         return Err(Usage::new(
             "--cuts until-full: the stock policy keeps no log that could be full, expected a number or any",
         ));
+    }
+    if asked && args.profile.rules().encryption.is_some() {
+        return Err(Usage::new(format_args!(
+            "--cuts until-full: {} encrypts, and there a full log is left without a trace, expected a number or any",
+            args.profile.name()
+        )));
     }
     Ok(asked)
 }

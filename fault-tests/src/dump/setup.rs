@@ -59,6 +59,15 @@ pub enum DumpError {
         /// The slots of the table.
         slots: Vec<String>,
     },
+    /// A chip whose dump means nothing without its key.
+    #[error(
+        "--profile {profile}: expected a chip that does not encrypt; of one that does, a dump is noise to all \
+        who lack its key"
+    )]
+    Encrypts {
+        /// The chip.
+        profile: String,
+    },
     /// No slot to update.
     #[error("--do {call}: expected an OTA slot in the dump's table, found none")]
     NoOtaSlot {
@@ -104,6 +113,10 @@ impl DumpSetup {
 
     /// As [`read`](Self::read), of bytes that come from `path`.
     pub fn new(path: &Path, dump: &[u8], options: &DumpOptions) -> Result<Self, DumpError> {
+        if options.profile.rules().encryption.is_some() {
+            let profile = options.profile.name().to_owned();
+            return Err(DumpError::Encrypts { profile });
+        }
         let inspection = inspect::dump(
             dump,
             &InspectOptions {

@@ -22,7 +22,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use sim_flash::Cipher;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
 use super::ranges::overlap;
@@ -46,6 +48,33 @@ pub struct Record {
     /// given the bytes with weak bits at 0, and which bits are weak. Best one for each thing that
     /// can be learned; others are left out. `None` tries a few that know nothing of the format.
     pub readings: Option<Readings>,
+    /// What the cells hold is encrypted: `learned` is asked about what is read of them.
+    through: Option<Through>,
+}
+
+/// An encrypting chip, at the place of a record.
+#[derive(Clone, Debug)]
+struct Through {
+    cipher: Arc<Cipher>,
+    /// What it makes of zeros there, which tells places and keys apart.
+    zeros: u128,
+}
+
+/// The first so many blocks programmed and the others not, and the other way round; all of them or none is tried
+/// anyway.
+fn block_by_block(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>> {
+    let block = Cipher::BLOCK as usize;
+    let borders = (block..solid.len()).step_by(block);
+    let read = |border: usize, first: bool| {
+        let not_done = |at: usize| (at < border) != first;
+        let bytes = { solid.iter().zip(weak) }.enumerate();
+        bytes
+            .map(|(at, (solid, weak))| solid | if not_done(at) { *weak } else { 0 })
+            .collect()
+    };
+    borders
+        .flat_map(|border| [read(border, true), read(border, false)])
+        .collect()
 }
 
 /// Contents that a record with weak bits may be read as: see [`Record::readings`].
@@ -59,7 +88,49 @@ impl Record {
             learned,
             ignored: 0..0,
             readings: None,
+            through: None,
         }
+    }
+
+    /// The same on a chip that encrypts what it stores. Ignored are whole blocks only, as each byte garbles its
+    /// block. With weak bits, the blocks up to one read as programmed and the others as not, or the other way
+    /// round; all else is noise, of which the few that know nothing of the format are enough.
+    ///
+    /// # Panics
+    ///
+    /// If it is not whole blocks of the cipher.
+    #[must_use]
+    pub fn through(mut self, cipher: &Arc<Cipher>) -> Self {
+        let whole = |at: u32| at.is_multiple_of(Cipher::BLOCK);
+        assert!(
+            whole(self.range.start) && whole(self.range.end),
+            "a record at {:#x}..{:#x} is not whole blocks of {}",
+            self.range.start,
+            self.range.end,
+            Cipher::BLOCK
+        );
+        let mut zeros = [0; Cipher::BLOCK as usize];
+        cipher.encrypt(self.range.start, &mut zeros);
+        let block = Cipher::BLOCK as usize;
+        let (from, to) = (self.ignored.start, self.ignored.end);
+        let whole = from.next_multiple_of(block)..to / block * block;
+        self.ignored = if whole.is_empty() { 0..0 } else { whole };
+        self.readings = Some(block_by_block);
+        self.through = Some(Through {
+            cipher: Arc::clone(cipher),
+            zeros: u128::from_le_bytes(zeros),
+        });
+        self
+    }
+
+    /// What is learned of cells that hold these bytes.
+    fn learn(&self, stored: &[u8]) -> u128 {
+        let Some(Through { cipher, .. }) = &self.through else {
+            return (self.learned)(stored);
+        };
+        let mut read = stored.to_vec();
+        cipher.decrypt(self.range.start, &mut read);
+        (self.learned)(&read)
     }
 
     /// The same, whose bytes in `ignored` tell nothing.
@@ -101,7 +172,7 @@ impl Record {
                     places[count - end..].iter().for_each(|at| zeroed[*at] = 0);
                     let at_front = futures[front + 1..].iter().filter_map(|of| of.get(end));
                     let next = at_front.chain(&of_front[end + 1..]);
-                    Future::of((self.learned)(&zeroed), next)
+                    Future::of(self.learn(&zeroed), next)
                 };
             }
             futures[front] = of_front;
@@ -112,8 +183,8 @@ impl Record {
     /// A hash of what writing `bytes` to erased cells leads to: their future, and the set of the futures
     /// of what a cut leaves of them, byte by byte from either end and row by row.
     pub(super) fn written_future_of(&self, bytes: &[u8]) -> u128 {
-        /// A record's `learned` and what it ignores, and the bytes.
-        type Written = (usize, Range<usize>, u128);
+        /// A record's `learned` and what it ignores, what encrypts it, and the bytes.
+        type Written = (usize, Range<usize>, Option<u128>, u128);
         thread_local! {
             /// The same few are written over and over.
             static KNOWN: RefCell<HashMap<Written, u128>> = RefCell::default();
@@ -123,6 +194,7 @@ impl Record {
         let key = (
             self.learned as usize,
             self.ignored.clone(),
+            self.through.as_ref().map(|through| through.zeros),
             xxh3_128(&bytes),
         );
         if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).copied()) {
@@ -167,7 +239,7 @@ impl Record {
             .into_iter()
             .flatten()
             .for_each(|byte| *byte = !*byte);
-        (self.learned)(&other) == learned
+        self.learn(&other) == learned
     }
 }
 
@@ -272,7 +344,7 @@ impl Records {
 
     /// What is learned of these bytes of a record with weak bits, as an edge of the trie.
     pub(crate) fn learned_weakly(&self, record: usize, bytes: &[u8]) -> u128 {
-        weak_edge((self.all[record].learned)(bytes))
+        weak_edge(self.all[record].learn(bytes))
     }
 
     /// What these bytes of a record say.
@@ -292,9 +364,7 @@ impl Records {
     }
 
     fn read(&self, record: usize, bytes: &[u8]) -> Reading {
-        let Record {
-            learned, ignored, ..
-        } = &self.all[record];
+        let Record { ignored, .. } = &self.all[record];
         let (before, rest) = bytes.split_at(ignored.start);
         let key = if ignored.is_empty() {
             xxh3_128(bytes)
@@ -305,7 +375,7 @@ impl Records {
         if let Some(known) = self.readings.borrow().get(&key) {
             return *known;
         }
-        let now = learned(bytes);
+        let now = self.all[record].learn(bytes);
         assert!(
             self.all[record].ignores(bytes, now),
             "what is learned of a record depends on bytes that it is said to ignore"
@@ -361,9 +431,7 @@ impl Records {
         if let Some(known) = self.weak.borrow().get(&key) {
             return Rc::clone(known);
         }
-        let Record {
-            learned, readings, ..
-        } = self.all[record];
+        let Record { readings, .. } = self.all[record];
         let solid: Vec<u8> = bytes.iter().zip(weak).map(|(b, w)| b & !w).collect();
         let mut contents = readings.map_or_else(Vec::new, |readings| readings(&solid, weak));
         contents.extend(weak::readings(&solid, weak));
@@ -373,7 +441,7 @@ impl Records {
         });
         let mut known: Vec<Content> = Vec::new();
         for bytes in contents {
-            let edge = weak_edge(learned(&bytes));
+            let edge = weak_edge(self.all[record].learn(&bytes));
             if known.iter().all(|content| content.edge != edge) {
                 known.push(Content { bytes, edge });
             }
@@ -385,7 +453,7 @@ impl Records {
 
     /// Another content, met before, of which the same is learned.
     pub(crate) fn other(&self, record: usize, bytes: &[u8]) -> Option<Vec<u8>> {
-        let learned = (self.all[record].learned)(bytes);
+        let learned = self.all[record].learn(bytes);
         let alike = self.alike.borrow();
         let known = alike.get(&(record, learned))?;
         known.iter().find(|other| *other != bytes).cloned()

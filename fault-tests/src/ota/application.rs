@@ -1,6 +1,7 @@
 //! What the application does from its first instruction on: confirm itself, then update itself.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use ota_core::flash::SECTOR;
 use ota_core::otadata::OtaState;
@@ -168,6 +169,7 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
     /// Writes what the server delivers as `next` into `slot`; `None` if it is refused.
     fn download(&mut self, slot: &Partition, next: ImageId) -> Result<Option<()>, Dead> {
         let delivered = self.device.delivered(next);
+        let delivered = in_rows(delivered, self.ota.chip().program_unit());
         let size = match self.device.writing {
             Writing::KnownSize => {
                 ImageSize::Known(u32::try_from(delivered.len()).unwrap_or(u32::MAX))
@@ -307,6 +309,18 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
             }
         }
     }
+}
+
+/// The image, filled up to whole rows if it is written to flash that takes nothing less, and completes no more
+/// than a block of 16 bytes.
+fn in_rows(image: Arc<[u8]>, row: u32) -> Arc<[u8]> {
+    let filled = image.len().next_multiple_of(row as usize);
+    if row <= 16 || filled == image.len() {
+        return image;
+    }
+    let mut rows = image.to_vec();
+    rows.resize(filled, 0xFF);
+    rows.into()
 }
 
 /// `ota_1`, or the label of a partition that is no slot.

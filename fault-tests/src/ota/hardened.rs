@@ -17,6 +17,7 @@ use ota_core::hardened::{
 use ota_core::image::StreamVerifier;
 use ota_core::otadata::{self, ENTRY_LEN, Entry};
 use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
+use ota_core::update::AppConfig;
 use sim_flash::{Op, State};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -54,6 +55,8 @@ pub(super) fn power_on<const W: usize>(
         return Ok(Rest::Stuck);
     };
     let mut verifier = Verifier::knowing(verifier, &device.accepted);
+    let encrypts = chip.encrypts();
+    let log = if encrypts { log.encrypted() } else { log };
     let found = journal.world().minimum();
     let minimum = Cell::new(found);
     let booted = boot::<W>(
@@ -105,7 +108,10 @@ pub(super) fn power_on<const W: usize>(
         journal.note("the application finds no partition table");
         return Ok(Rest::Idle);
     };
-    let config = app_config(&device.boot, device.target);
+    let config = AppConfig {
+        flash_encryption: encrypts,
+        ..app_config(&device.boot, device.target)
+    };
     let running = decision.partition;
     let flash = InUnits::<W>::new(chip);
     let ota = Ota::new(
@@ -304,6 +310,10 @@ pub(super) fn records(device: &Device) -> Vec<Record> {
         Record::new(at..at + 32, learned)
     })
     .chain(images.cloned())
+    .map(|record| match &device.cipher {
+        Some(cipher) => record.through(cipher),
+        None => record,
+    })
     .collect()
 }
 

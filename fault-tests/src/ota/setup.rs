@@ -13,7 +13,7 @@ use ota_core::partition::{
     emit_table,
 };
 use ota_core::{Chip, Region};
-use sim_flash::{Profile, Row, State};
+use sim_flash::{Cipher, Profile, Row, State};
 
 use super::course::Plan;
 use super::device::{Device, learned, stock_bootloader};
@@ -72,6 +72,10 @@ impl Setup {
             }
             self.device.records = hardened::records(&self.device);
             self.device.labels = Vec::new();
+        } else if self.device.cipher.is_some() {
+            return Err(NotApplicable(
+                "through flash encryption the hardened policy is known, not the stock one",
+            ));
         }
         self.device.policy = policy;
         Ok(self)
@@ -203,30 +207,45 @@ impl Scenario {
         published: Vec<Firmware>,
     ) -> Setup {
         let mut state = profile.erased();
-        state.load(layout.table_offset, table);
+        let encryption = profile.rules().encryption.as_ref();
+        let cipher = encryption.map(|encryption| Arc::new(encryption.cipher()));
+        let load = |state: &mut State, at: u32, bytes: &[u8]| match &cipher {
+            Some(cipher) => {
+                let mut stored = bytes.to_vec();
+                stored.resize(bytes.len().next_multiple_of(Cipher::BLOCK as usize), 0xFF);
+                cipher.encrypt(at, &mut stored);
+                state.load(at, &stored);
+            }
+            None => state.load(at, bytes),
+        };
+        load(&mut state, layout.table_offset, table);
         let running = &published[usize::from(self.running)];
         let otadata = layout.otadata;
         // Every slot holds something: a predecessor, or noise where nothing was published.
         for slot in &layout.slots {
             let noise: Vec<u8> = running.bytes.iter().rev().map(|b| b ^ 0x5A).collect();
-            state.load(slot.offset, &noise[..noise.len().min(slot.size as usize)]);
+            let noise = &noise[..noise.len().min(slot.size as usize)];
+            load(&mut state, slot.offset, noise);
         }
         let home = match (self.begin, &layout.factory) {
             (Begin::Factory | Begin::Lives { .. }, Some(factory)) => factory,
             _ => &layout.slots[0],
         };
-        state.load(home.offset, &running.bytes);
+        load(&mut state, home.offset, &running.bytes);
         if self.begin == Begin::Updated {
             let slots = u32::try_from(layout.slots.len()).unwrap_or(1);
             let last = &layout.slots[layout.slots.len() - 1];
             if let Some(predecessor) = self.running.checked_sub(1) {
                 // Slot s has sequence numbers s + 1, s + 1 + n, …: the predecessor in the
                 // last slot had n, the running image in ota_0 got n + 1.
-                state.load(last.offset, &published[usize::from(predecessor)].bytes);
-                state.load(otadata + 4096, &Entry::new(slots, OtaState::VALID).emit());
-                state.load(otadata, &Entry::new(slots + 1, OtaState::VALID).emit());
+                let image = &published[usize::from(predecessor)].bytes;
+                load(&mut state, last.offset, image);
+                let entry = |seq| Entry::new(seq, OtaState::VALID).emit();
+                load(&mut state, otadata + 4096, &entry(slots));
+                load(&mut state, otadata, &entry(slots + 1));
             } else {
-                state.load(otadata, &Entry::new(1, OtaState::VALID).emit());
+                let entry = Entry::new(1, OtaState::VALID).emit();
+                load(&mut state, otadata, &entry);
             }
         }
         let chip = chip_of(&running.bytes).unwrap_or(&ota_core::chip::ESP32C3);
@@ -277,6 +296,7 @@ impl Scenario {
             records,
             published,
             fresh,
+            cipher: cipher.clone(),
         };
         let starts = if matches!(self.begin, Begin::Lives { .. }) {
             lives(&device, profile, &state)

@@ -1,4 +1,4 @@
-//! The chips that a sweep can use: every preset of `sim-flash` but those that encrypt.
+//! The chips that a sweep can use: every preset of `sim-flash`.
 //!
 //! Whatever a chip is sold with, here it has room for every scenario: its size changes nothing that a
 //! cut does.
@@ -20,7 +20,12 @@ pub fn usable() -> Vec<Profile> {
     ];
     // Behind a driver that fills pages up, as the ROM takes nothing less.
     usable.extend(Profile::rp2040().padded());
-    usable.extend([Profile::nrf52840().untyped(), Profile::stm32l4().untyped()]);
+    usable.extend([
+        Profile::nrf52840().untyped(),
+        Profile::stm32l4().untyped(),
+        Profile::esp32c3_encrypted().untyped(),
+        Profile::esp32_encrypted().untyped(),
+    ]);
     for profile in &mut usable {
         if profile.size() < ROOM {
             *profile = profile.clone().with_size(ROOM);
@@ -29,34 +34,17 @@ pub fn usable() -> Vec<Profile> {
     usable
 }
 
-/// Presets that a sweep cannot use.
-fn encrypted() -> [String; 2] {
-    [
-        Profile::esp32_encrypted().name().to_owned(),
-        Profile::esp32c3_encrypted().name().to_owned(),
-    ]
-}
-
 /// Why there is no profile of this name for a sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoProfile {
     /// The name asked for.
     pub name: String,
-    /// Whether there is such a chip, and it encrypts.
-    pub encrypts: bool,
 }
 
 impl fmt::Display for NoProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
-        if self.encrypts {
-            write!(
-                f,
-                "{name} encrypts what it stores, and the explorer compares what is stored"
-            )?;
-        } else {
-            write!(f, "found no chip of the name \"{name}\"")?;
-        }
+        write!(f, "found no chip of the name \"{name}\"")?;
         let usable: Vec<_> = { usable().into_iter() }
             .map(|profile| profile.name().to_owned())
             .collect();
@@ -69,11 +57,10 @@ impl std::error::Error for NoProfile {}
 /// The profile of this name.
 ///
 /// # Errors
-/// There is none, or a sweep cannot use it.
+/// There is none.
 pub fn profile(name: &str) -> Result<Profile, NoProfile> {
     let found = usable().into_iter().find(|profile| profile.name() == name);
     found.ok_or_else(|| NoProfile {
         name: name.to_owned(),
-        encrypts: encrypted().iter().any(|known| known == name),
     })
 }

@@ -1,7 +1,7 @@
 //! Reads: weak bits, check bits, decryption, and a chip that is busy.
 
 use super::Flash;
-use crate::cipher::BLOCK;
+use crate::cipher::Cipher;
 use crate::draw;
 use crate::error::{FlashError, Rule};
 use crate::observer::Observer;
@@ -92,11 +92,11 @@ impl<O: Observer, G> Flash<O, G> {
     }
 
     fn read_encrypted(&mut self, addr: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
-        let lead = (addr % BLOCK) as usize;
-        let mut blocks = vec![0; (lead + bytes.len()).next_multiple_of(BLOCK as usize)];
-        self.read_plain(addr - addr % BLOCK, &mut blocks)?;
+        let lead = (addr % Cipher::BLOCK) as usize;
+        let mut blocks = vec![0; (lead + bytes.len()).next_multiple_of(Cipher::BLOCK as usize)];
+        self.read_plain(addr - addr % Cipher::BLOCK, &mut blocks)?;
         if let Some(cipher) = &self.cipher {
-            cipher.decrypt(addr - addr % BLOCK, &mut blocks);
+            cipher.decrypt(addr - addr % Cipher::BLOCK, &mut blocks);
         }
         bytes.copy_from_slice(&blocks[lead..lead + bytes.len()]);
         Ok(())
