@@ -253,9 +253,15 @@ fn entries_ok(book: &Book, heads: &[Head; 2], site: &Site) -> bool {
             head.entry == summary::entry(book.seq, book.end.generation)
                 || book.seq == 0 && blank(&head.entry)
         } else {
-            !head.entry.is_valid() || head.entry.seq < book.seq
+            loses(&head.entry, book.seq)
         }
     })
+}
+
+/// Whether an entry in the other sector does not win over the authority's, for stock code; that has the
+/// number `seq`, or is blank if that is 0.
+pub(super) fn loses(entry: &Entry, seq: u32) -> bool {
+    !entry.is_valid() || entry.seq < seq
 }
 
 /// Reads the first rows of a sector.

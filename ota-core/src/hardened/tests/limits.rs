@@ -269,6 +269,65 @@ fn a_blank_entry_that_rots_is_healed_at_once() {
     }
 }
 
+/// The same where the log is full and in doubt, so that a new one is begun in the other sector, and where both
+/// entries rot: the one that is not in the sector that is erased used to be left behind until the boot after.
+#[test]
+fn no_entry_that_selects_is_left_beside_a_new_log() {
+    for (sectors, full) in [(0..1, true), (1..2, true), (0..2, false)] {
+        let mut device = Device::new(&[FACTORY, A, B]);
+        device.log = Log::new(4, 2).unwrap();
+        device.ram.put(device.partition(B).offset, &image(9));
+        if full {
+            device.begin(FACTORY, A).unwrap();
+        }
+        for sector in sectors.clone() {
+            let at = OTADATA + sector * 0x1000;
+            device.ram.put(at, &[0; 10]);
+            if full {
+                // The claim of the last group.
+                device.ram.put(at + 32 * 14, &[0; 32]);
+            }
+        }
+        assert_eq!(device.boot().unwrap().slot, FACTORY);
+        assert_eq!(device.stock(), Some(FACTORY), "{sectors:?}");
+        let mut again = device.power_on();
+        assert_eq!(again.boot().unwrap().slot, FACTORY);
+        assert_eq!(again.cost(), otadata(0, 0));
+    }
+}
+
+/// The factory image has no entry. When it is chosen, and that is cut in the last group of the log, the entry
+/// of the image before it stood beside the new log: a stock bootloader booted that, until the boot after.
+#[test]
+fn the_factory_image_is_chosen_for_stock_code_too_when_a_full_log_is_left() {
+    let mut renewed = 0;
+    for (torn_before, power) in (0..6).flat_map(|before| [3, 4].map(|power| (before, power))) {
+        let mut device = Device::new(&[FACTORY, A, B]);
+        device.log = Log::new(4, 2).unwrap();
+        device.update(FACTORY, A, 2);
+        for _ in 0..torn_before {
+            // After erase and birth, in the claim.
+            device.ram.power = 2;
+            device.ram.torn = Torn::Prefix(9);
+            device.set_boot(A, FACTORY).unwrap_err();
+            device = device.power_on();
+            let _ = device.boot().unwrap();
+            device = device.power_on();
+        }
+        device.ram.power = power;
+        device.ram.torn = Torn::Done;
+        device.set_boot(A, FACTORY).unwrap_err();
+        let mut device = device.power_on();
+        let decision = device.boot().unwrap();
+        renewed += u32::from(device.cost().erases > 1);
+        assert_eq!(device.stock(), Some(decision.slot), "{torn_before} {power}");
+        let mut again = device.power_on();
+        assert_eq!(again.boot().unwrap().slot, decision.slot);
+        assert_eq!(again.cost(), otadata(0, 0));
+    }
+    assert!(renewed > 0);
+}
+
 /// The CRC of sequence number 0 is that of an erased field: a cut erase of a blank sector that zeroes
 /// its first bytes alone makes an entry that nobody wrote.
 #[test]
