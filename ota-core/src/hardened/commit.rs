@@ -104,11 +104,12 @@ fn found<F: NorFlash>(
         choice,
         into,
         generation,
-        seq: before,
+        seq: above,
+        beside,
         begun,
         ..
     } = *adopted;
-    let seq = seq_above(before, choice.current.slot, site.slots).map_err(Trouble::Next)?;
+    let seq = seq_above(above, choice.current.slot, site.slots).map_err(Trouble::Next)?;
     let birth = Birth {
         generation,
         child: 0,
@@ -120,6 +121,7 @@ fn found<F: NorFlash>(
     }
     begin(flash, site, into, &birth)?;
     complete_entry(flash, site, into, &birth)?;
+    let other = beside.unwrap_or(0);
     let mut book = Book {
         end: LogEnd {
             sector: into,
@@ -130,12 +132,12 @@ fn found<F: NorFlash>(
         choice,
         flags: Flags {
             summary_ok: true,
-            other_ok: Flags::other_ok(&choice, seq, before, site.slots),
+            other_ok: Flags::other_ok(&choice, seq, other, site.slots),
         },
         sealed: false,
         said: false,
         handed: None,
-        entries_ok: true,
+        entries_ok: read::loses(beside, seq),
         misleads: false,
     };
     book.restate(flash, site)?;
@@ -323,6 +325,7 @@ impl Book {
             into,
             generation: log.generation.saturating_add(1),
             seq: self.seq,
+            beside: head.valid_seq(),
             begun: true,
             misleading: false,
         };

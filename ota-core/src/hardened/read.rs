@@ -253,9 +253,22 @@ fn entries_ok(book: &Book, heads: &[Head; 2], site: &Site) -> bool {
             head.entry == summary::entry(book.seq, book.end.generation)
                 || book.seq == 0 && blank(&head.entry)
         } else {
-            !head.entry.is_valid() || head.entry.seq < book.seq
+            loses(head.valid_seq(), book.seq)
         }
     })
+}
+
+impl Head {
+    /// The sequence number of its entry, if that is valid.
+    pub(super) fn valid_seq(&self) -> Option<u32> {
+        self.entry.is_valid().then_some(self.entry.seq)
+    }
+}
+
+/// Whether an entry in the other sector, with the number `other` if it is valid, does not win over the
+/// authority's, for stock code; that has the number `seq`, or is blank if that is 0.
+pub(super) fn loses(other: Option<u32>, seq: u32) -> bool {
+    other.is_none_or(|other| other < seq)
 }
 
 /// Reads the first rows of a sector.

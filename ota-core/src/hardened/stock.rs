@@ -34,8 +34,10 @@ pub(super) struct Adopted {
     pub(super) into: Sector,
     /// The generation to write it down as.
     pub(super) generation: u32,
-    /// Sequence number of the entry in the other sector; 0 if it selects nothing.
+    /// The sequence number that the next one is to be above; 0 if there is none.
     pub(super) seq: u32,
+    /// The sequence number of the entry in the other sector, which stays; if that is valid.
+    pub(super) beside: Option<u32>,
     /// A generation may have been begun there that did not come to count, but may yet if a cut erase leaves
     /// enough of it.
     pub(super) begun: bool,
@@ -82,6 +84,10 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
         let mut born = heads.iter().filter(|head| head.birth.is_some());
         authority.is_none() && born.any(|head| head.sector == into)
     };
+    let beside = |into: Sector| {
+        let mut others = heads.iter().filter(|head| head.sector != into);
+        others.next().and_then(|head| head.valid_seq())
+    };
     let active = otadata::select(&entries, eligible, otadata::Pick::Newest);
     let named = active.and_then(|index| {
         let entry = entries.get(index)?;
@@ -102,6 +108,7 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
             into,
             generation,
             seq: 0,
+            beside: beside(into),
             begun: begun(into),
             misleading: misleading.is_some(),
         };
@@ -142,6 +149,7 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
         into: there,
         generation,
         seq: entry.seq,
+        beside: entry.is_valid().then_some(entry.seq),
         begun: begun(there),
         misleading: false,
     }

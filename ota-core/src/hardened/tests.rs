@@ -9,12 +9,15 @@
 )]
 extern crate std;
 
+mod chips;
 mod cuts;
+mod encrypted;
 mod life;
 mod limits;
 mod mixed;
 mod search;
 mod simplest;
+mod words;
 
 use embedded_storage::nor_flash::{NorFlashErrorKind, ReadNorFlash};
 use std::vec::Vec;

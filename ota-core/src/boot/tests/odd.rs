@@ -84,6 +84,18 @@ fn only_a_confirmed_image_raises_the_secure_version() {
     }
 }
 
+/// Among entries whose images are new enough the newer one counts, as it does without anti-rollback.
+#[test]
+fn of_two_images_that_are_new_enough_the_newer_entry_boots() {
+    let entries = [entry(1, OtaState::VALID), entry(2, OtaState::VALID)];
+    let good = TWO.map(|slot| (place(&TWO, slot), 2));
+    let mut ram = device_of(&partitions(&TWO), &good, entries);
+    let decision = run_fused(&mut ram, &mut Unary::with_version(1, 16)).unwrap();
+    assert_eq!(decision.slot, Ota(1));
+    let (entry, seq, state) = (1, 2, OtaState::VALID);
+    assert_eq!(decision.reason, Reason::ActiveEntry { entry, seq, state });
+}
+
 #[test]
 fn the_first_boot_raises_the_secure_version_too() {
     let good = [(place(&TWO, Ota(0)), 2)];

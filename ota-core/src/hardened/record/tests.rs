@@ -113,3 +113,63 @@ fn blank_and_zeroed_rows_are_no_records() {
     assert_eq!(appearance(&[0xFF; LEN]), Appearance::Blank);
     assert_eq!(appearance(&[0; LEN]), Appearance::Refused);
 }
+
+#[test]
+fn a_record_of_another_kind_or_generation_is_not_the_one() {
+    let record = Record {
+        kind: Kind::Claim,
+        number: 1,
+        child: 0,
+        generation: 7,
+        payload: [0xFF; PAYLOAD],
+    };
+    let row = Row::Valid(record);
+    assert_eq!(row.of(Kind::Claim, 7), Some(&record));
+    assert_eq!(row.of(Kind::Seal, 7), None);
+    assert_eq!(row.of(Kind::Claim, 8), None);
+    assert_eq!(Row::Invalid.of(Kind::Claim, 7), None);
+}
+
+/// One checksum is for what the other one misses.
+#[test]
+fn each_checksum_is_enough_to_refuse_a_row() {
+    let at = Place::new(Sector::First, 5);
+    let record = Record {
+        kind: Kind::Decision,
+        number: 1,
+        child: 0,
+        generation: 7,
+        payload: [0x5A; PAYLOAD],
+    };
+    let wanted = record.emit(at, SALT);
+    for checksum in [field::CRC, field::CRC_C] {
+        // Two bits change places, so that there are as many zeros.
+        let mut bytes = wanted;
+        let bits = || (checksum * 8..checksum * 8 + 32).map(|bit| (bit / 8, 1 << (bit % 8)));
+        let (one, other) = (
+            bits().find(|(byte, bit)| wanted[*byte] & bit == 0).unwrap(),
+            bits().find(|(byte, bit)| wanted[*byte] & bit != 0).unwrap(),
+        );
+        bytes[one.0] ^= one.1;
+        bytes[other.0] ^= other.1;
+        assert_eq!(zeros(&bytes), zeros(&wanted));
+        assert_eq!(Row::parse(&bytes, at, SALT), Row::Invalid);
+    }
+}
+
+#[test]
+fn a_seal_tells_the_rows_that_it_may_stand_behind_apart() {
+    let at = Place::new(Sector::First, 5);
+    let of = |byte| {
+        let record = Record {
+            kind: Kind::Decision,
+            number: 1,
+            child: 0,
+            generation: 7,
+            payload: [byte; PAYLOAD],
+        };
+        fingerprint(&record.emit(at, SALT))
+    };
+    assert_ne!(of(1), of(2));
+    assert_ne!(of(1), fingerprint(&[0xFF; LEN]));
+}

@@ -380,3 +380,67 @@ fn a_decision_without_its_seal_is_written_again() {
     assert_eq!(boots(&mut device), (B, Reason::Confirmed, otadata(0, 3)));
     assert_eq!(boots(&mut device), (B, Reason::Confirmed, otadata(0, 0)));
 }
+
+/// A hand-over was complete, and the sector that it stands in is lost: what was born of it counts, although
+/// nothing was claimed there yet.
+#[test]
+fn a_generation_that_was_handed_over_to_outlives_the_hand_over() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.download(B, A, 3).unwrap();
+    // Erase, birth, half of the entry, claim, hand-over, seal.
+    device.ram.power = 6;
+    device.set_boot(B, A).unwrap_err();
+    let parent = OTADATA + 0x1000 - u32::try_from(device.newer()).unwrap();
+    let mut device = device.power_on();
+    device.ram.put(parent, &[0; 0x1000]);
+    let chosen = device.boot().unwrap().chosen.unwrap();
+    assert_eq!((chosen.slot, chosen.previous), (A, Some(B)));
+    assert_eq!(device.stock(), Some(A));
+}
+
+/// Whichever row of a group is to be seen, nothing is programmed over it any more.
+#[test]
+fn a_group_of_which_anything_is_to_be_seen_is_used_up() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let sector = OTADATA as usize + device.newer();
+    let row = |row: usize| sector + 32 * row..sector + 32 * (row + 1);
+    let is_blank = |n: &usize| device.ram.bytes[row(*n)] == [0xFF; 32];
+    let claim = (5..95).step_by(3).find(is_blank).unwrap();
+    for which in 0..3 {
+        let mut device = device.power_on();
+        device.ram.bytes[row(claim + which)][7] = 0xFB;
+        assert_eq!(device.boot().unwrap().slot, B);
+        device.begin(B, A).unwrap();
+        let used = (claim..claim + 3).map(|n| row(n).start);
+        let starts: Vec<usize> = used.collect();
+        for op in &device.ram.ops {
+            if let Op::Program { at, .. } = op {
+                assert!(!starts.contains(&(*at as usize)), "row {which}: {op:?}");
+            }
+        }
+    }
+}
+
+/// A hand-over was cut before the entry of the new sector was complete; to heal that takes the sector of the
+/// old one.
+#[test]
+fn stock_code_finds_a_whole_entry_while_a_half_one_is_healed() {
+    let mut device = Device::new(&[FACTORY, A, B]);
+    device.update(FACTORY, A, 2);
+    device.download(A, B, 3).unwrap();
+    // Erase, birth, half of the entry, claim, hand-over, seal.
+    device.ram.power = 6;
+    device.set_boot(A, B).unwrap_err();
+    for power in 0.. {
+        let mut left = device.power_on();
+        left.ram.power = power;
+        left.ram.torn = Torn::Zeroed;
+        let _ = left.boot();
+        assert!([Some(A), Some(B)].contains(&left.stock()), "{power}");
+        if !left.ram.is_dead() {
+            break;
+        }
+    }
+}

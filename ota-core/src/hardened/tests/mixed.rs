@@ -169,3 +169,34 @@ fn a_generation_that_was_cut_when_it_was_begun_is_begun_anew() {
         assert_eq!(decision.slot, B, "cut after {power} operations: {decision}");
     }
 }
+
+/// A device of the stock policy that booted `B`, after the first call that wrote that down was cut behind so
+/// many operations.
+fn taken_over_and_cut(operations: usize, torn: Torn) -> Device {
+    let entries = [1, 2].map(|seq| Entry::new(seq, OtaState::VALID));
+    let mut device = of_stock(&[FACTORY, A, B], entries);
+    device.ram.power = operations;
+    device.ram.torn = torn;
+    device.begin(B, A).unwrap_err();
+    device.power_on()
+}
+
+/// An entry that is complete proves the birth before it: nothing else knows the slot to go back to any more.
+#[test]
+fn a_generation_whose_entry_is_complete_counts_without_a_claim() {
+    // Behind the erase, the birth and both halves of the entry.
+    let mut device = taken_over_and_cut(4, Torn::Nothing);
+    let chosen = device.boot().unwrap().chosen.unwrap();
+    assert_eq!((chosen.slot, chosen.previous), (B, Some(A)));
+}
+
+/// And so does a claim, whatever becomes of the entry.
+#[test]
+fn a_generation_that_was_claimed_counts_without_its_entry() {
+    // Behind the first group: the sector of the other entry is erased.
+    let mut device = taken_over_and_cut(7, Torn::Zeroed);
+    device.ram.put(OTADATA, &[0; 32]);
+    let chosen = device.boot().unwrap().chosen.unwrap();
+    assert_eq!((chosen.slot, chosen.previous), (B, Some(A)));
+    assert_eq!(device.stock(), Some(B), "and its entry is written anew");
+}

@@ -183,3 +183,47 @@ fn a_start_is_counted_when_it_happens() {
     let decision = device.boot().unwrap();
     assert_eq!(decision.reason, Reason::Trial { start, attempts });
 }
+
+impl Device {
+    /// What a boot would count, once otadata is read and in order.
+    fn counts(&mut self) -> Option<Slot> {
+        let bytes = self.ram.table();
+        let table = PartitionTable::for_bootloader(&bytes, SIZE).unwrap();
+        let selection =
+            select_boot_partition(&mut self.ram, table, &self.config, self.log, &self.inputs);
+        selection.unwrap().counts()
+    }
+}
+
+/// A tool that cuts before and behind the count asks for it.
+#[test]
+fn a_selection_says_whose_start_is_to_be_counted() {
+    let mut device = Device::new(&[A, B, TEST]);
+    device.attempts = 2;
+    assert_eq!(device.counts(), None, "nothing is on trial");
+    device.download(A, B, 2).unwrap();
+    device.set_boot(A, B).unwrap();
+    for _ in 0..2 {
+        assert_eq!(device.counts(), Some(B));
+        device.config.app_test = true;
+        device.inputs.app_test_pin = true;
+        assert_eq!(device.counts(), None, "the test image is started");
+        device.inputs.app_test_pin = false;
+        assert_eq!(device.boot().unwrap().slot, B);
+    }
+    assert_eq!(device.counts(), None, "no start is left");
+    device.confirm(B).unwrap();
+    assert_eq!(device.counts(), None);
+}
+
+/// Who chooses an image that was found bad means it.
+#[test]
+fn an_image_that_was_found_bad_boots_if_it_is_chosen_again() {
+    let mut device = Device::new(&[A, B]);
+    for _ in 0..2 {
+        device.download(A, B, 2).unwrap();
+        device.set_boot(A, B).unwrap();
+        assert_eq!(device.boot().unwrap().slot, B);
+        assert_eq!(device.boot().unwrap().slot, A, "it is not confirmed");
+    }
+}

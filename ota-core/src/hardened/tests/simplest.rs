@@ -22,10 +22,10 @@ impl Device {
         (otadata, weak)
     }
 
-    /// Where the sector begins whose entry has the higher sequence number.
+    /// Where the sector begins whose entry has the higher sequence number; an erased entry has the lowest.
     pub(super) fn newer(&self) -> usize {
-        let otadata = self.otadata();
-        4096 * usize::from(otadata[4096..4100] > otadata[..4])
+        let [first, second] = self.ram.entries().map(|entry| entry.seq.wrapping_add(1));
+        4096 * usize::from(second > first)
     }
 
     pub(super) fn otadata(&self) -> Vec<u8> {
