@@ -1,5 +1,6 @@
 //! The hardened policy under the explorer: no window at all.
 
+use fault_tests::explore::ANY;
 use fault_tests::ota::{self, EXHAUSTED, Policy, RENEWED, marks};
 use fault_tests::sweep::{self, SweepOptions, SweepReport, Verdict};
 use sim_flash::Level;
@@ -73,6 +74,25 @@ fn three_cuts_in_a_row_fill_a_small_log_and_find_no_window() {
     assert!(met(&report, RENEWED) > 0);
     assert_eq!(met(&report, EXHAUSTED), 0);
     assert!(met(&report, marks::CONFIRMED) > 0);
+}
+
+/// Any number of cuts in a row, in any power-on but one that leaves a full log in doubt: no state is left.
+#[test]
+fn any_number_of_cuts_until_a_small_log_is_full_find_no_window() {
+    let options = SweepOptions {
+        level: Level::L0,
+        until_full: true,
+        ..options("hardened-4-2", "smallest", ANY)
+    };
+    let report = sweep::run(&options, &|_, _| {});
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    let [scenario] = &report.scenarios[..] else {
+        panic!("one scenario was swept");
+    };
+    assert!(scenario.closure, "{report}");
+    assert!(scenario.counts.spared > 0, "{report}");
+    assert!(met(&report, RENEWED) > 0);
+    assert_eq!(met(&report, EXHAUSTED), 0);
 }
 
 /// The same with weak bits: what a cut leaves reads otherwise each time, and the second cut may fall

@@ -38,8 +38,9 @@ struct JsonLine<'a> {
     represented: u64,
     /// Power-ons judged and not cut again, which the closure leaves out.
     uncut: u64,
-    /// Power-ons that leave a full log, judged and not cut, as was asked for.
-    spared: u64,
+    /// Power-ons that leave a full log, judged and not cut, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spared: Option<u64>,
     executed: u64,
     pruned: u64,
     audited: u64,
@@ -91,7 +92,7 @@ impl<'a> From<&'a ScenarioReport> for JsonLine<'a> {
             judged_by_family: report.counts.by_family,
             represented: report.counts.represented,
             uncut: report.counts.uncut,
-            spared: report.counts.spared,
+            spared: Some(report.counts.spared).filter(|spared| *spared > 0),
             executed: report.counts.boots + report.counts.audited,
             pruned: report.counts.pruned(),
             audited: report.counts.audited,
