@@ -423,16 +423,39 @@ fn a_group_of_which_anything_is_to_be_seen_is_used_up() {
     }
 }
 
-/// A hand-over was cut before the entry of the new sector was complete; to heal that takes the sector of the
-/// old one.
-#[test]
-fn stock_code_finds_a_whole_entry_while_a_half_one_is_healed() {
+/// A device with a factory image, whose switch from `A` to `B` was cut before the entry for `B` was complete.
+fn handed_over() -> Device {
     let mut device = Device::new(&[FACTORY, A, B]);
     device.update(FACTORY, A, 2);
     device.download(A, B, 3).unwrap();
     // Erase, birth, half of the entry, claim, hand-over, seal.
     device.ram.power = 6;
     device.set_boot(A, B).unwrap_err();
+    device.power_on()
+}
+
+/// Each operation stands on the one before it: also when the flash fails with the power on.
+#[test]
+fn when_the_flash_has_failed_nothing_more_is_written() {
+    let device = handed_over();
+    for power in 0.. {
+        let mut failing = device.power_on();
+        failing.ram.power = power;
+        failing.ram.dead_reads = false;
+        let decision = failing.boot().unwrap();
+        if !failing.ram.is_dead() {
+            break;
+        }
+        assert!(matches!(decision.order, Order::Failed(_)), "{power}");
+        assert_eq!(failing.ram.after_failure, 0, "{power}");
+    }
+}
+
+/// A hand-over was cut before the entry of the new sector was complete; to heal that takes the sector of the
+/// old one.
+#[test]
+fn stock_code_finds_a_whole_entry_while_a_half_one_is_healed() {
+    let device = handed_over();
     for power in 0.. {
         let mut left = device.power_on();
         left.ram.power = power;
