@@ -86,7 +86,7 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
     };
     let beside = |into: Sector| {
         let mut others = heads.iter().filter(|head| head.sector != into);
-        others.next().and_then(|head| head.valid_seq())
+        others.next().and_then(Head::valid_seq)
     };
     let active = otadata::select(&entries, eligible, otadata::Pick::Newest);
     let named = active.and_then(|index| {

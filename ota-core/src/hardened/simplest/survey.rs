@@ -235,6 +235,10 @@ impl Survey {
 }
 
 /// Whether a sector counts.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are two, one for each sector"
+)]
 pub(super) enum End {
     /// It does, or may.
     Counts {
