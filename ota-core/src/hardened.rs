@@ -181,7 +181,8 @@
 //!   is zeroed, so that nothing counts in the other sector. There the log goes on, with what was chosen when
 //!   it was read.
 //! - *It says nothing,* as each group was cut before it did. All that was to be said in the last one is what
-//!   the birth says, so that is programmed there once more, in the same words.
+//!   the birth says, so that is programmed there once more, in the same words: in the last group no decision
+//!   says that an entry for stock code is as it should be, whatever is known of that.
 //! - *It says nothing, and was to be undone.* If nothing handed over to it, undoing it goes on: what is left
 //!   of its entry is zeroed, and what was before it counts.
 //! - *It says nothing, was to be undone, and was handed over to* by a row that was zeroed in part and reads

@@ -252,6 +252,14 @@ pub(super) fn emit(choice: &Choice, flags: Flags) -> [u8; PAYLOAD] {
     payload
 }
 
+/// The payload of a decision of which nothing is known to be done.
+pub(super) fn with_nothing_done(mut payload: [u8; PAYLOAD]) -> [u8; PAYLOAD] {
+    let [bits] = wire::bytes::<4, 1, PAYLOAD>(&payload);
+    let bits = bits & !(Flags::SUMMARY | Flags::OTHER);
+    wire::put::<4, 1, PAYLOAD>(&mut payload, [bits]);
+    payload
+}
+
 /// The choice that a payload makes of the one that the generation was born with.
 pub(super) fn parse(payload: &[u8; PAYLOAD], birth: &Choice) -> Option<(Choice, Flags)> {
     let [current, previous, status, open, bits] = wire::bytes::<0, 5, PAYLOAD>(payload);

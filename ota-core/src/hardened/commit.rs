@@ -185,6 +185,9 @@ impl Book {
     ) -> Result<(), Trouble<F::Error>> {
         let payload = choice::emit(&self.choice, self.flags);
         self.end.append(flash, site, Kind::Decision, 0, payload)?;
+        if self.end.is_full(site) {
+            self.flags = Flags::NOTHING;
+        }
         (self.sealed, self.said) = (true, true);
         Ok(())
     }
@@ -477,6 +480,11 @@ impl LogEnd {
         };
         let nothing = [0xFF; PAYLOAD];
         let claim = record(Kind::Claim, 0, nothing).emit(place(0), site.salt);
+        let payload = match kind {
+            // Where nothing is said in a full log, it is said here once more: so there are no two ways to say it.
+            Kind::Decision if group == site.log.groups() => choice::with_nothing_done(payload),
+            _ => payload,
+        };
         let said = record(kind, child, payload).emit(place(1), site.salt);
         let mut sealed = nothing;
         crate::wire::put::<0, 4, PAYLOAD>(&mut sealed, record::fingerprint(&said));

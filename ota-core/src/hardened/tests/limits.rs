@@ -143,7 +143,7 @@ fn full_and_unsealed() -> Device {
 }
 
 /// The full log may hand over yet, by a row that reads wrong today: not any more when the sector that it would
-/// hand over to is erased. What decides stays.
+/// hand over to is erased. What decides stays, and what is before it counts for nothing: it is said once more.
 #[test]
 fn what_may_hand_over_is_zeroed_before_the_other_sector_is_erased() {
     for mut device in [full_and_torn(), full_and_unsealed()] {
@@ -160,13 +160,10 @@ fn what_may_hand_over_is_zeroed_before_the_other_sector_is_erased() {
             device.ram.bytes[at..at + 32].to_vec()
         };
         let decides = |group: usize| row(&before, group, 1)[0] == 0x66;
-        let is_sealed = |group: &usize| decides(*group) && row(&before, *group, 2)[0] == 0x96;
         let groups = usize::from(device.log.groups());
-        let last = (1..=groups).rfind(is_sealed).unwrap();
-        assert!(last < groups);
+        let last = (1..=groups).rfind(|group| decides(*group)).unwrap();
         for group in 1..=groups {
-            let stays = group <= last || decides(group);
-            let expected = if stays {
+            let expected = if group <= last {
                 row(&before, group, 1)
             } else {
                 [0; 32].to_vec()
@@ -174,10 +171,63 @@ fn what_may_hand_over_is_zeroed_before_the_other_sector_is_erased() {
             assert_eq!(
                 row(&device, group, 1),
                 expected,
-                "group {group}, sealed: {last}"
+                "group {group}, decided: {last}"
             );
         }
+        let at = full + 32 * (2 + 3 * u32::try_from(last).unwrap() + 1);
+        let said = |op: &Op| matches!(op, Op::Program { at: a, .. } if *a == at);
+        assert!(device.ram.ops.iter().any(said), "{:?}", device.ram.ops);
     }
+}
+
+/// What is chosen was read once, by a row that reads wrong later, and was said in the last group, and cut. Where
+/// nothing is said any more, what the birth says is said there once more: that has to be the same record, or a
+/// third one may come of the two.
+#[test]
+fn the_last_group_of_a_log_has_one_way_to_say_what_is_chosen() {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(4, 2).unwrap();
+    device.update(A, B, 2);
+    device.update(B, A, 3);
+    device.ram.put(device.partition(B).offset, &image(4));
+    // Up to the first decision in the new sector; then a claim in each boot.
+    device.ram.power = 8;
+    device.ram.torn = Torn::Done;
+    device.begin(A, B).unwrap_err();
+    for _ in 0..2 {
+        device = device.power_on();
+        (device.ram.power, device.ram.torn) = (0, Torn::Prefix(9));
+        let _ = device.boot();
+    }
+    let last = |device: &Device| {
+        let at = OTADATA as usize + device.newer() + 32 * (5 + 3 * 3 + 1);
+        at..at + 32
+    };
+    let mut device = device.power_on();
+    // Up to its first checksum.
+    (device.ram.power, device.ram.torn) = (1, Torn::Prefix(27));
+    let _ = device.boot();
+    let first = device.ram.bytes[last(&device)].to_vec();
+    assert!(
+        first.starts_with(&[0x66]) && first.ends_with(&[0xFF; 5]),
+        "{first:02x?}"
+    );
+    // The decision in the first group fades.
+    let at = OTADATA as usize + device.newer() + 32 * 6;
+    assert_eq!(device.ram.bytes[at], 0x66);
+    device.ram.bytes[at..at + 32].fill(0);
+    let mut device = device.power_on();
+    let row = last(&device);
+    (device.ram.power, device.ram.torn) = (2, Torn::Nothing);
+    let _ = device.boot();
+    let record = &device.ram.bytes[row];
+    let zeros: u32 = record[..31].iter().map(|byte| byte.count_zeros()).sum();
+    assert_eq!(zeros, u32::from(record[31]), "{record:02x?}: a record");
+    let mut device = device.power_on();
+    assert_eq!(device.boot().unwrap().slot, A);
+    let mut again = device.power_on();
+    assert_eq!(again.boot().unwrap().slot, A);
+    assert_eq!(again.cost(), otadata(0, 0));
 }
 
 /// The same cut in three boots in a row.
