@@ -34,6 +34,7 @@ pub static CASES: &[Case] = cases![
     "hardened-p3-begin-program-otadata",
     "hardened-p3-repair-program-otadata",
     "hardened-p7-weak-progress",
+    "hardened-p8-half-zeroed-entry",
     "hardened-p8-words-once",
     "hardened-p8-words-twice",
     "l3-p11-three-updates-mark-app-valid-cancel-rollback-erase-otadata-valid-erased",

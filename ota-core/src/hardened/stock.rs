@@ -76,8 +76,14 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
     let births = heads.iter().filter_map(|head| head.birth);
     let generation = births.map(|birth| birth.generation).max();
     let generation = generation.unwrap_or(0).saturating_add(1);
+    // What is left of a generation that was begun and does not count chooses what was chosen before; and it may
+    // read otherwise the next time, so what is chosen by another entry stays chosen by that.
+    let is_left = |head: &Head| { head.birth }.is_some_and(|birth| birth.seq == head.entry.seq);
+    let stands = |head: &Head| selects(&head.entry) && !is_left(head);
+    let any_stands = heads.iter().any(stands);
     let eligible = heads.each_ref().map(|head| match authority {
         Some(book) => is_foreign(head, book.seq),
+        None if any_stands => stands(head),
         None => selects(&head.entry),
     });
     let begun = |into: Sector| {

@@ -170,6 +170,27 @@ fn a_generation_that_was_cut_when_it_was_begun_is_begun_anew() {
     }
 }
 
+/// A generation that was begun is given up by zeroing its entry. Cut in that, the entry may read right once
+/// more, but for its label, and wrong the next time. What stands in the other sector is the entry of stock code
+/// still: that is what counts, and is not erased until something else does.
+#[test]
+fn an_entry_zeroed_in_part_is_not_taken_for_one_of_stock_code() {
+    for power in 0..24 {
+        let mut device = taken_over_and_cut(4, Torn::Nothing);
+        let entry = OTADATA..OTADATA + 32;
+        device.ram.put(entry.start + 16, &[0]);
+        device.ram.power = power;
+        let _ = device.begin(B, A);
+        let anew = |op: &Op| matches!(op, Op::Erase { from: OTADATA, .. });
+        let mut next = device.power_on();
+        if !device.ram.ops.iter().any(anew) {
+            next.ram.put(entry.start, &[0; 32]);
+        }
+        let decision = next.boot().unwrap();
+        assert_eq!(decision.slot, B, "cut after {power} operations: {decision}");
+    }
+}
+
 /// A device of the stock policy that booted `B`, after the first call that wrote that down was cut behind so
 /// many operations.
 fn taken_over_and_cut(operations: usize, torn: Torn) -> Device {
