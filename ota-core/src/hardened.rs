@@ -125,7 +125,8 @@
 //! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code: of nine updates, one
 //! that is resumed and one under anti-rollback among them, on serial NOR, up to two cuts in a row at L2 and each
 //! single cut at L3, whether re-programming heals or not; and rows of cuts in the smallest update with a log of
-//! four groups, which cuts fill: any number at L0, four at L1, two at L3. On an nRF52840, on an STM32L4 and through
+//! four groups, which cuts fill: any number at L0, two at L3, and at L1 any number until the log is full and in
+//! doubt. With the whole log any number at L0 until it is. On an nRF52840, on an STM32L4 and through
 //! flash encryption: of the smallest update two cuts at L1, each single one at L3. At L4 each single cut in the nine
 //! updates, and in the smallest one on those chips, where weak bits read as 0 but in one place at most.
 //! *Argued* is what follows from the rules above, and was shown by a model of them, but not by the explorer on
@@ -190,7 +191,7 @@
 //!   chosen and refuses to change it
 //!   ([`OtaError::LogExhausted`](crate::update::OtaError::LogExhausted)), as long as it is read so; an image on trial is not
 //!   started, as that could not be counted. No sweep has met that, with a log of four groups: not with any
-//!   number of cuts at L0, four at L1, two at L3.
+//!   number of cuts at L0, nor with two at L3.
 //!
 //! And: on flash that programs in units above 16 bytes an entry is programmed whole, and a torn one may
 //! be another entry for a stock bootloader (not for ours).
