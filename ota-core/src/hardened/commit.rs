@@ -343,7 +343,7 @@ pub(super) fn progress(generation: u32, part: u8) -> Record {
         number: part,
         child: 0,
         generation,
-        payload: [0xFF; PAYLOAD],
+        payload: record::NO_PAYLOAD,
     }
 }
 
@@ -405,13 +405,7 @@ impl LogEnd {
                     payload,
                     ..
                 }) => {
-                    let record = Record {
-                        kind: Kind::Decision,
-                        number: group,
-                        child: 0,
-                        generation: self.generation,
-                        payload,
-                    };
+                    let record = Record::in_group(Kind::Decision, group, self.generation, payload);
                     return program(flash, site, place, &record.emit(place, site.salt));
                 }
                 _ => wipe(flash, site, place)?,
@@ -471,24 +465,21 @@ impl LogEnd {
     ) -> Result<(), Trouble<F::Error>> {
         let group = self.next;
         let place = |which| Place::in_group(self.sector, group, which);
-        let record = |kind, child, payload| Record {
-            kind,
-            number: group,
-            child,
-            generation: self.generation,
-            payload,
-        };
-        let nothing = [0xFF; PAYLOAD];
-        let claim = record(Kind::Claim, 0, nothing).emit(place(0), site.salt);
+        let record = |kind, payload| Record::in_group(kind, group, self.generation, payload);
+        let claim = Record::claim(group, self.generation).emit(place(0), site.salt);
         let payload = match kind {
             // Where nothing is said in a full log, it is said here once more: so there are no two ways to say it.
             Kind::Decision if group == site.log.groups() => choice::with_nothing_done(payload),
             _ => payload,
         };
-        let said = record(kind, child, payload).emit(place(1), site.salt);
-        let mut sealed = nothing;
+        let said = Record {
+            child,
+            ..record(kind, payload)
+        };
+        let said = said.emit(place(1), site.salt);
+        let mut sealed = record::NO_PAYLOAD;
         crate::wire::put::<0, 4, PAYLOAD>(&mut sealed, record::fingerprint(&said));
-        let seal = record(Kind::Seal, 0, sealed).emit(place(2), site.salt);
+        let seal = record(Kind::Seal, sealed).emit(place(2), site.salt);
         program(flash, site, place(0), &claim)?;
         program(flash, site, place(1), &said)?;
         program(flash, site, place(2), &seal)

@@ -386,7 +386,7 @@ pub(super) struct Group {
     claimed: bool,
     pub(super) said: Option<Word>,
     /// The seal is that of `said`.
-    pub(super) sealed: bool,
+    sealed: bool,
 }
 
 pub(super) fn group_at<F: NorFlash>(

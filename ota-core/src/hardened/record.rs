@@ -31,6 +31,8 @@ use crate::wire::{self, CrcWidth};
 pub(crate) const LEN: usize = 32;
 /// Length of the payload.
 pub(super) const PAYLOAD: usize = 15;
+/// The payload of a record that says all by being there.
+pub(super) const NO_PAYLOAD: [u8; PAYLOAD] = [0xFF; PAYLOAD];
 /// The format that this crate writes, and the only one that it reads.
 pub(super) const VERSION: u8 = 1;
 
@@ -115,6 +117,11 @@ pub(super) enum Row {
 }
 
 impl Row {
+    /// Whether bytes are a record of the row at `place`.
+    pub(super) fn is_record(bytes: &[u8; LEN], place: Place, salt: Salt) -> bool {
+        matches!(Self::parse(bytes, place, salt), Self::Valid(_))
+    }
+
     /// The record, if it is of this kind and generation.
     pub(super) fn of(&self, kind: Kind, generation: u32) -> Option<&Record> {
         match self {
@@ -159,6 +166,27 @@ fn plausible_kind(bytes: &[u8; LEN]) -> Option<Kind> {
 }
 
 impl Record {
+    /// A record of a group, for one of its rows; a hand-over tells its child besides.
+    pub(super) const fn in_group(
+        kind: Kind,
+        group: u8,
+        generation: u32,
+        payload: [u8; PAYLOAD],
+    ) -> Self {
+        Self {
+            kind,
+            number: group,
+            child: 0,
+            generation,
+            payload,
+        }
+    }
+
+    /// The claim of a group: all that it says follows from its place.
+    pub(super) const fn claim(group: u8, generation: u32) -> Self {
+        Self::in_group(Kind::Claim, group, generation, NO_PAYLOAD)
+    }
+
     /// The bytes of the record for the row at `place`.
     pub(super) fn emit(&self, place: Place, salt: Salt) -> [u8; LEN] {
         let mut bytes = [0xFF; LEN];

@@ -155,7 +155,7 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
         into: there,
         generation,
         seq: entry.seq,
-        beside: entry.is_valid().then_some(entry.seq),
+        beside: beside(there),
         begun: begun(there),
         misleading: false,
     }

@@ -2,7 +2,7 @@
 
 use crate::hardened::choice::{self, Birth, Flags};
 use crate::hardened::layout::Place;
-use crate::hardened::record::{self, Kind, LEN, PAYLOAD, Record, Row, Salt};
+use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
 
 /// A row of otadata.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,19 +15,15 @@ pub(super) struct Cells {
 impl Record {
     /// What is programmed in a full log that says nothing: in the last group, what the birth says.
     pub(super) fn of_birth(birth: &Birth, place: Place) -> Option<Self> {
-        let (group, which) = place.group()?;
-        let (kind, payload) = match which {
-            0 => (Kind::Claim, [0xFF; PAYLOAD]),
-            1 => (Kind::Decision, choice::emit(&birth.choice, Flags::NOTHING)),
-            _ => return None,
-        };
-        Some(Self {
-            kind,
-            number: group,
-            child: 0,
-            generation: birth.generation,
-            payload,
-        })
+        let generation = birth.generation;
+        match place.group()? {
+            (group, 0) => Some(Self::claim(group, generation)),
+            (group, 1) => {
+                let payload = choice::emit(&birth.choice, Flags::NOTHING);
+                Some(Self::in_group(Kind::Decision, group, generation, payload))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -112,7 +108,7 @@ impl Cells {
             return self.bits;
         }
         let written = self.written();
-        let is_record = |bytes| matches!(Row::parse(bytes, place, salt), Row::Valid(_));
+        let is_record = |bytes| Row::is_record(bytes, place, salt);
         if !is_record(&written) && is_record(&self.bits) {
             self.bits
         } else {
@@ -124,10 +120,7 @@ impl Cells {
     /// stays weak.
     pub(super) fn is_spoilt(&self, place: Place, salt: Salt) -> bool {
         let word = { place.group() }.is_some_and(|(_, which)| which < 2);
-        let is_record = || {
-            let meant = self.meant(place, salt);
-            matches!(Row::parse(&meant, place, salt), Row::Valid(_))
-        };
+        let is_record = || Row::is_record(&self.meant(place, salt), place, salt);
         word && !self.is_sure() && self.reads_blank() && !is_record()
     }
 
@@ -137,14 +130,13 @@ impl Cells {
             return false;
         }
         let meant = self.meant(place, salt);
-        { self.readings() }
-            .any(|bytes| bytes != meant && matches!(Row::parse(&bytes, place, salt), Row::Valid(_)))
+        { self.readings() }.any(|bytes| bytes != meant && Row::is_record(&bytes, place, salt))
     }
 
     /// The simplest cells that are read alike, and are like these when they are programmed; beside this birth.
     pub(super) fn plainest(&self, place: Place, birth: Option<&Birth>, salt: Salt) -> Self {
         let meant = self.meant(place, salt);
-        let is_record = matches!(Row::parse(&meant, place, salt), Row::Valid(_));
+        let is_record = Row::is_record(&meant, place, salt);
         if self.is_sure() {
             // Where nothing is said in a full log, a row that was begun is completed.
             let begun = birth

@@ -12,7 +12,7 @@
 use super::cells::Cells;
 use crate::hardened::choice::{self, Birth};
 use crate::hardened::layout::{GIVEN_UP, Log as Length, Place};
-use crate::hardened::record::{Kind, PAYLOAD, Record, Row, Salt};
+use crate::hardened::record::{Kind, Record, Row, Salt};
 
 /// Groups of a log, at most.
 const GROUPS: usize = Length::MOST as usize;
@@ -271,14 +271,7 @@ impl Simplest {
             0 => match self.claim {
                 Some((claim, _)) if group < claim => Cells::REFUSED,
                 Some((claim, holds)) if group == claim => {
-                    let claim = Record {
-                        kind: Kind::Claim,
-                        number: group,
-                        child: 0,
-                        generation,
-                        payload: [0xFF; PAYLOAD],
-                    };
-                    let row = claim.emit(place, salt);
+                    let row = Record::claim(group, generation).emit(place, salt);
                     if holds == Holds::Surely {
                         Cells::sure(row)
                     } else {
@@ -309,9 +302,11 @@ impl Simplest {
 /// A row that shows, for sure or not, in a group that shows for sure; so it does.
 fn shows(cells: Cells, place: Place, salt: Salt) -> Cells {
     let meant = cells.meant(place, salt);
-    match Row::parse(&meant, place, salt) {
-        Row::Valid(_) if cells.is_sure() => cells,
-        Row::Valid(_) => Cells::torn(&meant, false),
-        _ => Cells::REFUSED,
+    if !Row::is_record(&meant, place, salt) {
+        Cells::REFUSED
+    } else if cells.is_sure() {
+        cells
+    } else {
+        Cells::torn(&meant, false)
     }
 }
