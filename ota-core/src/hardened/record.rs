@@ -88,6 +88,14 @@ impl Kind {
         Self::Progress,
     ];
 
+    /// Whether it is one of those that a generation begins with.
+    pub(super) const fn is_of_birth(self) -> bool {
+        matches!(
+            self,
+            Self::Birth | Self::BirthCurrent | Self::BirthPrevious | Self::BirthBad
+        )
+    }
+
     fn of(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == code)
     }

@@ -17,6 +17,9 @@ use crate::hardened::record::{Kind, Record, Row, Salt};
 /// Groups of a log, at most.
 const GROUPS: usize = Length::MOST as usize;
 
+/// What a word may be.
+const WORDS: [Kind; 2] = [Kind::Decision, Kind::Handover];
+
 /// A decision or a hand-over that may be read.
 #[derive(Clone, Copy)]
 struct Word {
@@ -50,8 +53,20 @@ pub(super) struct Log {
     may_seal: u8,
     /// By group.
     words: [Option<Word>; GROUPS],
+    /// A claim may be read, be it one that does not belong there.
+    any_claim: bool,
+    /// The groups in which the hand-overs began that may be read.
+    hands_over: Children,
     /// A row may be read as a record that does not belong there.
     odd: bool,
+}
+
+/// The groups in which hand-overs began.
+#[derive(Clone, Copy)]
+enum Children {
+    None,
+    All(u8),
+    Several,
 }
 
 impl Log {
@@ -62,6 +77,8 @@ impl Log {
         may_claim: [false; GROUPS],
         may_seal: 0,
         words: [None; GROUPS],
+        any_claim: false,
+        hands_over: Children::None,
         odd: false,
     };
 
@@ -70,16 +87,30 @@ impl Log {
         self.claimed.is_some()
     }
 
-    /// The last group with a word, for sure, and that word.
-    fn said(&self) -> Option<(u8, Record)> {
+    /// Whether a claim may be read.
+    pub(super) const fn may_claim(&self) -> bool {
+        self.any_claim
+    }
+
+    /// The group in which each hand-over began that may be read, if there are some and it is one.
+    pub(super) const fn hands_over(&self) -> Option<u8> {
+        match self.hands_over {
+            Children::All(child) => Some(child),
+            Children::None | Children::Several => None,
+        }
+    }
+
+    /// The last group with a word, for sure, that is of one of these kinds; 0 if there is none.
+    fn last(&self, kinds: &[Kind]) -> u8 {
+        let is_sure =
+            |word: &Word| word.holds == Holds::Surely && kinds.contains(&word.record.kind);
         let mut words = self.each().rev();
-        words
-            .find_map(|(group, word)| (word.holds == Holds::Surely).then_some((group, word.record)))
+        { words.find(|(_, word)| is_sure(word)) }.map_or(0, |(group, _)| group)
     }
 
     /// Whether it says something, for sure.
     pub(super) fn says(&self) -> bool {
-        self.said().is_some()
+        self.last(&WORDS) != 0
     }
 
     /// Whether its last word is a decision, however it is read.
@@ -113,6 +144,17 @@ impl Log {
             let Row::Valid(record) = Row::parse(&bytes, place, salt) else {
                 continue;
             };
+            match (which, record.kind) {
+                (0, Kind::Claim) => self.any_claim = true,
+                (1, Kind::Handover) => {
+                    self.hands_over = match self.hands_over {
+                        Children::None => Children::All(record.child),
+                        Children::All(child) if child == record.child => Children::All(child),
+                        _ => Children::Several,
+                    };
+                }
+                _ => {}
+            }
             if !is_at_home(&record, (group, which), birth) || bytes != meant {
                 self.odd = true;
                 continue;
@@ -122,21 +164,22 @@ impl Log {
                 (false, true) => Holds::Weakly,
                 (false, false) => Holds::Fading,
             };
-            if which == 2 {
-                self.may_seal = group;
-            }
-            if which == 0
-                && let Some(may) = self.may_claim.get_mut(usize::from(group).saturating_sub(1))
-            {
-                *may = true;
-            }
-            if which == 0 && holds == Holds::Surely {
-                self.claimed = Some(group);
-            }
-            if which == 1
-                && let Some(word) = self.words.get_mut(usize::from(group).saturating_sub(1))
-            {
-                *word = Some(Word { record, holds });
+            let at = index(group);
+            match which {
+                0 => {
+                    if let Some(may) = self.may_claim.get_mut(at) {
+                        *may = true;
+                    }
+                    if holds == Holds::Surely {
+                        self.claimed = Some(group);
+                    }
+                }
+                1 => {
+                    if let Some(known) = self.words.get_mut(at) {
+                        *known = Some(Word { record, holds });
+                    }
+                }
+                _ => self.may_seal = group,
             }
         }
     }
@@ -155,16 +198,13 @@ impl Log {
             simplest.shown = 0;
             return simplest;
         }
-        let said = self.said().map_or(0, |(group, _)| group);
+        let said = self.last(&WORDS);
         if said == 0 && !has_room {
             // In the last group of a full log that says nothing what the birth says is programmed.
             simplest.shown = self.shown.saturating_sub(1);
             return simplest;
         }
-        let decided = self
-            .each()
-            .filter(|(_, word)| word.holds == Holds::Surely && word.record.kind == Kind::Decision);
-        let decided = decided.map(|(group, _)| group).max().unwrap_or(0);
+        let decided = self.last(&[Kind::Decision]);
         let over = |group: u8, word: &Word| {
             group < decided || group < said && word.record.kind == Kind::Handover
         };
@@ -184,6 +224,11 @@ impl Log {
     }
 }
 
+/// Where a group stands in a list of all of them.
+fn index(group: u8) -> usize {
+    usize::from(group).saturating_sub(1)
+}
+
 /// Whether a record belongs where it is.
 fn is_at_home(record: &Record, (group, which): (u8, u8), birth: Option<&Birth>) -> bool {
     let Some(birth) = birth else {
@@ -192,8 +237,7 @@ fn is_at_home(record: &Record, (group, which): (u8, u8), birth: Option<&Birth>) 
     let kind = match which {
         0 => record.kind == Kind::Claim,
         1 => {
-            matches!(record.kind, Kind::Decision | Kind::Handover)
-                && choice::parse(&record.payload, &birth.choice).is_some()
+            WORDS.contains(&record.kind) && choice::parse(&record.payload, &birth.choice).is_some()
         }
         _ => record.kind == Kind::Seal,
     };
@@ -234,27 +278,18 @@ impl Simplest {
 
     /// Moves words up to the last group, with the claim.
     fn move_up(&mut self) {
-        let words = self.words;
         let mut to = self.shown;
-        for (group, word) in (1..=self.shown).zip(words).rev() {
-            if word.is_none() {
+        for group in (1..=self.shown).rev() {
+            let word = self.words.get_mut(index(group));
+            let Some(mut word) = word.and_then(Option::take) else {
                 continue;
+            };
+            word.record.number = to;
+            if let Some(place) = self.words.get_mut(index(to)) {
+                *place = Some(word);
             }
-            if let Some(from) = self.words.get_mut(usize::from(group).saturating_sub(1)) {
-                *from = None;
-            }
-            if let Some(place) = self.words.get_mut(usize::from(to).saturating_sub(1)) {
-                *place = word.map(|word| Word {
-                    record: Record {
-                        number: to,
-                        ..word.record
-                    },
-                    ..word
-                });
-            }
-            if group == self.shown {
-                // Its seal is that of the last word.
-            } else if to == self.shown {
+            if to == self.shown && group != to {
+                // The seal there is of no word.
                 self.seal = 0;
             }
             to = to.saturating_sub(1);
@@ -281,7 +316,7 @@ impl Simplest {
                 _ => shows(cells, place, salt),
             },
             1 => {
-                let word = self.words.get(usize::from(group).saturating_sub(1));
+                let word = self.words.get(index(group));
                 let Some(Word { record, holds }) = word.copied().flatten() else {
                     return Cells::REFUSED;
                 };

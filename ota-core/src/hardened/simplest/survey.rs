@@ -5,7 +5,7 @@ use super::log::{Log, Simplest};
 use crate::hardened::choice::Birth;
 use crate::hardened::layout::{BIRTH, BIRTH_ROWS, LOG, Log as Length, Place, SUMMARY, Sector};
 use crate::hardened::read;
-use crate::hardened::record::{Kind, LEN, Record, Row, Salt};
+use crate::hardened::record::{LEN, Record, Row, Salt};
 use crate::hardened::summary;
 use crate::otadata::Entry;
 
@@ -23,19 +23,7 @@ pub(super) struct Content {
     youngest: Option<u32>,
     /// The rows of its birth that may be read as what belongs there.
     may_be_born: [bool; BIRTH_ROWS],
-    /// A claim may be read somewhere.
-    may_claim: bool,
     log: Log,
-    /// The groups in which the hand-overs began that may be read in it.
-    hands_over: Children,
-}
-
-/// The groups in which hand-overs began.
-#[derive(Clone, Copy)]
-enum Children {
-    None,
-    All(u8),
-    Several,
 }
 
 impl Content {
@@ -46,9 +34,7 @@ impl Content {
         written: None,
         youngest: None,
         may_be_born: [false; BIRTH_ROWS],
-        may_claim: false,
         log: Log::EMPTY,
-        hands_over: Children::None,
     };
 
     /// What the generation begins with, if that is sure.
@@ -114,47 +100,29 @@ impl Content {
             self.entry = *cells;
             return;
         }
-        // What was to be written comes first.
-        let mut written = None;
-        for bytes in cells.readings() {
-            let row = Row::parse(&bytes, place, salt);
-            written.get_or_insert(row);
-            if let Row::Valid(record) = row {
-                self.may_hold(place, &record);
-            }
-        }
-        let written = written.unwrap_or(Row::Invalid);
-        let number = usize::from(place.row.saturating_sub(BIRTH));
-        if let Some(birth) = self.births.get_mut(number) {
-            *birth = written;
-            self.in_doubt |= !cells.is_sure();
-            self.written = read::birth(&self.births);
-        } else {
+        if place.row >= LOG {
             let birth = self.birth();
             self.log.see(place, cells, birth.as_ref(), salt);
+            return;
         }
-    }
-
-    /// Takes into account what may be read in a row.
-    fn may_hold(&mut self, place: Place, record: &Record) {
-        match (place.group(), record.kind) {
-            (None, Kind::Birth | Kind::BirthCurrent | Kind::BirthPrevious | Kind::BirthBad) => {
+        let number = usize::from(place.row.saturating_sub(BIRTH));
+        let (Some(birth), Some(may)) = (
+            self.births.get_mut(number),
+            self.may_be_born.get_mut(number),
+        ) else {
+            return;
+        };
+        *birth = Row::parse(&cells.written(), place, salt);
+        for bytes in cells.readings() {
+            if let Row::Valid(record) = Row::parse(&bytes, place, salt)
+                && record.kind.is_of_birth()
+            {
                 self.youngest = self.youngest.max(Some(record.generation));
-                let number = usize::from(place.row.saturating_sub(BIRTH));
-                if let Some(may) = self.may_be_born.get_mut(number) {
-                    *may = true;
-                }
+                *may = true;
             }
-            (Some((_, 0)), Kind::Claim) => self.may_claim = true,
-            (Some((_, 1)), Kind::Handover) => {
-                self.hands_over = match self.hands_over {
-                    Children::None => Children::All(record.child),
-                    Children::All(child) if child == record.child => Children::All(child),
-                    _ => Children::Several,
-                };
-            }
-            _ => {}
         }
+        self.in_doubt |= !cells.is_sure();
+        self.written = read::birth(&self.births);
     }
 }
 
@@ -194,28 +162,23 @@ impl Survey {
         };
         let selects = this.may_select();
         if this.youngest().is_none() && !selects {
-            return End::Superseded {
-                yields: true,
-                ours: true,
-            };
+            return End::Over { from: SUMMARY };
         }
         let Some(birth) = other.birth().filter(|_| other.is_opened()) else {
             return counts;
         };
         // Whether for stock code there is none, or the entry of the other one wins.
         let yields = !selects || { other.whole_entry() }.is_some_and(|seq| this.yields_to(seq));
-        if { this.youngest() }.is_none_or(|generation| generation < birth.generation) {
-            End::Superseded {
-                yields,
-                ours: this.has_no_foreign_entry(),
-            }
-        } else if !this.may_claim && other.log.ends_in_decision() {
-            End::Aborted {
-                yields,
-                ours: this.has_no_foreign_entry(),
-            }
-        } else {
-            counts
+        let superseded = { this.youngest() }.is_none_or(|generation| generation < birth.generation);
+        let aborted = !this.log.may_claim() && other.log.ends_in_decision();
+        if !superseded && !aborted {
+            return counts;
+        }
+        match (yields, this.has_no_foreign_entry()) {
+            (true, _) => End::Over { from: SUMMARY },
+            (false, true) => End::Over { from: BIRTH },
+            (false, false) if superseded => End::Over { from: LOG },
+            (false, false) => End::Over { from: u8::MAX },
         }
     }
 
@@ -227,10 +190,7 @@ impl Survey {
             (one, other) if one.generation < other.generation => (first, other),
             (one, _) => (second, one),
         };
-        match old.hands_over {
-            Children::All(child) if child == new.child => Some(child),
-            _ => None,
-        }
+        { old.log.hands_over() }.filter(|child| *child == new.child)
     }
 }
 
@@ -247,48 +207,34 @@ pub(super) enum End {
         /// Its birth may be read whole, or not.
         may_be_whole: bool,
     },
-    /// A younger generation has taken over in the other one, or there is nothing in this one. Nobody looks
-    /// at its log; nor at the rest if its entry `yields`.
-    Superseded {
-        yields: bool,
-        /// Its entry is not taken for one of stock code, whatever birth is beside it.
-        ours: bool,
-    },
-    /// An older one has not handed over, and will not: this one is erased first. Nobody looks at anything
-    /// but its entry, if that does not `yield`.
-    Aborted {
-        yields: bool,
-        /// Its entry is not taken for one of stock code, whatever birth is beside it.
-        ours: bool,
-    },
+    /// There is nothing in it, a younger generation has taken over in the other one, or an older one has not
+    /// handed over, and will not: this one is erased first. Nobody looks at the rows from this one on: at all
+    /// of them, or all but its entry, where that may win for stock code; where it may be one of stock code, its
+    /// birth is looked at as well.
+    Over { from: u8 },
 }
 
 impl End {
     /// The row that nobody tells from this one.
     pub(super) fn leave_out(&self, place: Place, cells: Cells, salt: Salt) -> Cells {
-        let over = match self {
+        match self {
             Self::Counts {
                 may_be_whole: true, ..
             } if (BIRTH..LOG).contains(&place.row) => {
                 // One row in doubt is as good as four.
                 let written = cells.written();
-                return if place.row == BIRTH {
+                if place.row == BIRTH {
                     Cells::torn(&written, false)
                 } else {
                     Cells::sure(written)
-                };
+                }
             }
-            Self::Counts { log, .. } => {
-                return match log {
-                    Some((generation, log)) => log.row(place, cells, *generation, salt),
-                    None => cells,
-                };
-            }
-            Self::Superseded { yields, ours } => {
-                *yields || *ours && place.row != SUMMARY || place.row >= LOG
-            }
-            Self::Aborted { yields, ours } => *yields || *ours && place.row != SUMMARY,
-        };
-        if over { Cells::REFUSED } else { cells }
+            Self::Counts {
+                log: Some((generation, log)),
+                ..
+            } => log.row(place, cells, *generation, salt),
+            Self::Over { from } if place.row >= *from => Cells::REFUSED,
+            Self::Counts { log: None, .. } | Self::Over { .. } => cells,
+        }
     }
 }
