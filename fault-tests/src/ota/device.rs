@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, boot};
 use ota_core::flash::Region;
+use ota_core::hardened::Log;
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
@@ -249,25 +250,18 @@ impl Subject for Device {
     }
 
     fn simplest(&self, state: &State) -> Option<State> {
-        match self.policy {
-            // Through encryption, leaving out rows that are over halves the states, and costs the time that it
-            // saves: to compare a state with the one that stands for it takes longer than to run it.
-            Policy::Hardened(_) if self.cipher.is_none() => hardened::simplest(self, state),
-            _ => None,
-        }
+        hardened::simplest(self, self.simplified()?, state)
     }
 
     fn plainer(&self, state: &State) -> Option<State> {
-        match self.policy {
-            Policy::Hardened(_) => hardened::plainer(self, state),
-            Policy::Stock => None,
-        }
+        self.simplified()?;
+        hardened::plainer(self, state)
     }
 
     fn numbered(&self) -> Option<Range<u32>> {
+        self.simplified()?;
         let at = self.otadata()?;
-        let simplifies = matches!(self.policy, Policy::Hardened(_)) && self.cipher.is_none();
-        simplifies.then_some(at..at + ota_core::otadata::MIN_SIZE)
+        Some(at..at + ota_core::otadata::MIN_SIZE)
     }
 
     fn solved(&self, addr: u32, data: &[u8]) -> Vec<Tear> {
@@ -429,6 +423,17 @@ impl Device {
         FlashMap {
             partitions: &self.partitions,
             table_offset: self.boot.table_offset,
+        }
+    }
+
+    /// The log of a device whose otadata is explored by the simplest that behaves alike: of the hardened policy.
+    ///
+    /// Through encryption, leaving out rows that are over halves the states, and costs the time that it saves: to
+    /// compare a state with the one that stands for it takes longer than to run it.
+    fn simplified(&self) -> Option<Log> {
+        match self.policy {
+            Policy::Hardened(log) if self.cipher.is_none() => Some(log),
+            _ => None,
         }
     }
 

@@ -26,7 +26,6 @@ use super::device::{Device, Verifier, app_config};
 use super::efuse::Efuse;
 use super::firmware::ImageId;
 use super::marks;
-use super::policy::Policy;
 use super::world::{World, judge_boot};
 use crate::chip::{Chip, ChipError, InUnits};
 use crate::explore::Record;
@@ -250,10 +249,7 @@ fn judge_stock(
 }
 
 /// The flash with the simplest otadata that the device cannot tell from this one, if that is another.
-pub(super) fn simplest(device: &Device, state: &State) -> Option<State> {
-    let Policy::Hardened(log) = device.policy else {
-        return None;
-    };
+pub(super) fn simplest(device: &Device, log: Log, state: &State) -> Option<State> {
     with_otadata(device, state, |otadata, weak, table| {
         simplify(otadata, weak, table, log);
     })
