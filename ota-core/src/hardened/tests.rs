@@ -12,6 +12,7 @@ extern crate std;
 mod chips;
 mod cuts;
 mod encrypted;
+mod full_log;
 mod life;
 mod limits;
 mod mixed;

@@ -1,0 +1,367 @@
+//! A full log, and how it is left.
+
+use super::super::layout::GIVEN_UP;
+use super::*;
+
+/// How an operation may be cut.
+const KINDS: [Torn; 5] = [
+    Torn::Nothing,
+    Torn::Done,
+    Torn::Zeroed,
+    Torn::Some(3),
+    Torn::Prefix(16),
+];
+
+/// A device of which each of the four groups of the new generation was cut, once it was handed over to.
+fn full_and_silent(mut device: Device, change: impl FnOnce(&mut Device) -> bool) -> Device {
+    device.log = Log::new(4, 2).unwrap();
+    // Behind the erase, the birth, half an entry, the hand-over and the other half.
+    device.ram.power = 7;
+    device.ram.torn = Torn::Prefix(9);
+    assert!(change(&mut device), "it is cut");
+    for _ in 0..3 {
+        device = device.power_on();
+        device.ram.power = 0;
+        device.ram.torn = Torn::Prefix(9);
+        let _ = device.boot();
+    }
+    device.power_on()
+}
+
+/// The same, and the generation was to be given up: what it takes at least, and a claim that reads right
+/// once and not the next time.
+fn exhausted(device: Device, change: impl FnOnce(&mut Device) -> bool) -> Device {
+    let mut device = full_and_silent(device, change);
+    let given_up = OTADATA as usize + device.newer() + 32 * usize::from(GIVEN_UP);
+    device.ram.bytes[given_up..given_up + 32].fill(0);
+    device
+}
+
+/// Each boot says the same in the last group again, until it is complete.
+#[test]
+fn a_full_log_that_says_nothing_is_put_in_order_by_the_next_boot() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let device = full_and_silent(device, |device| device.begin(B, A).is_err());
+    each_cut_in_the_next_boots_leaves_b(&device);
+}
+
+#[test]
+fn with_its_log_exhausted_the_device_boots_and_refuses_to_change() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let mut device = exhausted(device, |device| device.begin(B, A).is_err());
+    for _ in 0..2 {
+        device.cost();
+        let decision = device.boot().unwrap();
+        assert_eq!((decision.slot, decision.order), (B, Order::Exhausted));
+        assert_eq!(device.download(B, A, 3), Err(OtaError::LogExhausted));
+        assert_eq!(device.set_boot(B, A), Err(OtaError::LogExhausted));
+        assert_eq!(device.cost(), otadata(0, 0));
+    }
+}
+
+/// A generation that nothing handed over to, given up but for its entry, which was read as incomplete then:
+/// now that it reads right, the generation counts and has no group left. It is given up once more.
+#[test]
+fn a_generation_given_up_in_part_is_given_up_for_good() {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(4, 2).unwrap();
+    // Behind the erase, the birth and both halves of the entry.
+    device.ram.power = 4;
+    device.ram.torn = Torn::Nothing;
+    device.begin(A, B).unwrap_err();
+    let mut device = device.power_on();
+    let sector = OTADATA as usize + device.newer();
+    // Rows 5, 8, 11 and 14 are the claims.
+    for row in [usize::from(GIVEN_UP), 5, 8, 11, 14] {
+        device.ram.bytes[sector + 32 * row..][..32].fill(0);
+    }
+    let decision = device.boot().unwrap();
+    assert_eq!((decision.slot, decision.order), (A, Order::Kept));
+    device.update(A, B, 2);
+}
+
+#[test]
+fn with_its_log_exhausted_an_image_on_trial_is_not_started() {
+    let mut device = Device::new(&[A, B]);
+    device.download(A, B, 2).unwrap();
+    let mut device = exhausted(device, |device| device.set_boot(A, B).is_err());
+    for _ in 0..2 {
+        let decision = device.boot().unwrap();
+        assert_eq!((decision.slot, decision.order), (A, Order::Exhausted));
+        assert_eq!(decision.reason, Reason::Postponed { trial: B });
+        let refused = decision.tried.iter().map(|attempt| attempt.refused);
+        assert!(refused.eq([crate::boot::Refused::NotCounted]));
+    }
+}
+
+/// A device whose log of four groups is full and in doubt: cuts in hand-overs, each of which is put in
+/// order by the boot after it, but for the last.
+fn full_and_torn() -> Device {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(4, 2).unwrap();
+    device.update(A, B, 2);
+    for _ in 0..8 {
+        // The claim of the hand-over is torn: after erase, birth and half an entry.
+        device.ram.power = 4;
+        device.ram.torn = Torn::Prefix(9);
+        device.begin(B, A).unwrap_err();
+        device = device.power_on();
+        let mut next = device.power_on();
+        next.cost();
+        assert_eq!(next.boot().unwrap().slot, B);
+        if next.cost().erases != 0 {
+            return device;
+        }
+        device = next.power_on();
+    }
+    panic!("the log of four groups never filled");
+}
+
+/// It used to refuse every update until it was told to begin a new log.
+#[test]
+fn a_full_log_in_doubt_is_left_by_the_next_boot() {
+    let device = full_and_torn();
+    each_cut_in_the_next_boots_leaves_b(&device);
+}
+
+/// The same, but what was chosen was said once more in the last group, and cut in its seal.
+fn full_and_unsealed() -> Device {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(5, 2).unwrap();
+    device.update(A, B, 2);
+    // The claim of the hand-over, in the last group but one.
+    device.ram.power = 4;
+    device.ram.torn = Torn::Prefix(9);
+    device.begin(B, A).unwrap_err();
+    let mut device = device.power_on();
+    device.ram.power = 2;
+    let _ = device.boot();
+    device.power_on()
+}
+
+/// The full log may hand over yet, by a row that reads wrong today: not any more when the sector that it would
+/// hand over to is erased. What decides stays, and what is before it counts for nothing: it is said once more.
+#[test]
+fn what_may_hand_over_is_zeroed_before_the_other_sector_is_erased() {
+    for mut device in [full_and_torn(), full_and_unsealed()] {
+        let other = OTADATA + u32::try_from(device.newer()).unwrap();
+        let full = 2 * OTADATA + 0x1000 - other;
+        let mut booted = device.power_on();
+        booted.boot().unwrap();
+        let erase = |op: &Op| matches!(op, Op::Erase { from, .. } if *from == other);
+        let before = device.power_on();
+        device.ram.power = booted.ram.ops.iter().position(erase).unwrap();
+        let _ = device.boot();
+        let row = |device: &Device, group: usize, which: usize| {
+            let at = full as usize + 32 * (2 + 3 * group + which);
+            device.ram.bytes[at..at + 32].to_vec()
+        };
+        let decides = |group: usize| row(&before, group, 1)[0] == 0x66;
+        let groups = usize::from(device.log.groups());
+        let last = (1..=groups).rfind(|group| decides(*group)).unwrap();
+        for group in 1..=groups {
+            let expected = if group <= last {
+                row(&before, group, 1)
+            } else {
+                [0; 32].to_vec()
+            };
+            assert_eq!(
+                row(&device, group, 1),
+                expected,
+                "group {group}, decided: {last}"
+            );
+        }
+        let at = full + 32 * (2 + 3 * u32::try_from(last).unwrap() + 1);
+        let said = |op: &Op| matches!(op, Op::Program { at: a, .. } if *a == at);
+        assert!(device.ram.ops.iter().any(said), "{:?}", device.ram.ops);
+    }
+}
+
+/// What is chosen was read once, by a row that reads wrong later, and was said in the last group, and cut. Where
+/// nothing is said any more, what the birth says is said there once more: that has to be the same record, or a
+/// third one may come of the two.
+#[test]
+fn the_last_group_of_a_log_has_one_way_to_say_what_is_chosen() {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(4, 2).unwrap();
+    device.update(A, B, 2);
+    device.update(B, A, 3);
+    device.ram.put(device.partition(B).offset, &image(4));
+    // Up to the first decision in the new sector; then a claim in each boot.
+    device.ram.power = 8;
+    device.ram.torn = Torn::Done;
+    device.begin(A, B).unwrap_err();
+    for _ in 0..2 {
+        device = device.power_on();
+        (device.ram.power, device.ram.torn) = (0, Torn::Prefix(9));
+        let _ = device.boot();
+    }
+    let last = |device: &Device| {
+        let at = OTADATA as usize + device.newer() + 32 * (5 + 3 * 3 + 1);
+        at..at + 32
+    };
+    let mut device = device.power_on();
+    // Up to its first checksum.
+    (device.ram.power, device.ram.torn) = (1, Torn::Prefix(27));
+    let _ = device.boot();
+    let first = device.ram.bytes[last(&device)].to_vec();
+    assert!(
+        first.starts_with(&[0x66]) && first.ends_with(&[0xFF; 5]),
+        "{first:02x?}"
+    );
+    // The decision in the first group fades.
+    let at = OTADATA as usize + device.newer() + 32 * 6;
+    assert_eq!(device.ram.bytes[at], 0x66);
+    device.ram.bytes[at..at + 32].fill(0);
+    let mut device = device.power_on();
+    let row = last(&device);
+    (device.ram.power, device.ram.torn) = (2, Torn::Nothing);
+    let _ = device.boot();
+    let record = &device.ram.bytes[row];
+    let zeros: u32 = record[..31].iter().map(|byte| byte.count_zeros()).sum();
+    assert_eq!(zeros, u32::from(record[31]), "{record:02x?}: a record");
+    let mut device = device.power_on();
+    assert_eq!(device.boot().unwrap().slot, A);
+    let mut again = device.power_on();
+    assert_eq!(again.boot().unwrap().slot, A);
+    assert_eq!(again.cost(), otadata(0, 0));
+}
+
+/// The same cut in three boots in a row.
+fn each_cut_in_the_next_boots_leaves_b(device: &Device) {
+    for (at, torn) in (0..20).flat_map(|at| KINDS.map(|torn| (at, torn))) {
+        let mut left = device.power_on();
+        for _ in 0..3 {
+            left.ram.power = at;
+            left.ram.torn = torn;
+            let _ = left.boot();
+            left = left.power_on();
+        }
+        let decision = left.boot().unwrap();
+        let found = (decision.slot, decision.order);
+        assert_eq!(found, (B, Order::Kept), "{at} {torn:?}");
+        left.update(B, A, 3);
+        assert_eq!(left.boot().unwrap().slot, A);
+    }
+}
+
+/// A device whose log of three groups is full and in order: after one cut in a hand-over, what is
+/// chosen was written again in the last group.
+fn full_and_sealed() -> Device {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(3, 2).unwrap();
+    device.update(A, B, 2);
+    device.ram.power = 4;
+    device.ram.torn = Torn::Prefix(9);
+    device.begin(B, A).unwrap_err();
+    let mut device = device.power_on();
+    let decision = device.boot().unwrap();
+    assert_eq!((decision.slot, decision.order), (B, Order::Kept));
+    device.power_on()
+}
+
+/// It used to refuse every update: a device for good with the image that it had.
+#[test]
+fn a_full_log_in_order_is_left_by_the_next_change() {
+    let mut device = full_and_sealed();
+    device.update(B, A, 3);
+    assert_eq!(device.boot().unwrap().slot, A);
+    assert_eq!(device.stock(), Some(A));
+    device.update(A, B, 4);
+}
+
+/// The way out is as safe as any other change: cut anywhere in it, what is chosen stays or is what was
+/// to be chosen, and the next update goes through.
+#[test]
+fn power_loss_on_the_way_out_of_a_full_log_leaves_before_or_after() {
+    let device = full_and_sealed();
+    for at in 0..40 {
+        for torn in KINDS {
+            let mut left = device.power_on();
+            left.ram.power = at;
+            left.ram.torn = torn;
+            let cut = left.download(B, A, 3).is_err();
+            let mut left = left.power_on();
+            assert_eq!(left.boot().unwrap().slot, B, "{at} {torn:?} {cut}");
+            let mut left = left.power_on();
+            left.update(B, A, 3);
+            assert_eq!(left.boot().unwrap().slot, A);
+        }
+    }
+}
+
+#[test]
+fn a_trial_whose_start_cannot_be_counted_goes_back() {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(4, 2).unwrap();
+    device.update(A, B, 2);
+    device.download(B, A, 3).unwrap();
+    device.set_boot(B, A).unwrap();
+    // Every write fails.
+    device.ram.power = 0;
+    device.ram.dead_reads = false;
+    let decision = device.boot().unwrap();
+    assert_eq!(decision.slot, B);
+    assert!(matches!(decision.order, Order::Failed(_)));
+}
+
+/// A blank entry that rots selects a slot for stock code. So where the log is full and in doubt, and a new one is
+/// begun in the other sector, and where both entries rot: the one that is not in the sector that is erased used to be left behind until the boot after.
+#[test]
+fn no_entry_that_selects_is_left_beside_a_new_log() {
+    for (sectors, full) in [(0..1, true), (1..2, true), (0..2, false)] {
+        let mut device = Device::new(&[FACTORY, A, B]);
+        device.log = Log::new(4, 2).unwrap();
+        device.ram.put(device.partition(B).offset, &image(9));
+        if full {
+            device.begin(FACTORY, A).unwrap();
+        }
+        for sector in sectors.clone() {
+            let at = OTADATA + sector * 0x1000;
+            device.ram.put(at, &[0; 10]);
+            if full {
+                // The claim of the last group.
+                device.ram.put(at + 32 * 14, &[0; 32]);
+            }
+        }
+        assert_eq!(device.boot().unwrap().slot, FACTORY);
+        assert_eq!(device.stock(), Some(FACTORY), "{sectors:?}");
+        let mut again = device.power_on();
+        assert_eq!(again.boot().unwrap().slot, FACTORY);
+        assert_eq!(again.cost(), otadata(0, 0));
+    }
+}
+
+/// The factory image has no entry. When it is chosen, and that is cut in the last group of the log, the entry
+/// of the image before it stood beside the new log: a stock bootloader booted that, until the boot after.
+#[test]
+fn the_factory_image_is_chosen_for_stock_code_too_when_a_full_log_is_left() {
+    let mut renewed = 0;
+    for (torn_before, power) in (0..6).flat_map(|before| [3, 4].map(|power| (before, power))) {
+        let mut device = Device::new(&[FACTORY, A, B]);
+        device.log = Log::new(4, 2).unwrap();
+        device.update(FACTORY, A, 2);
+        for _ in 0..torn_before {
+            // After erase and birth, in the claim.
+            device.ram.power = 2;
+            device.ram.torn = Torn::Prefix(9);
+            device.set_boot(A, FACTORY).unwrap_err();
+            device = device.power_on();
+            let _ = device.boot().unwrap();
+            device = device.power_on();
+        }
+        device.ram.power = power;
+        device.ram.torn = Torn::Done;
+        device.set_boot(A, FACTORY).unwrap_err();
+        let mut device = device.power_on();
+        let decision = device.boot().unwrap();
+        renewed += u32::from(device.cost().erases > 1);
+        assert_eq!(device.stock(), Some(decision.slot), "{torn_before} {power}");
+        let mut again = device.power_on();
+        assert_eq!(again.boot().unwrap().slot, decision.slot);
+        assert_eq!(again.cost(), otadata(0, 0));
+    }
+    assert!(renewed > 0);
+}
