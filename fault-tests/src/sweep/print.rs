@@ -153,10 +153,23 @@ impl SweepReport {
         Ok(())
     }
 
+    /// Power-ons that were spared cuts.
+    fn spared(&self) -> u64 {
+        self.scenarios.iter().map(|s| s.counts.spared).sum()
+    }
+
+    /// All the cuts that there may be, or that were asked for.
+    fn any_number(&self) -> &'static str {
+        match self.spared() {
+            0 => "any number of cuts",
+            _ => "any number of cuts until a log is full",
+        }
+    }
+
     /// `any number of cuts`, or what else was tried.
     fn depth(&self) -> String {
         let words = |cuts: u32| match cuts {
-            ANY => "any number of cuts".into(),
+            ANY => self.any_number().into(),
             1 => "1 cut".into(),
             cuts => format!("up to {cuts} cuts in a row"),
         };
@@ -211,24 +224,19 @@ impl SweepReport {
             sum(|c| c.audited),
         )?;
         let closed = self.scenarios.iter().filter(|s| s.closure).count();
-        let spared: u64 = self.scenarios.iter().map(|s| s.counts.spared).sum();
         if closed > 0 {
-            let until = if spared > 0 {
-                " until a log is full"
-            } else {
-                ""
-            };
             writeln!(
                 f,
-                "  closure in {closed} of {} scenarios: no state is left, so this holds for any number of cuts{until}",
-                self.scenarios.len()
+                "  closure in {closed} of {} scenarios: no state is left, so this holds for {}",
+                self.scenarios.len(),
+                self.any_number()
             )?;
         }
-        if spared > 0 {
+        if self.spared() > 0 {
             writeln!(
                 f,
                 "  a log was full and in doubt in {} power-ons: judged, followed until the device rests, and not cut",
-                thousands(spared)
+                thousands(self.spared())
             )?;
         }
         let uncut: u64 = self.scenarios.iter().map(|s| s.counts.uncut).sum();
