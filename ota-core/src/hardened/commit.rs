@@ -23,7 +23,7 @@ use crate::otadata::NextError;
 pub(super) enum Trouble<E> {
     /// The flash failed.
     Flash(E),
-    /// The log is full, and nothing in it says anything: see [`LogEnd::make_room`].
+    /// The log has no room left: it is full, or what is left takes nothing (see [`LogEnd::append`]).
     Full,
     /// No sequence number names the slot, so stock code could not boot it.
     Next(NextError),
@@ -159,25 +159,37 @@ impl Book {
         }) = self.handed
         {
             if !sealed {
-                if parent.is_full(site) {
-                    *self = self.renew(flash, site)?;
-                    return self.finish(flash, site);
-                }
                 let payload = choice::emit(&self.choice, self.flags);
-                parent.append(flash, site, Kind::Handover, child, payload)?;
+                match parent.append(flash, site, Kind::Handover, child, payload) {
+                    Err(Trouble::Full) => {
+                        *self = self.renew(flash, site)?;
+                        return self.finish(flash, site);
+                    }
+                    done => done?,
+                }
             }
             self.handed = None;
             self.sealed = false;
         }
         if !self.sealed {
-            if self.end.is_full(site) && self.said {
-                *self = self.renew(flash, site)?;
-            } else {
-                self.end.make_room(flash, site)?;
-                self.restate(flash, site)?;
+            match self.restate_in_doubt(flash, site) {
+                Err(Trouble::Full) => *self = self.renew(flash, site)?,
+                done => done?,
             }
         }
         self.finish(flash, site)
+    }
+
+    /// Appends the choice as it is where the log says nothing that is beyond doubt.
+    fn restate_in_doubt<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+    ) -> Result<(), Trouble<F::Error>> {
+        if !self.said {
+            self.end.make_room(flash, site)?;
+        }
+        self.restate(flash, site)
     }
 
     /// Appends the choice as it is. Three programs.
@@ -237,8 +249,16 @@ impl Book {
         if !site.log.is_ordinary(self.end.next) {
             return self.change(flash, site, choice);
         }
-        self.choice = choice;
-        self.restate(flash, site)
+        let before = core::mem::replace(&mut self.choice, choice);
+        match self.restate(flash, site) {
+            Err(Trouble::Full) => {
+                self.choice = before;
+                self.sealed = false;
+                *self = self.renew(flash, site)?;
+                self.change(flash, site, choice)
+            }
+            done => done,
+        }
     }
 
     /// Chooses something else, in the other sector: one erase; a second one where one entry for stock
@@ -267,8 +287,23 @@ impl Book {
         site: &Site,
         choice: Choice,
     ) -> Result<(), Trouble<F::Error>> {
+        match self.hand_over(flash, site, choice) {
+            Err(Trouble::Full) => {
+                *self = self.renew(flash, site)?;
+                self.hand_over(flash, site, choice)
+            }
+            done => done,
+        }
+    }
+
+    fn hand_over<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+        choice: Choice,
+    ) -> Result<(), Trouble<F::Error>> {
         if self.end.is_full(site) {
-            *self = self.renew(flash, site)?;
+            return Err(Trouble::Full);
         }
         let seq = seq_above(self.seq, choice.current.slot, site.slots).map_err(Trouble::Next)?;
         let into = self.end.sector.other();
@@ -286,8 +321,11 @@ impl Book {
         begin(flash, site, into, &birth)?;
         let payload = choice::emit(&choice, flags);
         let child = birth.child;
-        self.end
-            .append(flash, site, Kind::Handover, child, payload)?;
+        if let Err(trouble) = { self.end }.append(flash, site, Kind::Handover, child, payload) {
+            // Something of it may stand in the log.
+            self.sealed = false;
+            return Err(trouble);
+        }
         complete_entry(flash, site, into, &birth)?;
         *self = Self {
             end: LogEnd {
@@ -419,7 +457,7 @@ impl LogEnd {
 
     /// Says that part `part` of the open slot is complete: one program.
     ///
-    /// A cut leaves it said or not.
+    /// A cut leaves it said or not. A word that a cut has spent may refuse it: then it is not said.
     pub(super) fn note_progress<F: NorFlash>(
         self,
         flash: &mut F,
@@ -428,7 +466,10 @@ impl LogEnd {
     ) -> Result<(), Trouble<F::Error>> {
         let place = Place::progress(self.sector, part);
         let record = progress(self.generation, part);
-        program(flash, site, place, &record.emit(place, site.salt))
+        match program(flash, site, place, &record.emit(place, site.salt)) {
+            Err(Trouble::Flash(_)) if F::WRITE_SIZE > 1 => Ok(()),
+            done => done,
+        }
     }
 
     /// Appends a group: claim, decision or hand-over, seal. Three programs.
@@ -438,6 +479,10 @@ impl LogEnd {
     ///
     /// A word that a cut has spent may look blank still. The group that has one is left to itself, and the
     /// next one says it.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](Trouble::Full) if there is no group left, or each that is left has such a word.
     fn append<F: NorFlash>(
         &mut self,
         flash: &mut F,
@@ -446,16 +491,15 @@ impl LogEnd {
         child: u8,
         payload: [u8; PAYLOAD],
     ) -> Result<(), Trouble<F::Error>> {
-        let mut refused = Trouble::Full;
         while !self.is_full(site) {
             let done = self.write_group(flash, site, kind, child, payload);
             self.next = self.next.saturating_add(1);
             match done {
-                Err(error @ Trouble::Flash(_)) if F::WRITE_SIZE > 1 => refused = error,
+                Err(Trouble::Flash(_)) if F::WRITE_SIZE > 1 => {}
                 done => return done,
             }
         }
-        Err(refused)
+        Err(Trouble::Full)
     }
 
     fn write_group<F: NorFlash>(
