@@ -157,3 +157,19 @@ fn a_partition_that_starts_inside_a_sector_survives_a_factory_reset() {
     ];
     assert_eq!(ram.ops, first_boot);
 }
+
+#[test]
+fn without_its_pin_a_factory_reset_erases_nothing() {
+    let entries = [entry(1, OtaState::VALID), entry(2, OtaState::VALID)];
+    let mut ram = device(&TWO, &TWO, entries);
+    let config = BootConfig {
+        factory_reset: Some(FactoryReset {
+            data_labels: "nvs",
+            erase_otadata: true,
+        }),
+        ..BootConfig::new(SIZE)
+    };
+    let decision = run(&mut ram, &config).unwrap();
+    assert_eq!((decision.slot, decision.wipe), (Ota(1), None));
+    assert!(ram.ops.is_empty());
+}

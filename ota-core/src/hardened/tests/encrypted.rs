@@ -174,3 +174,22 @@ fn an_entry_that_is_damaged_is_healed_through_encryption_too() {
     assert_eq!(device.device.cost().erases, 1);
     assert_eq!(device.stock(), Some(B));
 }
+
+/// Stock code takes an entry with the number 0 for one that selects the last slot.
+#[test]
+fn noise_that_is_an_entry_without_a_number_is_healed() {
+    let mut device = Encrypted::new(&[FACTORY, A, B], Log::DEFAULT.encrypted());
+    device.switch(FACTORY, A, 2).unwrap();
+    let factory = device.device.partition(FACTORY);
+    device
+        .app(FACTORY, |ota| ota.set_boot_partition(&factory))
+        .unwrap();
+    for sector in 0..2 {
+        let mut device = device.power_on();
+        let entry = Entry::new(0, crate::otadata::OtaState::UNDEFINED);
+        device.put(OTADATA + sector * 0x1000, &entry.emit());
+        assert_ne!(device.stock(), Some(FACTORY));
+        assert_eq!(device.boot().unwrap().slot, FACTORY);
+        assert_eq!(device.stock(), Some(FACTORY));
+    }
+}

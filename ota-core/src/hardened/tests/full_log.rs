@@ -365,3 +365,21 @@ fn the_factory_image_is_chosen_for_stock_code_too_when_a_full_log_is_left() {
     }
     assert!(renewed > 0);
 }
+
+/// Nothing is written after an error, not even zeros over rows that may be words.
+#[test]
+fn when_the_flash_fails_while_a_full_log_is_left_nothing_more_is_written() {
+    for device in [full_and_torn(), full_and_unsealed()] {
+        let mut whole = device.power_on();
+        whole.boot().unwrap();
+        for power in 0..whole.ram.ops.len() {
+            let mut failing = device.power_on();
+            failing.ram.power = power;
+            failing.ram.dead_reads = false;
+            let decision = failing.boot().unwrap();
+            assert_eq!(decision.slot, B, "{power}");
+            assert!(matches!(decision.order, Order::Failed(_)), "{power}");
+            assert_eq!(failing.ram.after_failure, 0, "{power}");
+        }
+    }
+}

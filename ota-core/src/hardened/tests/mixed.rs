@@ -221,3 +221,21 @@ fn a_generation_that_was_claimed_counts_without_its_entry() {
     assert_eq!((chosen.slot, chosen.previous), (B, Some(A)));
     assert_eq!(device.stock(), Some(B), "and its entry is written anew");
 }
+
+/// The factory image has no entry. What stands in place of none is damage: in the sector that has the authority it
+/// is healed, in the other one it loses.
+#[test]
+fn a_blank_entry_that_is_damaged_is_healed() {
+    let mut device = Device::new(&[FACTORY, A, B]);
+    device.begin(FACTORY, A).unwrap();
+    device.cost();
+    for (sector, cost) in [(0, otadata(0, 0)), (1, otadata(1, 7))] {
+        let mut device = device.power_on();
+        device.ram.put(OTADATA + 0x1000 * sector, &[0x5A; 10]);
+        assert_eq!(device.boot().unwrap().slot, FACTORY);
+        assert_eq!(device.cost(), cost);
+        assert_eq!(device.boot().unwrap().slot, FACTORY);
+        assert_eq!(device.cost(), otadata(0, 0));
+        assert_eq!(device.stock(), Some(FACTORY));
+    }
+}

@@ -90,7 +90,7 @@ impl NorFlash for Words<'_> {
         if done.is_ok() {
             self.limits.spent.retain(|at| !(from..to).contains(at));
             self.limits.torn.retain(|at| !(from..to).contains(at));
-        } else if first && self.ram.torn != Torn::Nothing {
+        } else if first && ![BETWEEN, Torn::Nothing].contains(&self.ram.torn) {
             self.limits.spent.extend(words.clone());
             self.limits.torn.extend(words.step_by(3));
         }
@@ -114,7 +114,7 @@ impl NorFlash for Words<'_> {
             let done = self.ram.write(at, word);
             if done.is_ok() {
                 self.limits.spent.insert(at);
-            } else if first {
+            } else if first && self.ram.torn != BETWEEN {
                 // Spent, whatever it looks like.
                 self.limits.spent.insert(at);
                 if let Torn::Some(_) = self.ram.torn {
@@ -137,6 +137,9 @@ impl Chip for Limits {
 }
 
 type InWords = On<Limits>;
+
+/// Cut between two operations: the next word is not spent, nor an erase begun.
+const BETWEEN: Torn = Torn::Prefix(0);
 
 /// What a cut leaves of a word: it looks blank, or complete, or cannot be read. None is taken again.
 const TEARS: [Torn; 3] = [Torn::Nothing, Torn::Done, Torn::Some(3)];
@@ -187,4 +190,71 @@ fn a_byte_that_cannot_be_read_is_an_error() {
     device.begin(B, A).unwrap_err();
     let chosen = device.app(B, |ota| ota.boot_partition());
     assert_eq!(chosen, Err(OtaError::Flash(NorFlashErrorKind::Other)));
+}
+
+/// A log of four groups that is full and in doubt, in words: each cut where it is left, and in the boot after that.
+#[test]
+fn each_cut_where_a_full_log_is_left_in_words_leaves_what_was_chosen() {
+    let mut device = InWords::new(&[A, B], Log::new(4, 2).unwrap());
+    device.update(A, B, 2);
+    let mut left = BTreeSet::new();
+    for before in (2..120).step_by(9) {
+        // Cuts between two words of what the next boots say, until they begin a new log.
+        let mut full = device.power_on();
+        full.device.ram.power = before;
+        full.device.ram.torn = BETWEEN;
+        let _ = full.switch(B, A, 3);
+        for _ in 0..3 {
+            let mut torn = full.power_on();
+            torn.device.ram.power = 1;
+            torn.device.ram.torn = BETWEEN;
+            let _ = torn.boot();
+            full = torn.power_on();
+            let mut next = full.power_on();
+            let slot = next.boot().unwrap().slot;
+            if next.device.cost().erases < 2 {
+                continue;
+            }
+            if !left.insert(full.device.otadata()) {
+                break;
+            }
+            full.each_cut_leaves_a_device_that_updates(&[BETWEEN, Torn::Done], |device| {
+                let booted = device.boot();
+                assert!(booted.is_err() || booted.is_ok_and(|decision| decision.slot == slot));
+            });
+            break;
+        }
+    }
+    assert!(left.len() > 3, "{left:x?}");
+}
+
+/// Until the switch that heals half an entry is through, a stock bootloader finds one that is whole.
+#[test]
+fn stock_code_finds_a_whole_entry_while_a_half_one_is_healed_in_words() {
+    let mut device = InWords::new(&[A, B], Log::DEFAULT);
+    device.update(A, B, 2);
+    let mut halves = 0;
+    for op in 0.. {
+        let mut cut = device.power_on();
+        cut.device.ram.power = op;
+        cut.device.ram.torn = BETWEEN;
+        let _ = cut.switch(B, A, 3);
+        if !cut.device.ram.is_dead() {
+            break;
+        }
+        let cut = cut.power_on();
+        let mut booted = cut.power_on();
+        let slot = booted.boot().unwrap().slot;
+        let ops = booted.device.ram.ops.clone();
+        let first = ops.iter().position(|op| matches!(op, Op::Erase { .. }));
+        halves += u32::from(first.is_some() && cut.stock() != Some(slot));
+        for power in first.into_iter().flat_map(|first| first..ops.len()) {
+            let mut again = cut.power_on();
+            again.device.ram.power = power;
+            again.device.ram.torn = BETWEEN;
+            let _ = again.boot();
+            assert_eq!(again.power_on().stock(), Some(slot), "{op}, then {power}");
+        }
+    }
+    assert!(halves > 0);
 }
