@@ -1,142 +1,150 @@
-//! A stock bootloader in place of ours, on what a cut has left of a hardened device, and on what it leaves
-//! at rest.
+//! Mixed company: a stock bootloader in place of ours, on whatever a hardened device finds when it is
+//! switched on.
 
-use ota_core::boot::{BootError, BootInputs, Decision, boot};
-use ota_core::efuse::Unary;
-use ota_core::hardened;
-use ota_core::image::StreamVerifier;
-use ota_core::partition::{Slot, TABLE_LEN};
-use sim_flash::{Density, Level, State, tears};
+use std::cell::Cell;
+
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use ota_core::boot::{BootInputs, boot};
+use ota_core::flash::Region;
+use ota_core::image::{ImageMetadata, StreamVerifier, VerifyError, VerifyImage};
+use ota_core::partition::TABLE_LEN;
 
 use super::application::CHUNK;
-use super::device::Verifier;
-use super::policy::Policy;
-use super::setup::Setup;
-use super::trust::each_operation;
-use crate::case::replay;
-use crate::chip::{Chip, ChipError, InUnits, Knowledge, Knows};
-use crate::explore::Path;
-use crate::property::{Finding, Property};
-use crate::subject::OperationClock;
+use super::device::{Device, Verifier};
+use super::efuse::Efuse;
+use super::marks;
+use super::world::World;
+use crate::chip::{Chip, ChipError};
+use crate::property::Property;
+use crate::subject::Journal;
 
-/// What a stock bootloader did.
-#[derive(Clone, Debug, Default)]
-pub struct Met {
-    /// States in which it was started after a cut.
-    pub after_cuts: u32,
-    /// States in which it was started between two power-ons that nothing cut.
-    pub at_rest: u32,
-    /// What it should not have done, each with where.
-    pub findings: Vec<(String, Finding)>,
+/// The flash as somebody sees it whose operations are not carried out: what a bootloader writes before its
+/// jump does not change what it jumps to.
+#[derive(Debug)]
+struct Aside<'c, 'm>(&'c mut Chip<'m>);
+
+impl ErrorType for Aside<'_, '_> {
+    type Error = ChipError;
 }
 
-/// Starts a stock bootloader after each cut of each operation of the lives without cuts, in every way of
-/// `density`: it must boot an image that was published. And at the end of each power-on: it must boot what
-/// our bootloader boots next, unless that goes back from an image whose trial is over, which stock code
-/// does not know of.
-pub fn meet(setup: &Setup, level: Level, density: Density) -> Met {
-    let mut met = Met::default();
-    let mut memo = Knowledge::default();
-    each_operation(setup, |before, op, window, start| {
-        for tear in tears(op, density, level) {
-            let mut state = before.clone();
-            state.tear(op, tear);
-            met.after_cuts += 1;
-            let found = stock(setup, &state, &mut memo);
-            if let Some(found) = judge_boot(setup, &state, found.as_ref()) {
-                let at = format!("{start}: {window}, {tear}");
-                met.findings.push((at, found));
-            }
-        }
-    });
-    for start in &setup.starts {
-        let Ok(life) = replay(&setup.device, &setup.profile, start, &Path::default(), true) else {
-            continue; // without a cut every life can be lived
-        };
-        for (number, step) in life.steps.iter().enumerate() {
-            let mut state = step.before.clone();
-            for op in &step.ops {
-                state.apply(op);
-            }
-            let found = stock(setup, &state, &mut memo);
-            met.at_rest += 1;
-            let at = format!("{}: behind power-on {number}", start.name);
-            let wrong = judge_boot(setup, &state, found.as_ref())
-                .or_else(|| judge_same(ours(setup, &state, &mut memo)?, found.as_ref()));
-            met.findings.extend(wrong.map(|wrong| (at, wrong)));
-        }
+impl ReadNorFlash for Aside<'_, '_> {
+    const READ_SIZE: usize = Chip::READ_SIZE;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), ChipError> {
+        self.0.read(offset, bytes)
     }
-    met
+
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
 }
 
-type Booted = Result<Decision, BootError<ChipError>>;
+impl NorFlash for Aside<'_, '_> {
+    const WRITE_SIZE: usize = Chip::WRITE_SIZE;
+    const ERASE_SIZE: usize = Chip::ERASE_SIZE;
 
-fn stock(setup: &Setup, state: &State, memo: &mut Knowledge) -> Option<Booted> {
-    let (clock, knows) = (OperationClock::default(), Knows::Results(memo));
-    let mut flash = Chip::new(&setup.profile, state.clone(), clock, knows);
+    fn erase(&mut self, _: u32, _: u32) -> Result<(), ChipError> {
+        Ok(())
+    }
+
+    fn write(&mut self, _: u32, _: &[u8]) -> Result<(), ChipError> {
+        Ok(())
+    }
+}
+
+impl<'m> VerifyImage<Aside<'_, 'm>> for Verifier<'_> {
+    fn verify(
+        &mut self,
+        flash: &mut Aside<'_, 'm>,
+        at: Region,
+    ) -> Result<ImageMetadata, VerifyError<ChipError>> {
+        <Self as VerifyImage<Chip<'m>>>::verify(self, flash.0, at)
+    }
+}
+
+/// Starts a stock bootloader on the flash as it is: it must boot an image that was published.
+///
+/// It is built like ours, rollback included. On flash in words there is none: ESP-IDF knows serial flash
+/// only.
+pub(super) fn judge_stock_boot(device: &Device, chip: &mut Chip<'_>, journal: &mut Journal<World>) {
+    if (2..=8).contains(&chip.program_unit()) {
+        return;
+    }
     let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
-    let mut verifier = Verifier::new(StreamVerifier::new(setup.device.target, &mut buffer).ok()?);
-    Some(boot(
-        &mut flash,
-        &mut verifier,
-        &mut Unary::new(0, 32),
-        &setup.device.boot,
-        &BootInputs::default(),
-        &mut table,
-    ))
-}
-
-/// The slot that our bootloader boots; `None` if it boots nothing, or goes back from a trial that is over.
-fn ours(setup: &Setup, state: &State, memo: &mut Knowledge) -> Option<Slot> {
-    let Policy::Hardened(log) = setup.device.policy else {
-        return None;
+    let Ok(verifier) = StreamVerifier::new(device.target, &mut buffer) else {
+        return;
     };
-    let (clock, knows) = (OperationClock::default(), Knows::Results(memo));
-    let mut chip = Chip::new(&setup.profile, state.clone(), clock, knows);
-    let mut flash = InUnits::<1>::new(&mut chip);
-    let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
-    let mut verifier = Verifier::new(StreamVerifier::new(setup.device.target, &mut buffer).ok()?);
-    let booted = hardened::boot(
-        &mut flash,
-        &mut verifier,
-        &mut Unary::new(0, 32),
-        &setup.device.boot,
-        log,
+    let minimum = Cell::new(journal.world().minimum());
+    let booted = boot(
+        &mut Aside(chip),
+        &mut Verifier::knowing(verifier, &device.accepted),
+        &mut Efuse::new(&minimum),
+        &device.boot,
         &BootInputs::default(),
         &mut table,
     );
-    let decision = booted.ok()?;
-    let goes_back = matches!(decision.reason, hardened::Reason::RolledBack { .. });
-    (!goes_back).then_some(decision.slot)
-}
-
-fn judge_boot(setup: &Setup, state: &State, booted: Option<&Booted>) -> Option<Finding> {
     let got = match booted {
-        Some(Ok(decision)) => {
+        Ok(decision) => {
             let at = decision.image.region.offset;
-            let contents = &setup.device.accepted.contents;
-            if contents.iter().any(|content| state.holds(at, content)) {
-                return None;
+            if chip.holds(at, &device.accepted.contents).is_some() {
+                journal.sometimes(marks::STOCK_BOOTS);
+                return;
             }
             format!("{} runs, and nobody published what is there", decision.slot)
         }
-        Some(Err(error)) => error.to_string(),
-        None => "no verifier".into(),
+        Err(error) => error.to_string(),
     };
-    Some(Finding::new(
+    journal.violated(
         Property::NoBrick,
         "a stock bootloader boots an image that was published",
         got,
-    ))
+    );
 }
 
-fn judge_same(ours: Slot, booted: Option<&Booted>) -> Option<Finding> {
-    let theirs = booted?.as_ref().ok()?.slot;
-    (theirs != ours).then(|| {
-        Finding::new(
-            Property::AtomicSwitch,
-            format!("a stock bootloader boots {ours} too"),
-            format!("it boots {theirs}"),
-        )
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chip::{Knowledge, Knows};
+    use crate::ota::{Policy, find};
+    use crate::subject::OperationClock;
+    use sim_flash::Profile;
+
+    /// Whether it finds something to boot on the flash of a device that was just made; `damaged`: in the header of
+    /// the image there.
+    fn boots(damaged: bool) -> bool {
+        let setup = find("smallest")
+            .expect("a scenario")
+            .bundled(&Profile::w25q64jv())
+            .under(Policy::default())
+            .expect("a hardened device");
+        let start = setup.starts.first().expect("a start");
+        let mut state = start.state.clone();
+        if damaged {
+            for slot in &setup.device.partitions {
+                state.load(slot.offset, &[0; 8]);
+            }
+        }
+        let clock = OperationClock::default();
+        let mut memo = Knowledge::default();
+        let mut chip = Chip::new(
+            &setup.profile,
+            state,
+            clock.clone(),
+            Knows::Results(&mut memo),
+        );
+        let mut journal = Journal::new(start.world, clock, false);
+        judge_stock_boot(&setup.device, &mut chip, &mut journal);
+        assert_eq!(chip.done().count(), 0, "it only looks");
+        let [found] = &journal.close().findings[..] else {
+            return true;
+        };
+        assert_eq!(found.property, Property::NoBrick);
+        false
+    }
+
+    #[test]
+    fn a_stock_bootloader_that_boots_nothing_is_a_finding() {
+        assert!(boots(false));
+        assert!(!boots(true));
+    }
 }

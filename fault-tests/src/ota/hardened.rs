@@ -22,6 +22,7 @@ use sim_flash::{Op, State};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::application::{Application, CHUNK};
+use super::company::judge_stock_boot;
 use super::device::{Device, Verifier, app_config};
 use super::efuse::Efuse;
 use super::firmware::ImageId;
@@ -56,6 +57,7 @@ pub(super) fn power_on<const W: usize>(
     let mut verifier = Verifier::knowing(verifier, &device.accepted);
     let encrypts = chip.encrypts();
     let log = if encrypts { log.encrypted() } else { log };
+    judge_stock_boot(device, chip, journal);
     let found = journal.world().minimum();
     let minimum = Cell::new(found);
     let booted = boot::<W>(
@@ -204,6 +206,9 @@ fn judge(
     }
     device.judge_version(journal, decision.slot, image);
     judge_boot(journal, |image| device.name(image), decision.slot, image);
+    if let (Order::Kept, Some(image)) = (decision.order, image) {
+        journal.change(|world| world.settle(image));
+    }
     if let (Reason::RolledBack { .. }, Some(image)) = (decision.reason, image) {
         // Acted on: what was given up stays given up.
         journal.change(|world| world.confirm(image));

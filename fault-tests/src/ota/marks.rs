@@ -19,6 +19,8 @@ pub const SOLE_COPY: &str = "sole copy recovered";
 pub const CONFIRMED: &str = "confirmed";
 /// A download that was cut was resumed.
 pub const RESUMED: &str = "resumed";
+/// A stock bootloader, started on the same flash first, booted an image that was published.
+pub const STOCK_BOOTS: &str = "a stock bootloader boots too";
 /// A download was refused.
 pub const REFUSED: &str = "update refused";
 

@@ -7,7 +7,7 @@
 
 mod application;
 mod caller;
-pub mod company;
+mod company;
 mod core;
 mod course;
 mod device;

@@ -234,8 +234,9 @@ pub fn find(name: &str) -> Option<&'static Scenario> {
 }
 
 impl Scenario {
-    /// Whether `property` is judged in it: what follows a boot without a command is known of single calls only.
-    pub fn judges(&self, property: Property) -> bool {
+    /// Whether `property` is judged in it. Of the stock policy it is known of single calls only what follows a boot
+    /// without a command.
+    pub fn judges(&self, property: Property, policy: Policy) -> bool {
         match property {
             Property::NoBrick
             | Property::AtomicSwitch
@@ -247,7 +248,7 @@ impl Scenario {
             | Property::PublishOrder
             | Property::Totality => true,
             Property::RollbackConvergence | Property::Stability => {
-                matches!(self.begin, Begin::Lives { .. })
+                matches!(self.begin, Begin::Lives { .. }) || matches!(policy, Policy::Hardened(_))
             }
             Property::Resumability => self.writing == Writing::Resumed,
             Property::AntiRollback => self.anti_rollback,

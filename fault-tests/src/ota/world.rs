@@ -4,6 +4,7 @@ use ota_core::partition::Slot;
 
 use super::course::Plan;
 use super::firmware::ImageId;
+use crate::property::Property;
 use crate::property::promises::{self, Ran};
 use crate::subject::Journal;
 
@@ -65,6 +66,16 @@ impl World {
                 promises.promise
         {
             promises.promise = Promise::Switching { from, to };
+        }
+    }
+
+    /// What otadata says is in order, and this image runs: a switch from it that was cut is undone.
+    pub(super) fn settle(&mut self, image: ImageId) {
+        if let Self::Updates(promises) = self
+            && let Promise::Switching { from, to } = promises.promise
+            && (from, from) == (image, promises.confirmed)
+        {
+            promises.promise = Promise::Undone { to };
         }
     }
 
@@ -198,6 +209,13 @@ pub enum Promise {
         /// The image to be started.
         to: ImageId,
     },
+    /// A switch to `to` was cut, and a boot has run the confirmed image instead: so it stays.
+    ///
+    /// Only under the hardened policy, which says so in otadata before it jumps.
+    Undone {
+        /// The image that was to be started.
+        to: ImageId,
+    },
     /// `to` was started; until it confirms itself, the device may fall back.
     Started {
         /// The image that asked for the switch.
@@ -232,7 +250,7 @@ impl Promises {
     /// The images that a boot may run now.
     fn allowed(self) -> Vec<ImageId> {
         let mut allowed = match self.promise {
-            Promise::None => vec![self.confirmed],
+            Promise::None | Promise::Undone { .. } => vec![self.confirmed],
             Promise::Switching { from, to }
             | Promise::Counting { from, to }
             | Promise::Started { from, to } => {
@@ -282,11 +300,67 @@ pub(super) fn judge_boot(
     };
     // A promise given (Ok was returned) is no longer under way.
     let under_way = match world.promise {
-        Promise::None | Promise::Activated { .. } => false,
+        Promise::None | Promise::Undone { .. } | Promise::Activated { .. } => false,
         Promise::Switching { .. } | Promise::Counting { .. } | Promise::Started { .. } => true,
     };
-    journal.found(promises::judge(ran, &world.allowed(), under_way, name));
+    let mut found = promises::judge(ran, &world.allowed(), under_way, name);
+    if let (Some(found), Promise::Undone { to }) = (&mut found, world.promise)
+        && image == Some(to)
+    {
+        found.property = Property::Stability;
+    }
+    journal.found(found);
     if let Some(image) = image {
         journal.change(|now| *now = World::Updates(world.after_boot(image)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::property::Property;
+    use crate::subject::OperationClock;
+
+    const OLD: ImageId = ImageId(0);
+    const NEW: ImageId = ImageId(1);
+
+    /// What is found when `image` runs in a world with this promise, and the world after that.
+    fn boots(promise: Promise, image: ImageId) -> (Option<Property>, World) {
+        let promises = Promises {
+            promise,
+            ..Promises::confirmed(OLD)
+        };
+        let world = World::Updates(promises);
+        let mut journal = Journal::new(world, OperationClock::default(), false);
+        judge_boot(
+            &mut journal,
+            |id| id.0.to_string(),
+            Slot::Ota(0),
+            Some(image),
+        );
+        let mut closed = journal.close();
+        let found = closed.findings.pop().map(|finding| finding.property);
+        closed.world.settle(image);
+        (found, closed.world)
+    }
+
+    /// A switch that was cut, and that a boot has undone, comes to nothing.
+    #[test]
+    fn what_a_boot_has_undone_must_not_run() {
+        let switching = Promise::Switching { from: OLD, to: NEW };
+        let (found, after) = boots(switching, OLD);
+        assert_eq!(found, None);
+        let undone = Promise::Undone { to: NEW };
+        assert_eq!(
+            after,
+            World::Updates(Promises {
+                promise: undone,
+                ..Promises::confirmed(OLD)
+            })
+        );
+        assert_eq!(boots(undone, OLD), (None, after));
+        assert_eq!(boots(undone, NEW).0, Some(Property::Stability));
+        assert_eq!(boots(Promise::None, NEW).0, Some(Property::Durability));
+        assert_eq!(boots(switching, NEW).0, None);
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! *Looked at*: for a device that makes single calls the course of its fault-free
 //! [twin](crate::ota): the coming boots as they are without a cut. The image that ran last, on trial,
-//! runs again although the course says otherwise; or the boots to come no longer end the trial.
+//! runs again although the course says otherwise; or the boots to come no longer end the trial. Under the
+//! hardened policy, which counts starts before the jump: it is started a second time.
 //!
 //! *Not claimed*: anything of an image that a torn entry has confirmed by accident in a way that no
 //! later boot differs in; there is no telling it from a confirmed one.

@@ -7,6 +7,7 @@ use sim_flash::Level;
 use super::known::{self, Known};
 use super::report::{SweepReport, Verdict, WindowReport};
 use crate::explore::{ANY, Counts};
+use crate::ota::marks;
 use crate::property::Property;
 
 impl fmt::Display for SweepReport {
@@ -204,6 +205,13 @@ impl SweepReport {
                 " outside the known windows"
             };
             writeln!(f, "  no property is violated{known}")?;
+            let mut marks = self.scenarios.iter().flat_map(|s| &s.marks);
+            if marks.any(|met| met.mark == marks::STOCK_BOOTS) {
+                writeln!(
+                    f,
+                    "  each power-on began with a stock bootloader in place of ours: it booted a published image too"
+                )?;
+            }
         }
         if !self.unmet.is_empty() {
             let unmet = self.unmet.join(", ");

@@ -173,7 +173,7 @@ impl ScenarioReport {
     /// What this sweep says of a property.
     pub fn says(&self, property: Property) -> Says {
         let judged = match crate::ota::find(self.scenario) {
-            Some(scenario) => scenario.judges(property),
+            Some(scenario) => scenario.judges(property, self.policy),
             None => crate::dump::judges(property),
         };
         if !judged {
