@@ -1,4 +1,4 @@
-//! The full sweep of the stock algorithm, as `cargo run --release` runs it.
+//! The full sweep of the stock algorithm, as `cargo run` runs it.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -12,6 +12,21 @@ use fault_tests::sweep::{self, SweepOptions, SweepReport, Verdict};
 fn full() -> &'static SweepReport {
     static REPORT: OnceLock<SweepReport> = OnceLock::new();
     REPORT.get_or_init(|| sweep::run(&SweepOptions::stock(), &|_, _| {}))
+}
+
+/// The same with one cut each, for all tests that need no more.
+fn once() -> &'static SweepReport {
+    static REPORT: OnceLock<SweepReport> = OnceLock::new();
+    REPORT.get_or_init(|| sweep::run(&cut_once(2), &|_, _| {}))
+}
+
+fn cut_once(jobs: usize) -> SweepOptions {
+    SweepOptions {
+        jobs,
+        cuts: Some(1),
+        seed: 7,
+        ..SweepOptions::stock()
+    }
 }
 
 /// The report without its host times, which differ from run to run.
@@ -50,11 +65,7 @@ fn the_coverage_of_the_stock_algorithm() {
 /// several starts lead to one history, the exploration counts that once and the table each time.
 #[test]
 fn the_coverage_accounts_for_every_crash_state_of_a_first_cut() {
-    let options = SweepOptions {
-        cuts: Some(1),
-        ..SweepOptions::stock()
-    };
-    for scenario in &sweep::run(&options, &|_, _| {}).scenarios {
+    for scenario in &once().scenarios {
         let rows = &scenario.coverage;
         let operations: u64 = rows.iter().map(|row| row.operations).sum();
         let cells = rows.iter().flat_map(|row| row.families.values());
@@ -188,21 +199,12 @@ fn the_sweep_finds_the_known_windows_again() {
 
 #[test]
 fn the_number_of_jobs_changes_nothing_but_the_time() {
-    let of = |jobs| {
-        let options = SweepOptions {
-            jobs,
-            cuts: Some(1),
-            seed: 7,
-            ..SweepOptions::stock()
-        };
-        text(&sweep::run(&options, &|_, _| {}), true)
-    };
-    let one = of(1);
-    assert_eq!(one, of(2));
+    let two = text(once(), true);
+    let one = sweep::run(&cut_once(1), &|_, _| {});
     assert_eq!(
-        one,
-        of(2),
-        "the second run of a process sees nothing of the first"
+        text(&one, true),
+        two,
+        "and the second run of a process sees nothing of the first"
     );
 }
 

@@ -46,7 +46,7 @@ pub fn trials(setup: &Setup, level: Level, density: Density) -> Vec<Trial> {
 
 /// Shows each operation of the lives without cuts, once in each state: the state before it, the operation,
 /// its window, and the start.
-pub(super) fn each_operation(setup: &Setup, mut show: impl FnMut(&State, &Op, Window, &str)) {
+fn each_operation(setup: &Setup, mut show: impl FnMut(&State, &Op, Window, &str)) {
     let mut known = HashSet::new();
     for start in &setup.starts {
         let Ok(life) = replay(&setup.device, &setup.profile, start, &Path::default(), true) else {
