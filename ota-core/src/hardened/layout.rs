@@ -258,5 +258,6 @@ mod tests {
         }
         let log = Log::new(4, 2).unwrap();
         assert!(log.is_ordinary(2) && !log.is_ordinary(3));
+        assert_eq!((log.groups(), log.reserve()), (4, 2));
     }
 }

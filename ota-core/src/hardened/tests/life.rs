@@ -467,3 +467,27 @@ fn stock_code_finds_a_whole_entry_while_a_half_one_is_healed() {
         }
     }
 }
+
+/// What is written counts as progress once that is noted; where the note fails, the caller hears of it.
+#[test]
+fn a_note_of_progress_that_fails_is_an_error() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let to = device.partition(A);
+    device.cost();
+    let noted = |op: &Op| matches!(op, Op::Program { at, .. } if (OTADATA..OTADATA + 0x2000).contains(at) && at % 0x1000 >= 32 * 95);
+    let mut whole = device.power_on();
+    whole.download(B, A, 3).unwrap();
+    let first = whole.ram.ops.iter().position(noted).unwrap();
+    device.ram.power = first;
+    let error = device.app(B, |ota| {
+        let handle = ota.begin(&to, ImageSize::Unknown)?;
+        let mut written = Ok(());
+        for chunk in image(3).chunks(512) {
+            written = written.and_then(|()| ota.write(handle, chunk));
+        }
+        written
+    });
+    assert_eq!(error, Err(OtaError::Flash(NorFlashErrorKind::Other)));
+    assert_eq!(device.ram.ops.len(), first, "the note is what failed");
+}

@@ -239,3 +239,97 @@ fn a_blank_entry_that_is_damaged_is_healed() {
         assert_eq!(device.stock(), Some(FACTORY));
     }
 }
+
+/// A number that ours has is no newer one.
+#[test]
+fn an_entry_of_stock_code_with_the_number_of_ours_is_not_adopted() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let entries = device.ram.entries();
+    let ours = crate::otadata::active(&entries).unwrap();
+    let other = 1 - ours;
+    let at = OTADATA + 0x1000 * u32::try_from(other).unwrap();
+    device.ram.put(at, &[0xFF; 0x1000]);
+    let same = Entry::new(entries[ours].seq, OtaState::VALID);
+    device.ram.put(at, &same.emit());
+    let chosen = device.boot().unwrap().chosen.unwrap();
+    assert_eq!(chosen.slot, B);
+    assert!(
+        matches!(chosen.source, Source::Record { .. }),
+        "{:?}",
+        chosen.source
+    );
+}
+
+/// With the entry of stock code gone, what is left of a generation that was begun says the same.
+#[test]
+fn what_is_left_of_a_generation_counts_where_nothing_else_does() {
+    let mut device = taken_over_and_cut(4, Torn::Nothing);
+    // Its label is damaged, so it proves no birth; and the other sector is blank.
+    device.ram.put(OTADATA + 16, &[0]);
+    device.ram.put(OTADATA + 0x1000, &[0xFF; 0x1000]);
+    assert_eq!(device.boot().unwrap().slot, B);
+}
+
+/// Before the sector of a generation that was begun is erased, what would make that count is zeroed; where none was
+/// begun, there is nothing to zero.
+#[test]
+fn a_generation_that_was_begun_is_given_up_before_its_sector_is_erased() {
+    let first = |mut device: Device| {
+        device.begin(B, A).unwrap();
+        device.ram.ops[0]
+    };
+    let begun = taken_over_and_cut(2, Torn::Nothing);
+    let at = OTADATA + 32 * u32::from(super::super::layout::GIVEN_UP);
+    assert_eq!(first(begun), Op::Program { at, len: 32 });
+    let none = taken_over_and_cut(0, Torn::Nothing);
+    let erase = |op| matches!(op, Op::Erase { from: OTADATA, .. });
+    assert!(erase(first(none)));
+}
+
+/// An entry with the number 0 selects nothing for us, and something for stock code: each is erased, and no more
+/// than that.
+#[test]
+fn entries_that_mislead_are_erased_and_no_others() {
+    let zero = Entry::new(0, OtaState::VALID);
+    for (entries, erases) in [([zero, Entry::ERASED], 1), ([zero, zero], 2)] {
+        let mut device = of_stock(&[FACTORY, A, B], entries);
+        assert_eq!(device.boot().unwrap().slot, FACTORY);
+        assert_eq!(device.cost().erases, erases);
+        assert_eq!(device.stock(), Some(FACTORY));
+    }
+}
+
+/// A stock application knows no digests: that of the image to go back to is kept from before.
+#[test]
+fn the_image_before_a_stock_update_is_known_by_its_digest() {
+    let mut device = Device::new(&[A, B, C]);
+    device.update(A, B, 2);
+    stock_update(&mut device, B, C, 3);
+    assert_eq!(device.boot().unwrap().slot, C);
+    device.ram.put(device.partition(B).offset, &image(7));
+    let decision = device.boot().unwrap();
+    let other = |attempt: &crate::boot::Attempt| {
+        attempt.slot == B && attempt.refused == crate::boot::Refused::OtherImage
+    };
+    assert!(decision.tried.iter().any(other), "{decision}");
+}
+
+/// And so are the images that were found bad.
+#[test]
+fn what_was_bad_before_a_stock_update_is_bad_behind_it() {
+    let mut device = Device::new(&[A, B, C]);
+    device.download(A, B, 3).unwrap();
+    device.set_boot(A, B).unwrap();
+    for slot in [B, A] {
+        assert_eq!(device.boot().unwrap().slot, slot);
+    }
+    stock_update(&mut device, A, C, 4);
+    assert_eq!(device.boot().unwrap().slot, C);
+    device.ram.put(device.partition(A).offset, &[0; 4]);
+    let decision = device.boot().unwrap();
+    let bad = |attempt: &crate::boot::Attempt| {
+        attempt.slot == B && attempt.refused == crate::boot::Refused::Bad
+    };
+    assert!(decision.tried.iter().any(bad), "{decision}");
+}

@@ -14,6 +14,8 @@ const ZEROED: [u8; WORD] = [0; WORD];
 pub(super) struct Limits {
     /// Words that were programmed since the last erase.
     spent: BTreeSet<u32>,
+    /// Words that take nothing, erased or not.
+    refused: BTreeSet<u32>,
     /// Words that cannot be read.
     torn: BTreeSet<u32>,
     /// Reads of otadata fail so often, in this way.
@@ -41,6 +43,9 @@ impl Words<'_> {
 
     fn takes(&self, at: u32, word: &[u8]) -> bool {
         let found = &self.ram.bytes[at as usize..at as usize + WORD];
+        if self.limits.refused.contains(&at) {
+            return false;
+        }
         !self.limits.spent.contains(&at) || word == ZEROED && found != ZEROED
     }
 }
@@ -257,4 +262,19 @@ fn stock_code_finds_a_whole_entry_while_a_half_one_is_healed_in_words() {
         }
     }
     assert!(halves > 0);
+}
+
+/// A note of progress that a word refuses is left out: the next one, or a resumed download, does without.
+#[test]
+fn a_note_of_progress_that_words_refuse_is_left_out() {
+    let mut device = InWords::new(&[A, B], Log::DEFAULT);
+    device.update(A, B, 2);
+    let mut whole = device.power_on();
+    whole.switch(B, A, 3).unwrap();
+    let noted = |at: u32| is_otadata(at) && at % 0x1000 >= 32 * 95;
+    let spent = whole.chip.spent.iter().copied();
+    device.chip.refused = spent.filter(|at| noted(*at)).collect();
+    assert!(!device.chip.refused.is_empty());
+    device.switch(B, A, 3).unwrap();
+    assert_eq!(device.boot().unwrap().slot, A);
 }
