@@ -12,7 +12,7 @@ use crate::exploration;
 
 /// What stands before and behind the part of the README that is made.
 const MARKS: [&str; 2] = [
-    "<!-- costs: made by `cargo run --release -p benches --bin docs` -->\n",
+    "<!-- costs: made by `cargo run -p benches --bin docs` -->\n",
     "<!-- end of costs -->\n",
 ];
 

@@ -16,7 +16,7 @@ fn no_document_is_out_of_date() {
         let differs = lines.find(|(_, (is, should))| is != should);
         assert!(
             text == document.text,
-            "{path} is out of date: {differs:?}\nrun cargo run --release -p benches --bin docs"
+            "{path} is out of date: {differs:?}\nrun cargo run -p benches --bin docs"
         );
     }
 }

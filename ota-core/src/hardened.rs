@@ -125,7 +125,7 @@
 //! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code: of nine updates, one
 //! that is resumed and one under anti-rollback among them, on serial NOR, up to two cuts in a row at L2 and each
 //! single cut at L3, whether re-programming heals or not; and rows of cuts in the smallest update with a log of
-//! four groups, which cuts fill: any number at L0, two at L3, and at L1 any number until the log is full and in
+//! four groups, which cuts fill: any number at L0, three at L3, and at L1 any number until the log is full and in
 //! doubt. With the whole log any number at L0 until it is. On an nRF52840, on an STM32L4 and through
 //! flash encryption: of the smallest update two cuts at L1, each single one at L3. At L4 each single cut in the nine
 //! updates, and in the smallest one on those chips, where weak bits read as 0 but in one place at most.
@@ -135,10 +135,10 @@
 //! | call | L0..L2 | L3, re-programming heals | L3, it does not | L4 | L5 |
 //! |---|---|---|---|---|---|
 //! | [`boot`], nothing on trial | no operation | no operation | no operation | no operation | the choice of the hand-over, or of the generation before (argued) |
-//! | [`boot`], on trial | started at most as often as it may be (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | **starts may count anew** (P4): *a*, below | starts count anew (argued) |
-//! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | **on trial again**, not started yet (P4): *a* | on trial again (argued) |
-//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | any single cut (swept) | before or after (argued) |
-//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept; more than two cuts argued) | any single cut (swept) | any single cut (swept) | what runs (argued) |
+//! | [`boot`], on trial | started at most as often as it may be (swept) | the same (swept; more than three cuts argued) | any single cut (swept) | **starts may count anew** (P4): *a*, below | starts count anew (argued) |
+//! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (swept; more than three cuts argued) | any single cut (swept) | **on trial again**, not started yet (P4): *a* | on trial again (argued) |
+//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept; more than three cuts argued) | any single cut (swept) | any single cut (swept) | before or after (argued) |
+//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept; more than three cuts argued) | any single cut (swept) | any single cut (swept) | what runs (argued) |
 //! | factory reset | before or after (tested, one and two cuts) | the same (argued) | any single cut (argued) | not known | not known |
 //! | [`resume`](Ota::resume), progress | counts complete parts alone, and loses one at most (swept) | the same (swept, one cut) | any single cut (swept) | **begins anew** (P7): *b* | begins anew (argued) |
 //!
@@ -191,7 +191,7 @@
 //!   chosen and refuses to change it
 //!   ([`OtaError::LogExhausted`](crate::update::OtaError::LogExhausted)), as long as it is read so; an image on trial is not
 //!   started, as that could not be counted. No sweep has met that, with a log of four groups: not with any
-//!   number of cuts at L0, nor with two at L3.
+//!   number of cuts at L0, nor with three at L3.
 //!
 //! And: on flash that programs in units above 16 bytes an entry is programmed whole, and a torn one may
 //! be another entry for a stock bootloader (not for ours).
@@ -206,7 +206,7 @@
 //! - *What is programmed once more*, the second half of an entry or the last words of a full log, is given
 //!   word by word where the chip refuses the row: only those that are not there yet.
 //! - *A word that a cut has spent* may look blank and be refused. Its group is left, and the next one says
-//!   what was to be said.
+//!   what was to be said; where there is none, the log is full. A row of progress that is refused is left out.
 //! - *What is to be zeroed* and is refused stays. So before a [full log](#a-full-log) is left there may be rows
 //!   that cannot be silenced, as there are with encryption.
 //! - *Re-programming heals* only as far as the chip takes it.
@@ -242,8 +242,9 @@
 //!
 //! - **Stock bootloader, this application.** Our entries have state UNDEFINED: such a bootloader boots
 //!   them and neither monitors nor rewrites them. Nobody counts starts and nobody goes back;
-//!   [`Ota::foreign_bootloader`] tells. Started after any single cut, torn in any way of L2, it boots an image
-//!   that was published; at rest, the slot that this bootloader boots (swept, on nine updates).
+//!   [`Ota::foreign_bootloader`] tells. Every sweep named above, but for those of flash in words, which ESP-IDF
+//!   does not know, started it in each power-on, before this bootloader: it boots an image that was published, in
+//!   each state that cuts had left; at rest, the slot that this bootloader boots.
 //! - **This bootloader, stock application.** It erases a sector and writes an entry, which has no birth
 //!   behind it or not the one that fits, and is newer: that is adopted. Its cuts are the stock policy's, but for this:
 //!   where it erases the entry of the running image, the hand-over in the other sector still names it.

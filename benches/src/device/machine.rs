@@ -176,7 +176,7 @@ impl<G: Geometry> Device<G> {
                     .partition
             }
             Policy::Hardened => {
-                let log = Log::DEFAULT;
+                let log = log(&self.config);
                 hardened::boot(flash, verifier, efuse, &config, log, &inputs, table)
                     .map_err(failed)?
                     .partition
@@ -211,10 +211,19 @@ impl<G: Geometry> Device<G> {
                 table,
                 running,
                 config,
-                Log::DEFAULT,
+                log(&config),
             )),
         };
         calls(&mut core).map_err(failed)
+    }
+}
+
+/// The log of the hardened policy.
+const fn log(config: &AppConfig) -> Log {
+    if config.flash_encryption {
+        Log::DEFAULT.encrypted()
+    } else {
+        Log::DEFAULT
     }
 }
 

@@ -112,8 +112,6 @@ impl Update {
 pub enum NotMeasured {
     /// The image and a slot that runs do not fit the chip.
     TooLarge,
-    /// The policy does not support the chip.
-    Unsupported(&'static str),
     /// Something failed that should not have.
     Failed(String),
 }
@@ -122,7 +120,6 @@ impl fmt::Display for NotMeasured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NotMeasured::TooLarge => f.write_str("does not fit the chip"),
-            NotMeasured::Unsupported(why) => f.write_str(why),
             NotMeasured::Failed(what) => write!(f, "failed: {what}"),
         }
     }
@@ -146,12 +143,6 @@ pub fn update<G: Geometry>(
 ) -> Result<Update, NotMeasured> {
     if SLOT + case.len > profile.size() {
         return Err(NotMeasured::TooLarge);
-    }
-    let encrypted = profile.rules().encryption.is_some();
-    if encrypted && case.policy == Policy::Hardened {
-        return Err(NotMeasured::Unsupported(
-            "the hardened policy does not support flash that encrypts",
-        ));
     }
     let mut device = Device::flashed(profile, case)?;
     for seed in [1, 2] {
