@@ -18,6 +18,7 @@ mod limits;
 mod mixed;
 mod search;
 mod simplest;
+mod told;
 mod words;
 
 use embedded_storage::nor_flash::{NorFlashErrorKind, ReadNorFlash};

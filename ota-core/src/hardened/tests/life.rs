@@ -491,3 +491,42 @@ fn a_note_of_progress_that_fails_is_an_error() {
     assert_eq!(error, Err(OtaError::Flash(NorFlashErrorKind::Other)));
     assert_eq!(device.ram.ops.len(), first, "the note is what failed");
 }
+
+/// Of what is chosen and what to go back to there is a state, and of nothing else.
+#[test]
+fn the_state_of_an_image_is_known_by_its_slot() {
+    let mut device = Device::new(&[A, B, C]);
+    device.download(A, B, 2).unwrap();
+    device.set_boot(A, B).unwrap();
+    let slots = [A, B, C].map(|slot| device.partition(slot));
+    let states =
+        |device: &mut Device| slots.map(|slot| device.app(A, |ota| ota.state_partition(&slot)));
+    let unknown = Err(OtaError::StateUnknown);
+    let of_b = |state| [Ok(crate::otadata::OtaState::VALID), Ok(state), unknown];
+    assert_eq!(states(&mut device), of_b(crate::otadata::OtaState::NEW));
+    device.boot().unwrap();
+    assert_eq!(
+        states(&mut device),
+        of_b(crate::otadata::OtaState::PENDING_VERIFY)
+    );
+    device.confirm(B).unwrap();
+    assert_eq!(states(&mut device), of_b(crate::otadata::OtaState::VALID));
+}
+
+/// An image on trial that chooses the one before it: what was found bad earlier stays so.
+#[test]
+fn going_back_forgets_no_bad_image() {
+    let mut device = Device::new(&[A, B, C]);
+    device.download(A, C, 3).unwrap();
+    device.set_boot(A, C).unwrap();
+    for slot in [C, A] {
+        assert_eq!(device.boot().unwrap().slot, slot);
+    }
+    device.download(A, B, 4).unwrap();
+    device.set_boot(A, B).unwrap();
+    assert_eq!(device.boot().unwrap().slot, B);
+    device.set_boot(B, A).unwrap();
+    assert_eq!(device.boot().unwrap().slot, A);
+    let bad = device.app(A, |ota| ota.last_invalid_partition()).unwrap();
+    assert_eq!(bad, Some(device.partition(C)));
+}
