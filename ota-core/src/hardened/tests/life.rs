@@ -502,15 +502,12 @@ fn the_state_of_an_image_is_known_by_its_slot() {
     let states =
         |device: &mut Device| slots.map(|slot| device.app(A, |ota| ota.state_partition(&slot)));
     let unknown = Err(OtaError::StateUnknown);
-    let of_b = |state| [Ok(crate::otadata::OtaState::VALID), Ok(state), unknown];
-    assert_eq!(states(&mut device), of_b(crate::otadata::OtaState::NEW));
+    let of_b = |state| [Ok(OtaState::VALID), Ok(state), unknown];
+    assert_eq!(states(&mut device), of_b(OtaState::NEW));
     device.boot().unwrap();
-    assert_eq!(
-        states(&mut device),
-        of_b(crate::otadata::OtaState::PENDING_VERIFY)
-    );
+    assert_eq!(states(&mut device), of_b(OtaState::PENDING_VERIFY));
     device.confirm(B).unwrap();
-    assert_eq!(states(&mut device), of_b(crate::otadata::OtaState::VALID));
+    assert_eq!(states(&mut device), of_b(OtaState::VALID));
 }
 
 /// An image on trial that chooses the one before it: what was found bad earlier stays so.
