@@ -219,6 +219,15 @@ impl Device {
         self.confirm(to).unwrap();
     }
 
+    /// An update that never confirms itself, and is rolled back: it is found bad.
+    fn bad_update(&mut self, running: Slot, to: Slot, number: u8) {
+        self.download(running, to, number).unwrap();
+        self.set_boot(running, to).unwrap();
+        for slot in [to, running] {
+            assert_eq!(self.boot().unwrap().slot, slot);
+        }
+    }
+
     /// What the next boot runs, with its image and whether that is one more start of a trial; the
     /// device stays as it is.
     fn ahead(&self) -> Option<(Slot, [u8; 32])> {

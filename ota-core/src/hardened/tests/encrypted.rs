@@ -136,15 +136,21 @@ fn each_cut_of_taking_over_through_encryption_leaves_a_device_that_updates() {
     });
 }
 
-/// Nothing is noted of the factory image for stock code: there is noise, and it selects nothing.
-#[test]
-fn noise_where_no_entry_should_be_is_left_alone() {
+/// An update was chosen, and then the factory image again.
+fn back_to_factory() -> Encrypted {
     let mut device = Encrypted::new(&[FACTORY, A, B], Log::DEFAULT.encrypted());
     device.switch(FACTORY, A, 2).unwrap();
     let factory = device.device.partition(FACTORY);
     device
         .app(FACTORY, |ota| ota.set_boot_partition(&factory))
         .unwrap();
+    device
+}
+
+/// Nothing is noted of the factory image for stock code: there is noise, and it selects nothing.
+#[test]
+fn noise_where_no_entry_should_be_is_left_alone() {
+    let mut device = back_to_factory();
     device.device.cost();
     for sector in 0..2 {
         assert!(!device.entry(sector).is_valid());
@@ -178,12 +184,7 @@ fn an_entry_that_is_damaged_is_healed_through_encryption_too() {
 /// Stock code takes an entry with the number 0 for one that selects the last slot.
 #[test]
 fn noise_that_is_an_entry_without_a_number_is_healed() {
-    let mut device = Encrypted::new(&[FACTORY, A, B], Log::DEFAULT.encrypted());
-    device.switch(FACTORY, A, 2).unwrap();
-    let factory = device.device.partition(FACTORY);
-    device
-        .app(FACTORY, |ota| ota.set_boot_partition(&factory))
-        .unwrap();
+    let device = back_to_factory();
     for sector in 0..2 {
         let mut device = device.power_on();
         let entry = Entry::new(0, crate::otadata::OtaState::UNDEFINED);

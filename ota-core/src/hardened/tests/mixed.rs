@@ -319,11 +319,7 @@ fn the_image_before_a_stock_update_is_known_by_its_digest() {
 #[test]
 fn what_was_bad_before_a_stock_update_is_bad_behind_it() {
     let mut device = Device::new(&[A, B, C]);
-    device.download(A, B, 3).unwrap();
-    device.set_boot(A, B).unwrap();
-    for slot in [B, A] {
-        assert_eq!(device.boot().unwrap().slot, slot);
-    }
+    device.bad_update(A, B, 3);
     stock_update(&mut device, A, C, 4);
     assert_eq!(device.boot().unwrap().slot, C);
     device.ram.put(device.partition(A).offset, &[0; 4]);
