@@ -490,6 +490,7 @@ fn a_note_of_progress_that_fails_is_an_error() {
     });
     assert_eq!(error, Err(OtaError::Flash(NorFlashErrorKind::Other)));
     assert_eq!(device.ram.ops.len(), first, "the note is what failed");
+    assert_eq!(device.ram.after_failure, 0, "by that very call");
 }
 
 /// Of what is chosen and what to go back to there is a state, and of nothing else.
