@@ -172,7 +172,10 @@ impl Book {
             self.sealed = false;
         }
         if !self.sealed {
-            match self.restate_in_doubt(flash, site) {
+            if !self.said {
+                self.end.make_room(flash, site)?;
+            }
+            match self.restate(flash, site) {
                 Err(Trouble::Full) => *self = self.renew(flash, site)?,
                 done => done?,
             }
@@ -180,16 +183,17 @@ impl Book {
         self.finish(flash, site)
     }
 
-    /// Appends the choice as it is where the log says nothing that is beyond doubt.
-    fn restate_in_doubt<F: NorFlash>(
+    /// Appends a group; until it is there, something of it may be.
+    fn append<F: NorFlash>(
         &mut self,
         flash: &mut F,
         site: &Site,
+        kind: Kind,
+        child: u8,
+        payload: [u8; PAYLOAD],
     ) -> Result<(), Trouble<F::Error>> {
-        if !self.said {
-            self.end.make_room(flash, site)?;
-        }
-        self.restate(flash, site)
+        self.sealed = false;
+        self.end.append(flash, site, kind, child, payload)
     }
 
     /// Appends the choice as it is. Three programs.
@@ -199,7 +203,7 @@ impl Book {
         site: &Site,
     ) -> Result<(), Trouble<F::Error>> {
         let payload = choice::emit(&self.choice, self.flags);
-        self.end.append(flash, site, Kind::Decision, 0, payload)?;
+        self.append(flash, site, Kind::Decision, 0, payload)?;
         if self.end.is_full(site) {
             self.flags = Flags::NOTHING;
         }
@@ -253,7 +257,6 @@ impl Book {
         match self.restate(flash, site) {
             Err(Trouble::Full) => {
                 self.choice = before;
-                self.sealed = false;
                 *self = self.renew(flash, site)?;
                 self.change(flash, site, choice)
             }
@@ -320,12 +323,7 @@ impl Book {
         };
         begin(flash, site, into, &birth)?;
         let payload = choice::emit(&choice, flags);
-        let child = birth.child;
-        if let Err(trouble) = { self.end }.append(flash, site, Kind::Handover, child, payload) {
-            // Something of it may stand in the log.
-            self.sealed = false;
-            return Err(trouble);
-        }
+        self.append(flash, site, Kind::Handover, birth.child, payload)?;
         complete_entry(flash, site, into, &birth)?;
         *self = Self {
             end: LogEnd {
