@@ -1,0 +1,167 @@
+//! A log: what is appended to it, how it is left.
+
+use embedded_storage::nor_flash::NorFlash;
+
+use super::Trouble;
+use super::program::{program, wipe};
+use super::sector::forget;
+use crate::hardened::choice::{self, Birth};
+use crate::hardened::layout::{GIVEN_UP, Place};
+use crate::hardened::read::{self, LogEnd, Site, Word};
+use crate::hardened::record::{self, Kind, PAYLOAD, Record, Row};
+
+/// The record that says that part `part` of the open slot is complete.
+pub(in crate::hardened) fn progress(generation: u32, part: u8) -> Record {
+    Record {
+        kind: Kind::Progress,
+        number: part,
+        child: 0,
+        generation,
+        payload: record::NO_PAYLOAD,
+    }
+}
+
+impl LogEnd {
+    /// Whether the log has no room left.
+    pub(super) fn is_full(self, site: &Site) -> bool {
+        self.next > site.log.groups()
+    }
+
+    /// Makes room in a full log that says nothing: each of its groups was cut before it did. What was to be
+    /// said in the last one is what is chosen, and that is what the birth says; so it may be said there
+    /// once more, in the same words.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](Trouble::Full) if the generation was to be [given up](forget): a claim of it that reads
+    /// right may vanish, whatever is programmed over it. One that was not handed over to is given up once
+    /// more, as nobody has acted on what says nothing. Through encryption neither is to be told, nor can be
+    /// done.
+    pub(super) fn make_room<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+    ) -> Result<(), Trouble<F::Error>> {
+        if !self.is_full(site) {
+            return Ok(());
+        }
+        let row = site.parsed(flash, Place::new(self.sector, GIVEN_UP));
+        let given_up = row.map_err(Trouble::Flash)? != Row::Blank;
+        if given_up {
+            let head = read::head(flash, site, self.sector).map_err(Trouble::Flash)?;
+            if head.birth.is_some_and(|birth| birth.child == 0) {
+                forget(flash, site, self.sector)?;
+            }
+            return Err(Trouble::Full);
+        }
+        self.next = site.log.groups();
+        Ok(())
+    }
+
+    /// Makes sure that nothing in a full log hands over, nor may: the last decision that is valid is
+    /// programmed once more, in the same words, and every row above that can be a word is zeroed. What is
+    /// below counts for nothing then.
+    ///
+    /// A cut leaves what was to be read before: the decision, or the hand-over above it.
+    pub(super) fn silence<F: NorFlash>(
+        self,
+        flash: &mut F,
+        site: &Site,
+        birth: &Birth,
+    ) -> Result<(), Trouble<F::Error>> {
+        for group in (1..=site.log.groups()).rev() {
+            let read = read::group_at(flash, site, self.sector, group, birth);
+            let said = read.map_err(Trouble::Flash)?.said;
+            let place = Place::in_group(self.sector, group, 1);
+            match said {
+                Some(Word {
+                    kind: Kind::Decision,
+                    payload,
+                    ..
+                }) => {
+                    let record = Record::in_group(Kind::Decision, group, self.generation, payload);
+                    return program(flash, site, place, &record.emit(place, site.salt));
+                }
+                _ => wipe(flash, site, place)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that part `part` of the open slot is complete: one program.
+    ///
+    /// A cut leaves it said or not. A word that a cut has spent may refuse it: then it is not said.
+    pub(in crate::hardened) fn note_progress<F: NorFlash>(
+        self,
+        flash: &mut F,
+        site: &Site,
+        part: u8,
+    ) -> Result<(), Trouble<F::Error>> {
+        let place = Place::progress(self.sector, part);
+        let record = progress(self.generation, part);
+        match program(flash, site, place, &record.emit(place, site.salt)) {
+            Err(Trouble::Flash(_)) if F::WRITE_SIZE > 1 => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Appends a group: claim, decision or hand-over, seal. Three programs.
+    ///
+    /// A cut in the first leaves nothing said; in the second, the row before or the new one, whichever
+    /// is read; in the third the new one, unsealed.
+    ///
+    /// A word that a cut has spent may look blank still. The group that has one is left to itself, and the
+    /// next one says it.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](Trouble::Full) if there is no group left, or each that is left has such a word.
+    pub(super) fn append<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+        kind: Kind,
+        child: u8,
+        payload: [u8; PAYLOAD],
+    ) -> Result<(), Trouble<F::Error>> {
+        while !self.is_full(site) {
+            let done = self.write_group(flash, site, kind, child, payload);
+            self.next = self.next.saturating_add(1);
+            match done {
+                Err(Trouble::Flash(_)) if F::WRITE_SIZE > 1 => {}
+                done => return done,
+            }
+        }
+        Err(Trouble::Full)
+    }
+
+    fn write_group<F: NorFlash>(
+        self,
+        flash: &mut F,
+        site: &Site,
+        kind: Kind,
+        child: u8,
+        payload: [u8; PAYLOAD],
+    ) -> Result<(), Trouble<F::Error>> {
+        let group = self.next;
+        let place = |which| Place::in_group(self.sector, group, which);
+        let record = |kind, payload| Record::in_group(kind, group, self.generation, payload);
+        let claim = Record::claim(group, self.generation).emit(place(0), site.salt);
+        let payload = match kind {
+            // Where nothing is said in a full log, it is said here once more: so there are no two ways to say it.
+            Kind::Decision if group == site.log.groups() => choice::with_nothing_done(payload),
+            _ => payload,
+        };
+        let said = Record {
+            child,
+            ..record(kind, payload)
+        };
+        let said = said.emit(place(1), site.salt);
+        let mut sealed = record::NO_PAYLOAD;
+        crate::wire::put::<0, 4, PAYLOAD>(&mut sealed, record::fingerprint(&said));
+        let seal = record(Kind::Seal, sealed).emit(place(2), site.salt);
+        program(flash, site, place(0), &claim)?;
+        program(flash, site, place(1), &said)?;
+        program(flash, site, place(2), &seal)
+    }
+}
