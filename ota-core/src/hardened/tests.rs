@@ -219,6 +219,13 @@ impl Device {
         self.confirm(to).unwrap();
     }
 
+    /// Switched on again it boots this slot, and has nothing to put in order.
+    fn rests_with(&self, slot: Slot) {
+        let mut again = self.power_on();
+        assert_eq!(again.boot().unwrap().slot, slot);
+        assert_eq!(again.cost(), otadata(0, 0));
+    }
+
     /// An update that never confirms itself, and is rolled back: it is found bad.
     fn bad_update(&mut self, running: Slot, to: Slot, number: u8) {
         self.download(running, to, number).unwrap();
