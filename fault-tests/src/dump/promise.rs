@@ -100,8 +100,8 @@ pub(super) fn judge(
         image,
         foreign: "an image that is neither in the dump nor the update",
     };
-    let under_way = world == World::Underway;
-    journal.found(promises::judge(ran, &twin.allowed(world), under_way, name));
+    let wrong = promises::broken(world == World::Underway);
+    journal.found(promises::judge(ran, &twin.allowed(world), wrong, name));
     if let Some(image) = image {
         journal.change(|world| *world = twin.after_boot(*world, image));
     }

@@ -1,13 +1,15 @@
 //! Mixed company: a stock bootloader in place of ours, on whatever a hardened device finds when it is
-//! switched on.
+//! switched on, and on what it leaves at rest.
 
 use std::cell::Cell;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use ota_core::boot::{BootInputs, boot};
-use ota_core::flash::Region;
+use ota_core::flash::{Region, SECTOR};
+use ota_core::hardened::{Decision, Order, Reason};
 use ota_core::image::{ImageMetadata, StreamVerifier, VerifyError, VerifyImage};
-use ota_core::partition::TABLE_LEN;
+use ota_core::otadata::{self, ENTRY_LEN, Entry};
+use ota_core::partition::{Slot, TABLE_LEN};
 
 use super::application::CHUNK;
 use super::device::{Device, Verifier};
@@ -16,7 +18,7 @@ use super::marks;
 use super::world::World;
 use crate::chip::{Chip, ChipError};
 use crate::property::Property;
-use crate::subject::Journal;
+use crate::subject::{Dead, Journal};
 
 /// The flash as somebody sees it whose operations are not carried out: what a bootloader writes before its
 /// jump does not change what it jumps to.
@@ -99,6 +101,44 @@ pub(super) fn judge_stock_boot(device: &Device, chip: &mut Chip<'_>, journal: &m
         "a stock bootloader boots an image that was published",
         got,
     );
+}
+
+/// With otadata in order, a stock bootloader boots the same slot.
+pub(super) fn judge_stock_choice(
+    device: &Device,
+    chip: &mut Chip<'_>,
+    journal: &mut Journal<World>,
+    decision: &Decision,
+) -> Result<(), Dead> {
+    let Some(at) = device.otadata().filter(|_| decision.order == Order::Kept) else {
+        return Ok(());
+    };
+    if matches!(decision.reason, Reason::Fallback) {
+        return Ok(());
+    }
+    let mut entries = [Entry::ERASED; 2];
+    for (entry, sector) in entries.iter_mut().zip([at, at + SECTOR]) {
+        let mut bytes = [0; ENTRY_LEN];
+        chip.read(sector, &mut bytes).map_err(|_| Dead)?;
+        *entry = Entry::parse(&bytes);
+    }
+    let active = otadata::active(&entries).and_then(|entry| {
+        let slot = otadata::slot_of(entries[entry].seq, device.ota_slots())?;
+        u8::try_from(slot).ok().map(Slot::Ota)
+    });
+    let default = match device.slot(Slot::Factory) {
+        Some(_) => Slot::Factory,
+        None => Slot::Ota(0),
+    };
+    let boots = active.unwrap_or(default);
+    if boots != decision.slot {
+        journal.violated(
+            Property::AtomicSwitch,
+            format!("a stock bootloader boots {} too", decision.slot),
+            format!("it boots {boots}"),
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]

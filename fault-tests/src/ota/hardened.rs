@@ -7,7 +7,6 @@
 
 use std::cell::Cell;
 
-use embedded_storage::nor_flash::ReadNorFlash;
 use ota_core::boot::{BootInputs, Refused};
 use ota_core::flash::SECTOR;
 use ota_core::hardened::{
@@ -15,14 +14,14 @@ use ota_core::hardened::{
     load_table, select_boot_partition, simplify, simplify_torn_rows,
 };
 use ota_core::image::StreamVerifier;
-use ota_core::otadata::{self, ENTRY_LEN, Entry};
-use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
+use ota_core::otadata::{self, Entry};
+use ota_core::partition::{PartitionTable, TABLE_LEN};
 use ota_core::update::AppConfig;
 use sim_flash::{Op, State};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::application::{Application, CHUNK};
-use super::company::judge_stock_boot;
+use super::company::{judge_stock_boot, judge_stock_choice};
 use super::device::{Device, Verifier, app_config};
 use super::efuse::Efuse;
 use super::firmware::ImageId;
@@ -101,7 +100,7 @@ pub(super) fn power_on<const W: usize>(
     if !matches!(journal.world(), World::Afresh { .. }) {
         judge(device, journal, &decision, image);
     }
-    judge_stock(device, chip, journal, &decision)?;
+    judge_stock_choice(device, chip, journal, &decision)?;
     let Some(me) = image else {
         return Ok(Rest::Stuck);
     };
@@ -213,44 +212,6 @@ fn judge(
         // Acted on: what was given up stays given up.
         journal.change(|world| world.confirm(image));
     }
-}
-
-/// With otadata in order, a stock bootloader boots the same slot.
-fn judge_stock(
-    device: &Device,
-    chip: &mut Chip<'_>,
-    journal: &mut Journal<World>,
-    decision: &Decision,
-) -> Result<(), Dead> {
-    let Some(at) = device.otadata().filter(|_| decision.order == Order::Kept) else {
-        return Ok(());
-    };
-    if matches!(decision.reason, Reason::Fallback) {
-        return Ok(());
-    }
-    let mut entries = [Entry::ERASED; 2];
-    for (entry, sector) in entries.iter_mut().zip([at, at + SECTOR]) {
-        let mut bytes = [0; ENTRY_LEN];
-        chip.read(sector, &mut bytes).map_err(|_| Dead)?;
-        *entry = Entry::parse(&bytes);
-    }
-    let active = otadata::active(&entries).and_then(|entry| {
-        let slot = otadata::slot_of(entries[entry].seq, device.ota_slots())?;
-        u8::try_from(slot).ok().map(Slot::Ota)
-    });
-    let default = match device.slot(Slot::Factory) {
-        Some(_) => Slot::Factory,
-        None => Slot::Ota(0),
-    };
-    let boots = active.unwrap_or(default);
-    if boots != decision.slot {
-        journal.violated(
-            Property::AtomicSwitch,
-            format!("a stock bootloader boots {} too", decision.slot),
-            format!("it boots {boots}"),
-        );
-    }
-    Ok(())
 }
 
 /// The flash with the simplest otadata that the device cannot tell from this one, if that is another.

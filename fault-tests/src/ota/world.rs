@@ -299,17 +299,16 @@ pub(super) fn judge_boot(
         foreign: "content that nobody published",
     };
     // A promise given (Ok was returned) is no longer under way.
-    let under_way = match world.promise {
-        Promise::None | Promise::Undone { .. } | Promise::Activated { .. } => false,
-        Promise::Switching { .. } | Promise::Counting { .. } | Promise::Started { .. } => true,
+    let wrong = match world.promise {
+        Promise::Undone { to } if image == Some(to) => Property::Stability,
+        Promise::None | Promise::Undone { .. } | Promise::Activated { .. } => {
+            promises::broken(false)
+        }
+        Promise::Switching { .. } | Promise::Counting { .. } | Promise::Started { .. } => {
+            promises::broken(true)
+        }
     };
-    let mut found = promises::judge(ran, &world.allowed(), under_way, name);
-    if let (Some(found), Promise::Undone { to }) = (&mut found, world.promise)
-        && image == Some(to)
-    {
-        found.property = Property::Stability;
-    }
-    journal.found(found);
+    journal.found(promises::judge(ran, &world.allowed(), wrong, name));
     if let Some(image) = image {
         journal.change(|now| *now = World::Updates(world.after_boot(image)));
     }
@@ -318,7 +317,6 @@ pub(super) fn judge_boot(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::property::Property;
     use crate::subject::OperationClock;
 
     const OLD: ImageId = ImageId(0);

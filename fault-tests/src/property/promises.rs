@@ -39,11 +39,12 @@ pub const fn broken(under_way: bool) -> Property {
 
 /// Judges the image that a boot ran by those that were allowed, `name` telling what each is called.
 ///
-/// Content that nobody knows violates P2 at any time.
+/// `wrong` is what any other image violates: [`broken`], unless more is known. Content that nobody knows violates P2
+/// at any time.
 pub fn judge<I: Copy + PartialEq>(
     ran: Ran<I>,
     allowed: &[I],
-    under_way: bool,
+    wrong: Property,
     name: impl Fn(I) -> String,
 ) -> Option<Finding> {
     let names: Vec<_> = allowed.iter().map(|image| name(*image)).collect();
@@ -59,5 +60,5 @@ pub fn judge<I: Copy + PartialEq>(
         return Some(Finding::new(broken(true), names, got));
     };
     let got = || format!("{} from {slot}", name(image));
-    (!allowed.contains(&image)).then(|| Finding::new(broken(under_way), names, got()))
+    (!allowed.contains(&image)).then(|| Finding::new(wrong, names, got()))
 }
