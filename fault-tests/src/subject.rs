@@ -72,7 +72,8 @@ pub trait Subject: Sync {
     /// The states of such a device never repeat; those that stand for them do. Both must do the same,
     /// now and ever after: operations of the same kinds at the same addresses, the same world, the same
     /// findings, and be left in states that have the same simplest one. Of a cut operation each can
-    /// be left in the same states but for such differences, be it by other tears. And what the device looks
+    /// be left in the same states but for such differences, be it by other tears; the simplest one may be left
+    /// in more, which are judged then as if the other one could. And what the device looks
     /// at where it may go on programming without an erase before, it looks at in the simplest state too:
     /// what nobody looks at there is taken to make no difference.
     /// The first part is checked by executing both, however weak bits are read, for one in a few states and

@@ -1,4 +1,4 @@
-//! For tools that explore: the simplest otadata that nobody tells from a given one.
+//! For tools that explore: the simplest otadata that nobody tells from a given one, or that leads to more.
 //!
 //! *Numbers.* Generations and sequence numbers count up for as long as a device lives, so its states
 //! never repeat. But nothing depends on how large they are (as long as sequence numbers do not
@@ -7,10 +7,16 @@
 //! a multiple of the number of slots.
 //!
 //! *What nobody reads, or not any more.* A sector without a whole birth and without an entry that is valid
-//! says nothing, and is erased before it is programmed. Of a log little matters but its last words.
+//! says nothing, and is erased before it is programmed. Of a generation that nothing proves, and nothing
+//! will, its birth is read alone. Of a log little matters but its last words, and of one that has handed over
+//! beyond doubt only that it has. Of a birth whose log says what is chosen matters what a log does not say.
 //! A whole sector is over, but for its entry, as soon as a younger generation has a claim of its own; and
 //! while an older one has, and its last word is no hand-over: it is erased before it comes to count. Its
 //! entry is over where it is not valid, or stock code finds a newer one that is whole.
+//!
+//! *What leads to less.* Of an entry that is over, an erase that is cut makes at most one of number 0, which
+//! selects for a stock bootloader, and of the second half of one that is to be completed, a completed one. One
+//! of which all of that can come stands for those of which less can.
 //!
 //! *What is refused.* Of a row that is no record nothing depends on the bytes, as it is not programmed
 //! again before its sector is erased, but for the second half of an entry, which is only ever completed.

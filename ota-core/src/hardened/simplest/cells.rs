@@ -3,6 +3,8 @@
 use crate::hardened::choice::{self, Birth, Flags};
 use crate::hardened::layout::Place;
 use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
+use crate::hardened::summary::HALF;
+use crate::wire;
 
 /// A row of otadata.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +84,21 @@ impl Cells {
 
     pub(super) fn is_sure(&self) -> bool {
         self.weak == [0; LEN]
+    }
+
+    /// An entry that selects nothing and is not completed, and leads to all that this one leads to: where an erase
+    /// that is cut zeroes the first bytes, a second half that is blank is the CRC of number 0, and one that may
+    /// be read as blank may be.
+    pub(super) fn over(&self) -> Self {
+        let blank = [0xFF; LEN - HALF];
+        let weak = wire::bytes::<HALF, { LEN - HALF }, LEN>(&self.weak);
+        let second = wire::bytes::<HALF, { LEN - HALF }, LEN>(&self.bits);
+        let mut entry = Self::sure([0xFF; LEN]);
+        entry.bits[0] = 0xFE;
+        if second == blank && weak != [0; LEN - HALF] {
+            wire::put::<HALF, { LEN - HALF }, LEN>(&mut entry.weak, blank);
+        }
+        entry
     }
 
     /// Whether it is read as blank each time.

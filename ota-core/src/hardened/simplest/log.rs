@@ -12,7 +12,7 @@
 use super::cells::Cells;
 use crate::hardened::choice::{self, Birth};
 use crate::hardened::layout::{GIVEN_UP, Log as Length, Place};
-use crate::hardened::record::{Kind, Record, Row, Salt};
+use crate::hardened::record::{self, Kind, Record, Row, Salt};
 
 /// Groups of a log, at most.
 const GROUPS: usize = Length::MOST as usize;
@@ -51,6 +51,8 @@ pub(super) struct Log {
     may_claim: [bool; GROUPS],
     /// The last group that may be sealed.
     may_seal: u8,
+    /// The last group with a seal of its word, for sure; 0 if there is none.
+    sealed: u8,
     /// By group.
     words: [Option<Word>; GROUPS],
     /// A claim may be read, be it one that does not belong there.
@@ -59,6 +61,8 @@ pub(super) struct Log {
     hands_over: Children,
     /// A row may be read as a record that does not belong there.
     odd: bool,
+    /// The generation was to be given up.
+    given_up: bool,
 }
 
 /// The groups in which hand-overs began.
@@ -76,15 +80,27 @@ impl Log {
         claimed: None,
         may_claim: [false; GROUPS],
         may_seal: 0,
+        sealed: 0,
         words: [None; GROUPS],
         any_claim: false,
         hands_over: Children::None,
         odd: false,
+        given_up: false,
     };
 
     /// Whether there is a claim, for sure.
     pub(super) const fn is_opened(&self) -> bool {
         self.claimed.is_some()
+    }
+
+    /// Whether something shows in it, for sure, there is room for more, and nothing in it is out of the ordinary.
+    pub(super) const fn has_begun(&self, length: Length) -> bool {
+        self.shown > 0 && self.has_room(length) && !self.odd && !self.given_up
+    }
+
+    /// Whether there is a group in which nothing shows, for sure.
+    const fn has_room(&self, length: Length) -> bool {
+        self.may_show < length.groups()
     }
 
     /// Whether a claim may be read.
@@ -129,8 +145,7 @@ impl Log {
     /// Takes a row into account.
     pub(super) fn see(&mut self, place: Place, cells: &Cells, birth: Option<&Birth>, salt: Salt) {
         let Some((group, which)) = place.group() else {
-            // What is given up is given up group by group.
-            self.odd |= place.row == GIVEN_UP && !cells.is_blank();
+            self.given_up |= place.row == GIVEN_UP && !cells.is_blank();
             return;
         };
         if !cells.reads_blank() {
@@ -179,26 +194,55 @@ impl Log {
                         *known = Some(Word { record, holds });
                     }
                 }
-                _ => self.may_seal = group,
+                _ => {
+                    self.may_seal = group;
+                    if holds == Holds::Surely && self.is_sealed_by(&record, place, salt) {
+                        self.sealed = group;
+                    }
+                }
             }
         }
     }
 
-    /// What nobody tells from it, in a log of this length.
-    pub(super) fn simplest(&self, length: Length) -> Simplest {
+    /// Whether a record is the seal of the word of its group, which is sure.
+    fn is_sealed_by(&self, seal: &Record, place: Place, salt: Salt) -> bool {
+        let word = self.words.get(index(seal.number)).copied().flatten();
+        word.filter(|word| word.holds == Holds::Surely)
+            .is_some_and(|word| {
+                let place = Place::in_group(place.sector, seal.number, 1);
+                let fingerprint = record::fingerprint(&word.record.emit(place, salt));
+                seal.payload.starts_with(&fingerprint)
+            })
+    }
+
+    /// The hand-over that it ends with, if that is beyond doubt: nothing is appended here any more.
+    pub(super) fn handed_over(&self) -> Option<Record> {
+        let ends = self.sealed == self.shown && self.may_show == self.shown;
+        let word = self.words.get(index(self.shown)).copied().flatten();
+        { word.filter(|_| ends) }
+            .map(|word| word.record)
+            .filter(|record| record.kind == Kind::Handover)
+    }
+
+    /// What nobody tells from it, in a log of this length; of a generation that may have a claim if `opened`.
+    pub(super) fn simplest(&self, length: Length, opened: bool) -> Simplest {
         // A full log is left, and the words in it are written where they are.
-        let has_room = self.may_show < length.groups();
+        let has_room = self.has_room(length);
         let mut simplest = Simplest {
             shown: self.shown,
-            claim: self.claimed.map(|group| (group, Holds::Surely)),
+            claim: self
+                .claimed
+                .or(opened.then_some(self.shown))
+                .map(|group| (group, Holds::Surely)),
             words: self.words,
             seal: self.shown,
         };
-        if self.odd {
+        let said = self.last(&WORDS);
+        // What is given up is given up group by group; where something is said nobody asks for that.
+        if self.odd || self.given_up && said == 0 {
             simplest.shown = 0;
             return simplest;
         }
-        let said = self.last(&WORDS);
         if said == 0 && !has_room {
             // In the last group of a full log that says nothing what the birth says is programmed.
             simplest.shown = self.shown.saturating_sub(1);
@@ -211,14 +255,16 @@ impl Log {
         for (group, word) in (1..).zip(&mut simplest.words) {
             *word = word.filter(|word| !over(group, word));
         }
+        // Where no claim is sure, one that may be read is as good as several.
+        let mut claims = (1..=self.shown).zip(&self.may_claim).rev();
+        let may_claim = claims.find(|(_, may)| **may);
+        let may_claim = may_claim.map(|(group, _)| (group, Holds::Weakly));
+        simplest.claim = simplest.claim.or(may_claim);
         if has_room {
-            // Where no claim is sure, one that may be read is as good as several.
-            let mut claims = (1..=self.shown).zip(&self.may_claim).rev();
-            let may_claim = claims.find(|(_, may)| **may);
-            let may_claim = may_claim.map(|(group, _)| (group, Holds::Weakly));
-            simplest.claim = simplest.claim.or(may_claim);
             simplest.drop_repetitions(self.may_seal);
             simplest.move_up();
+        } else {
+            simplest.claim = simplest.claim.map(|(_, holds)| (self.shown, holds));
         }
         simplest
     }

@@ -5,7 +5,7 @@ use crate::hardened::choice::Birth;
 use crate::hardened::layout::{GIVEN_UP, LOG, Place, SUMMARY};
 use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
 use crate::hardened::summary::{self, HALF};
-use crate::otadata::{Entry, crc};
+use crate::otadata::{Entry, OtaState, crc};
 use crate::wire;
 
 /// The smallest numbers that are in use.
@@ -121,14 +121,16 @@ impl Shift {
         let written = cells.written();
         let lower = self.lower_entry(&written, birth);
         if cells.is_sure() {
-            return or_refused(cells, lower);
+            return match lower {
+                None if birth.is_none() => cells.over(),
+                _ => or_refused(cells, lower),
+            };
         }
         match lower {
             Some(new) if is_half_weak(cells, &Entry::parse(&written)) => {
                 let mut second = new;
                 wire::put::<0, HALF, LEN>(&mut second, [0xFF; HALF]);
-                let undone = cells.bits.ends_with(&[0xFF; LEN - HALF]);
-                let mut torn = Cells::torn(&second, undone);
+                let mut torn = Cells::torn(&second, true);
                 wire::put::<0, HALF, LEN>(&mut torn.bits, wire::bytes::<0, HALF, LEN>(&new));
                 torn
             }
@@ -141,6 +143,10 @@ impl Shift {
     fn lower_entry(&self, bytes: &[u8; LEN], birth: Option<Birth>) -> Option<[u8; LEN]> {
         let old = Entry::parse(bytes);
         let own = summary::generation(&old).map(|generation| (generation, old.seq));
+        if old.is_valid() && old.seq == 0 {
+            // Nobody wrote it, so of its other fields nothing comes.
+            return Some(Entry::new(0, OtaState::UNDEFINED).emit());
+        }
         if own.is_none() && old.is_valid() {
             let seq = self.seq(old.seq);
             let crc = crc(seq);
@@ -168,12 +174,8 @@ impl Shift {
                 // It cannot be completed: there are 0 bits that are to be 1.
                 return None;
             }
-            if there == [0xFF; LEN - HALF] {
-                second = there;
-            } else if let Some(byte) = second.iter_mut().rev().find(|byte| **byte != 0xFF) {
-                // All of it but one bit.
-                *byte |= byte.wrapping_add(1);
-            }
+            // Of what is begun no more is looked at than of what is not, and less can come of it.
+            second = [0xFF; LEN - HALF];
         }
         let mut new = [0xFF; LEN];
         wire::put::<0, HALF, LEN>(&mut new, first);

@@ -2,12 +2,13 @@
 
 use super::cells::Cells;
 use super::log::{Log, Simplest};
-use crate::hardened::choice::Birth;
+use crate::hardened::choice::{self, Birth, Choice, Digest, Status};
 use crate::hardened::layout::{BIRTH, BIRTH_ROWS, LOG, Log as Length, Place, SUMMARY, Sector};
 use crate::hardened::read;
-use crate::hardened::record::{LEN, Record, Row, Salt};
+use crate::hardened::record::{self, Kind, LEN, PAYLOAD, Record, Row, Salt};
 use crate::hardened::summary;
 use crate::otadata::Entry;
+use crate::wire;
 
 /// What a sector holds. Rows with weak bits say nothing *for sure*.
 #[derive(Clone, Copy)]
@@ -21,6 +22,8 @@ pub(super) struct Content {
     written: Option<Birth>,
     /// The youngest generation that a row of its birth may be read as.
     youngest: Option<u32>,
+    /// Something shows where its birth would be, for sure.
+    shows_birth: bool,
     /// The rows of its birth that may be read as what belongs there.
     may_be_born: [bool; BIRTH_ROWS],
     log: Log,
@@ -33,6 +36,7 @@ impl Content {
         in_doubt: false,
         written: None,
         youngest: None,
+        shows_birth: false,
         may_be_born: [false; BIRTH_ROWS],
         log: Log::EMPTY,
     };
@@ -86,12 +90,81 @@ impl Content {
         })
     }
 
+    /// Whether its entry selects no slot, however it is read.
+    fn selects_nothing(&self) -> bool {
+        self.entry.readings().all(|bytes| {
+            let entry = Entry::parse(&bytes);
+            !entry.is_valid() || entry.seq == 0
+        })
+    }
+
+    /// Whether nothing proves its generation, which nothing hands over to, however it is read; if it is alone.
+    fn is_unproven(&self) -> bool {
+        let alone = self.written.is_some_and(|birth| birth.child == 0);
+        alone && !self.log.may_claim() && self.selects_nothing()
+    }
+
+    /// The hand-over to `next`, if it is beyond doubt.
+    fn handed_over_to(&self, next: &Self) -> Option<Record> {
+        let (birth, next) = (self.birth()?, next.birth()?);
+        let record = self.log.handed_over()?;
+        let (choice, _) = choice::parse(&record.payload, &next.choice)?;
+        let follows = birth.generation.checked_add(1) == Some(next.generation);
+        (follows && record.child == next.child && choice == next.choice).then_some(record)
+    }
+
+    /// Whether it counts, for sure, whatever happens to the other sector: for all that has been appended, its
+    /// generation may as well have a claim where that does not matter.
+    fn has_taken_over(&self, other: &Self, length: Length) -> bool {
+        self.is_opened() || self.log.has_begun(length) && other.handed_over_to(self).is_some()
+    }
+
     /// Whether nobody takes its entry for one that counts beside the sequence number `seq`.
     fn yields_to(&self, seq: u32) -> bool {
         self.entry.readings().all(|bytes| {
             let entry = Entry::parse(&bytes);
-            !entry.is_valid() || summary::is_ours(&entry) && entry.seq < seq
+            !entry.is_valid() || entry.seq < seq
         })
+    }
+
+    /// Nobody looks at its log; nor, without a birth, at the rows of that, but to find out whether stock code wrote
+    /// the entry: whether any shows.
+    fn without_log(&self) -> End {
+        let no_birth = self.youngest().is_none() && (self.shows_birth || self.selects_nothing());
+        End::Over {
+            from: if no_birth { BIRTH } else { LOG },
+        }
+    }
+
+    /// What of it is over while nothing else has taken over for sure.
+    fn counts_beside(&self, other: &Self, length: Length) -> End {
+        if self.youngest().is_none() {
+            return self.without_log();
+        }
+        let may_be_whole = self.may_be_whole();
+        if other.youngest().is_none() && self.is_unproven() {
+            let entry = if self.may_select() {
+                self.entry
+            } else {
+                self.entry.over()
+            };
+            return End::Unproven {
+                entry,
+                may_be_whole,
+            };
+        }
+        let opened = self.has_taken_over(other, length);
+        let birth = { self.birth() }.filter(|_| opened && self.log.says());
+        let birth = birth.map(overridden);
+        if let Some((birth, record)) = birth.zip(self.handed_over_to(other)) {
+            return End::HandedOver { birth, record };
+        }
+        let log = |birth: Birth| (birth.generation, self.log.simplest(length, opened));
+        End::Counts {
+            log: self.birth().map(log),
+            birth,
+            may_be_whole,
+        }
     }
 
     /// Takes a row into account; in ascending order.
@@ -122,6 +195,7 @@ impl Content {
             }
         }
         self.in_doubt |= !cells.is_sure();
+        self.shows_birth |= !cells.reads_blank();
         self.written = read::birth(&self.births);
     }
 }
@@ -156,28 +230,22 @@ impl Survey {
 
     fn end_of(&self, sector: Sector, length: Length) -> End {
         let (this, other) = (self.of(sector), self.of(sector.other()));
-        let counts = End::Counts {
-            log: { this.birth() }.map(|birth| (birth.generation, this.log.simplest(length))),
-            may_be_whole: this.may_be_whole(),
-        };
         let selects = this.may_select();
         if this.youngest().is_none() && !selects {
             return End::Over { from: SUMMARY };
         }
-        let Some(birth) = other.birth().filter(|_| other.is_opened()) else {
-            return counts;
+        let Some(birth) = other.birth().filter(|_| other.has_taken_over(this, length)) else {
+            return this.counts_beside(other, length);
         };
         // Whether for stock code there is none, or the entry of the other one wins.
         let yields = !selects || { other.whole_entry() }.is_some_and(|seq| this.yields_to(seq));
         let superseded = { this.youngest() }.is_none_or(|generation| generation < birth.generation);
         let aborted = !this.log.may_claim() && other.log.ends_in_decision();
-        if !superseded && !aborted {
-            return counts;
-        }
         match (yields, this.has_no_foreign_entry()) {
+            _ if !superseded && !aborted => this.counts_beside(other, length),
             (true, _) => End::Over { from: SUMMARY },
             (false, true) => End::Over { from: BIRTH },
-            (false, false) if superseded => End::Over { from: LOG },
+            (false, false) if superseded => this.without_log(),
             (false, false) => End::Over { from: u8::MAX },
         }
     }
@@ -204,6 +272,17 @@ pub(super) enum End {
     Counts {
         /// The number of its generation, and what nobody tells from its log; if its birth is sure.
         log: Option<(u32, Simplest)>,
+        /// What nobody tells from its birth, if that is another.
+        birth: Option<Birth>,
+        /// Its birth may be read whole, or not.
+        may_be_whole: bool,
+    },
+    /// Its entry does, for stock code; all else is over but the hand-over, which is beyond doubt.
+    HandedOver { birth: Birth, record: Record },
+    /// Its birth is read, if it may be read whole; and nothing proves it, so nobody looks at its log.
+    Unproven {
+        /// What nobody tells from its entry.
+        entry: Cells,
         /// Its birth may be read whole, or not.
         may_be_whole: bool,
     },
@@ -218,7 +297,13 @@ impl End {
     /// The row that nobody tells from this one.
     pub(super) fn leave_out(&self, place: Place, cells: Cells, salt: Salt) -> Cells {
         match self {
+            Self::HandedOver { record, .. } if place.row >= LOG => handed_over(record, place, salt),
+            Self::Unproven { entry, .. } if place.row == SUMMARY => *entry,
+            Self::Unproven { .. } if place.row >= LOG => Cells::REFUSED,
             Self::Counts {
+                may_be_whole: true, ..
+            }
+            | Self::Unproven {
                 may_be_whole: true, ..
             } if (BIRTH..LOG).contains(&place.row) => {
                 // One row in doubt is as good as four.
@@ -229,12 +314,59 @@ impl End {
                     Cells::sure(written)
                 }
             }
+            Self::HandedOver { birth, .. }
+            | Self::Counts {
+                birth: Some(birth), ..
+            } if (BIRTH..LOG).contains(&place.row) => {
+                let row = usize::from(place.row.saturating_sub(BIRTH));
+                let records = birth.records();
+                records
+                    .get(row)
+                    .map_or(cells, |record| Cells::sure(record.emit(place, salt)))
+            }
             Self::Counts {
                 log: Some((generation, log)),
                 ..
             } => log.row(place, cells, *generation, salt),
+            Self::Over { from: SUMMARY } if place.row == SUMMARY => cells.over(),
             Self::Over { from } if place.row >= *from => Cells::REFUSED,
-            Self::Counts { log: None, .. } | Self::Over { .. } => cells,
+            Self::Counts { log: None, .. }
+            | Self::HandedOver { .. }
+            | Self::Unproven { .. }
+            | Self::Over { .. } => cells,
         }
     }
+}
+
+/// The birth of a generation that need not say any more how far what it chooses is: its log does, for sure.
+fn overridden(birth: Birth) -> Birth {
+    let choice = Choice {
+        status: Status::Confirmed,
+        open: None,
+        staged: Digest::UNKNOWN,
+        ..birth.choice
+    };
+    Birth { choice, ..birth }
+}
+
+/// A row of a log in which nothing but this hand-over was ever said.
+fn handed_over(record: &Record, place: Place, salt: Salt) -> Cells {
+    let Some((1, which)) = place.group() else {
+        return Cells::sure([0xFF; LEN]);
+    };
+    let record = Record {
+        number: 1,
+        ..*record
+    };
+    let row = match which {
+        0 => Record::claim(1, record.generation),
+        1 => record,
+        _ => {
+            let word = record.emit(Place::in_group(place.sector, 1, 1), salt);
+            let mut payload = record::NO_PAYLOAD;
+            wire::put::<0, 4, PAYLOAD>(&mut payload, record::fingerprint(&word));
+            Record::in_group(Kind::Seal, 1, record.generation, payload)
+        }
+    };
+    Cells::sure(row.emit(place, salt))
 }

@@ -1,5 +1,8 @@
 //! Otadata that stands for other otadata.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 use crate::otadata::OtaState;
 
@@ -100,6 +103,123 @@ fn what_a_cut_leaves_is_stood_for_too() {
     }
 }
 
+/// What a device is asked for, once it has booted.
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Nothing,
+    Begin,
+    Download,
+    Choose,
+    Confirm,
+    Reject,
+    EraseLast,
+}
+
+impl Device {
+    /// Boots, and is asked for that, until the power goes.
+    fn power_cycle(&mut self, call: Call, power: usize, torn: Torn) {
+        (self.ram.power, self.ram.torn) = (power, torn);
+        if let Ok(decision) = self.boot() {
+            let me = decision.slot;
+            let to = if me == A { B } else { A };
+            // A refusal is as good as an answer.
+            let _ = match call {
+                Call::Nothing => Ok(()),
+                Call::Begin => self.begin(me, to),
+                Call::Download => self.download(me, to, 2),
+                Call::Choose => self.set_boot(me, to),
+                Call::Confirm => self.confirm(me),
+                Call::Reject => self.app(me, |ota| ota.mark_app_invalid_rollback()),
+                Call::EraseLast => self.app(me, |ota| ota.erase_last_boot_app_partition()),
+            };
+        }
+        *self = self.power_on();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// However often its power fails, otadata and the simplest one do the same, and wherever both are cut next,
+    /// they are left with the same simplest one.
+    #[test]
+    fn what_stands_for_otadata_has_the_same_future(
+        small in any::<bool>(),
+        stock in any::<bool>(),
+        steps in vec((call(), 0usize..16, torn()), 1..8),
+        (call, tears) in (call(), vec(torn(), 2)),
+    ) {
+        let mut device = Device::new(&[A, B]);
+        if small {
+            device.log = Log::new(4, 2).unwrap();
+        }
+        if stock {
+            let entry = Entry::new(1, OtaState::UNDEFINED).emit();
+            device.ram.put(OTADATA, &entry);
+        }
+        for (call, power, torn) in steps {
+            device.power_cycle(call, power, torn);
+            stands_for(&device);
+        }
+        if small {
+            // From a full log words are zeroed one by one: what is left may be read in another group.
+            return Ok(());
+        }
+        let simplest = device.simplest();
+        for (power, torn) in (0..16).flat_map(|power| tears.iter().map(move |torn| (power, *torn))) {
+            let [mut one, other] = [&device, &simplest].map(|device| {
+                let mut device = device.power_on();
+                device.power_cycle(call, power, torn);
+                device.simplest().otadata()
+            });
+            // Of an entry that is over may be left what that of number 0 is left of.
+            for (one, other) in one.chunks_mut(4096).zip(other.chunks(4096)) {
+                if one[..32] == OVER && other[..32] == NUMBER_0 {
+                    one[..32].copy_from_slice(&NUMBER_0);
+                }
+            }
+            prop_assert!(one == other, "cut in operation {power}, {torn:?}");
+        }
+    }
+}
+
+/// The entry of a sector that is over.
+const OVER: [u8; 32] = {
+    let mut entry = [0xFF; 32];
+    entry[0] = 0xFE;
+    entry
+};
+
+/// An entry that is valid for a stock bootloader, and written by nobody.
+const NUMBER_0: [u8; 32] = {
+    let mut entry = [0xFF; 32];
+    [entry[0], entry[1], entry[2], entry[3]] = [0; 4];
+    entry
+};
+
+fn call() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        Just(Call::Nothing),
+        Just(Call::Begin),
+        Just(Call::Download),
+        Just(Call::Choose),
+        Just(Call::Confirm),
+        Just(Call::Reject),
+        Just(Call::EraseLast),
+    ]
+}
+
+fn torn() -> impl Strategy<Value = Torn> {
+    prop_oneof![
+        Just(Torn::Nothing),
+        Just(Torn::Done),
+        (1usize..32).prop_map(Torn::Prefix),
+        Just(Torn::Prefix(4096)),
+        (0usize..32).prop_map(Torn::Suffix),
+        any::<u64>().prop_map(Torn::Some),
+    ]
+}
+
 /// Of a sector whose successor has taken over nobody looks at anything; unless its entry wins for stock
 /// code.
 #[test]
@@ -111,9 +231,83 @@ fn records_that_are_over_are_all_alike() {
     other.ram.bytes[SECTORS][old..old + 4096].fill(0x11);
     assert!(device.otadata() != other.otadata());
     assert!(device.simplest().otadata() == other.simplest().otadata());
-    let foreign = Entry::new(1000, OtaState::VALID).emit();
-    other.ram.bytes[SECTORS][old..old + 32].copy_from_slice(&foreign);
-    assert!(device.simplest().otadata() != other.simplest().otadata());
+    for (seq, wins) in [(1, false), (1000, true)] {
+        let foreign = Entry::new(seq, OtaState::VALID).emit();
+        other.ram.bytes[SECTORS][old..old + 32].copy_from_slice(&foreign);
+        let same = device.simplest().otadata() == other.simplest().otadata();
+        assert_eq!(same, !wins, "number {seq}");
+    }
+}
+
+/// A generation that was begun beside an entry of stock code, and that nothing proves: its birth tells that there
+/// is one to be given up, and nothing else of it is read. What proves it is its entry.
+#[test]
+fn of_a_generation_that_nothing_proves_the_birth_alone_is_read() {
+    let mut device = Device::new(&[A, B]);
+    let entry = Entry::new(1, OtaState::UNDEFINED).emit();
+    device.ram.put(OTADATA, &entry);
+    for (power, proven) in [(3, false), (4, true)] {
+        let mut device = device.power_on();
+        device.ram.power = power;
+        device.begin(A, B).unwrap_err();
+        let mut other = device.power_on();
+        let behind_birth = 4096 + 160..8192;
+        other.ram.bytes[SECTORS][behind_birth].fill(0);
+        assert!(device.otadata() != other.otadata());
+        let same = device.simplest().otadata() == other.simplest().otadata();
+        assert_eq!(same, !proven, "{power} operations");
+        let mut without = device.power_on();
+        without.ram.bytes[SECTORS][4096 + 32..4096 + 160].fill(0);
+        assert!(device.simplest().otadata() != without.simplest().otadata());
+    }
+}
+
+/// How long a log is that has handed over is not to be told once that is sealed: nothing is appended to it.
+#[test]
+fn where_a_log_has_handed_over_does_not_matter() {
+    let device = {
+        let mut device = Device::new(&[A, B]);
+        device.update(A, B, 2);
+        device.update(B, A, 3);
+        device.download(A, B, 2).unwrap();
+        device
+    };
+    let longer = {
+        let mut device = device.power_on();
+        // The claim of a hand-over is torn, and the choice so far appended.
+        (device.ram.power, device.ram.torn) = (3, Torn::Some(3));
+        device.set_boot(A, B).unwrap_err();
+        device = device.power_on();
+        device.boot().unwrap();
+        device
+    };
+    for (operations, sealed) in [(5, false), (6, true)] {
+        let [one, other] = [&device, &longer].map(|device| {
+            let mut device = device.power_on();
+            device.ram.power = operations;
+            device.set_boot(A, B).unwrap_err();
+            let device = device.power_on();
+            stands_for(&device);
+            device.simplest().otadata()
+        });
+        assert_eq!(one == other, sealed, "{operations} operations");
+    }
+}
+
+/// What is begun of the second half of an entry is read as what is not.
+#[test]
+fn half_an_entry_that_is_begun_is_as_good_as_none() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.download(B, A, 3).unwrap();
+    let [none, begun] = [Torn::Nothing, Torn::Some(3)].map(|torn| {
+        let mut device = device.power_on();
+        (device.ram.power, device.ram.torn) = (6, torn);
+        device.set_boot(B, A).unwrap_err();
+        device
+    });
+    assert!(none.otadata() != begun.otadata());
+    assert!(none.simplest().otadata() == begun.simplest().otadata());
 }
 
 /// Nobody reads on where a log has said what is chosen.
