@@ -524,3 +524,47 @@ fn going_back_forgets_no_bad_image() {
     let bad = device.app(A, |ota| ota.last_invalid_partition()).unwrap();
     assert_eq!(bad, Some(device.partition(C)));
 }
+
+/// Progress is noted next to the log of one generation: behind a change of it, nowhere.
+#[test]
+fn behind_another_change_no_progress_is_noted() {
+    let mut device = Device::new(&[A, B, C]);
+    device.update(A, B, 2);
+    device.update(B, C, 3);
+    let to = device.partition(A);
+    for (forget, changes, noted) in [(false, 1, 1), (true, 2, 0)] {
+        let mut device = device.power_on();
+        device.cost();
+        let done = device.app(C, |ota| {
+            let handle = ota.begin(&to, ImageSize::Unknown)?;
+            if forget {
+                ota.invalidate_inactive_otadata_slot()?;
+            }
+            ota.write(handle, &image(4))
+        });
+        done.unwrap();
+        let cost = device.cost();
+        assert_eq!(cost.erases, changes);
+        assert_eq!(cost.programs, 9 * changes + noted);
+    }
+}
+
+#[test]
+fn an_image_that_may_be_started_no_times_is_started_once() {
+    let mut device = Device::new(&[A, B]);
+    device.attempts = 0;
+    device.bad_update(A, B, 2);
+}
+
+#[test]
+fn slots_are_counted_and_taken_in_turn() {
+    let slots = [A, B, C];
+    let mut device = Device::new(&slots);
+    for (n, running) in slots.into_iter().enumerate() {
+        let next = slots[(n + 1) % 3];
+        let answer = device.app(running, |ota| {
+            Ok((ota.app_partition_count(), ota.next_update_partition(None)))
+        });
+        assert_eq!(answer, Ok((3, Some(place(&slots, next)))));
+    }
+}
