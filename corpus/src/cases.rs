@@ -28,6 +28,13 @@ macro_rules! cases {
 
 /// Every bundled case. To add one, put `NAME.case` into `cases/` and its name here, in order.
 pub static CASES: &[Case] = cases![
+    "company-p13-begin-erase",
+    "company-p13-boot-erase",
+    "company-p13-set-boot-erase",
+    "company-p2-confirm-program",
+    "company-p2-set-boot-program",
+    "company-p4-confirm-erase",
+    "company-p4-confirm-program",
     "hardened-p1-torn-words",
     "hardened-p1-without-power",
     "hardened-p3-begin-erase-otadata",

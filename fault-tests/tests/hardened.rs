@@ -59,6 +59,22 @@ fn a_log_that_one_cut_fills_is_left_by_the_next_change() {
     assert_eq!(met(&report, EXHAUSTED), 0);
 }
 
+/// Half of the device is ESP-IDF's: what that half does is known, and nothing else is wrong.
+#[test]
+fn in_company_with_stock_code_only_its_windows_are_met() {
+    for (policy, windows) in [("stock-bootloader", 0), ("stock-application", 2)] {
+        let report = sweep(policy, "smallest", 1);
+        assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+        let windows_met = report
+            .scenarios
+            .iter()
+            .flat_map(|scenario| &scenario.windows);
+        let known: Vec<bool> = windows_met.map(|window| window.known.is_some()).collect();
+        assert_eq!(known, vec![true; windows], "{policy}: {report}");
+        assert!(met(&report, marks::CONFIRMED) > 0, "{policy}");
+    }
+}
+
 /// With a log of four groups, cut between operations, up to three times in a row: the log is full and in
 /// doubt, and left in every way. It is never exhausted: that takes a row zeroed in part that reads right.
 /// States are merged but for their numbers, and all that is merged is executed too.

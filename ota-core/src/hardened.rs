@@ -244,7 +244,7 @@
 //!   them and neither monitors nor rewrites them. Nobody counts starts and nobody goes back;
 //!   [`Ota::foreign_bootloader`] tells. Every sweep named above, but for those of flash in words, which ESP-IDF
 //!   does not know, started it in each power-on, before this bootloader: it boots an image that was published, in
-//!   each state that cuts had left; at rest, the slot that this bootloader boots.
+//!   each state that cuts had left; at rest, the slot that this bootloader boots. With that bootloader alone: below.
 //! - **This bootloader, stock application.** It erases a sector and writes an entry, which has no birth
 //!   behind it or not the one that fits, and is newer: that is adopted. Its cuts are the stock policy's, but for this:
 //!   where it erases the entry of the running image, the hand-over in the other sector still names it.
@@ -252,6 +252,27 @@
 //!   that names the image before; a cut in that one erase loses which slot to go back to, and what boots
 //!   after the trial is the first that verifies.
 //! - **`otatool.py`** changes an entry and leaves the records: adopted too.
+//!
+//! What is left of the guarantees, each single cut in the nine updates at L0 to L2 (swept); behind more cuts, and with
+//! weak bits, no more than the stock policy guarantees:
+//!
+//! | call | stock bootloader, this application | this bootloader, stock application |
+//! |---|---|---|
+//! | boot | starts on trial are not counted, and nobody goes back | counted; after its trial an image is not started again |
+//! | `begin`, the first on a device | **may name slot 0xFFFFFFFF mod n** (P13): *a* | as stock: the running slot is not written |
+//! | `set_boot_partition` | before or after; after `Ok` after; the first on a device: *a* | the same at L0, L1; at L2 **any slot that verifies** (P2): *b* |
+//! | confirm | confirmed or on trial; after `Ok` confirmed | confirmed, or **started once more** (P4): *c*; at L2 *b* |
+//! | `resume`, progress | counts complete parts alone, and loses one at most | as the application noted it |
+//!
+//! - *a.* Of a blank sector an erase zeroes the first four bytes and is cut: to stock code an entry with number 0. It
+//!   tries the slot that the number names, and goes on to one that verifies.
+//! - *b.* The CRC of a stock entry covers its number alone, and is affine: torn, it may be right for a larger number.
+//! - *c.* A stock application confirms itself by writing its entry anew in place. In between, the other sector says what
+//!   was handed over: on trial, not started yet.
+//!
+//! A stock application is not told that its image is on trial, as the start is counted where it does not look: it has to
+//! confirm itself without asking for the state first. Nor is the one that is gone back to told which image
+//! was refused: the server has to withdraw it.
 //!
 //! # Besides
 //!

@@ -219,7 +219,8 @@ pub(crate) struct SweepArgs {
     /// The chip
     #[arg(long, value_name = "NAME", default_value = "w25q64jv", value_parser = sweep::profile)]
     pub(crate) profile: Profile,
-    /// The commit policy: hardened, hardened-GROUPS-RESERVE for a small log, or stock for ESP-IDF's
+    /// The commit policy: hardened, hardened-GROUPS-RESERVE for a small log, stock for ESP-IDF's, or
+    /// stock-bootloader or stock-application for a device of which that half is ESP-IDF's and the other hardened
     #[arg(
         long,
         value_name = "NAME",

@@ -18,7 +18,7 @@ use crate::chip::{Accepted, Chip, ChipError};
 use crate::explore::Record;
 use crate::ota::{Firmware, FlashMap, ImageId, Verifier, app_config, entries_of, name_of, watch};
 use crate::property::containment::Conduct;
-use crate::property::{no_brick, publish_order};
+use crate::property::{no_brick, publish_order, wear};
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
 /// Bytes handed to each `write`, and to the verifier at a time.
@@ -151,7 +151,7 @@ impl DumpDevice {
             by_bootloader,
             ..self.conduct(entries, None)
         };
-        watch(journal, chip, &conduct);
+        watch(journal, chip, &conduct, wear::STOCK);
         journal.sometimes(self.outcome(&booted));
         let found = no_brick::judge(&booted);
         let (decision, image) = match booted {
@@ -180,7 +180,7 @@ impl DumpDevice {
         // The call begins in one state only, so the judge may look at it.
         let conduct = self.conduct(self.entries(chip), Some(self.running));
         let done = self.call(chip, journal)?;
-        watch(journal, chip, &conduct);
+        watch(journal, chip, &conduct, wear::STOCK);
         match done {
             Ok(()) => {
                 journal.change(|world| *world = World::Done);

@@ -44,6 +44,10 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
             if self.hangs() {
                 self.journal
                     .note("the new image hangs; the watchdog resets the device");
+                if self.device.policy == Policy::StockApplication {
+                    // The one before it will not be told, so it is for the server to withdraw the image.
+                    self.give_up(self.me);
+                }
                 return Ok(Rest::Reset);
             }
             self.confirm()?;
@@ -97,7 +101,16 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
             return Ok(false); // only OTA slots have a state
         }
         let state = self.ota.state_partition(&running);
-        Ok(self.settle(state)? == Some(OtaState::PENDING_VERIFY))
+        let Some(state) = self.settle(state)? else {
+            return Ok(false);
+        };
+        Ok(match self.device.policy {
+            Policy::Stock | Policy::Hardened(_) => state == OtaState::PENDING_VERIFY,
+            // Nobody counted the start.
+            Policy::StockBootloader => matches!(state, OtaState::NEW | OtaState::PENDING_VERIFY),
+            // The trial is noted where this application does not look: so it always confirms itself.
+            Policy::StockApplication => state != OtaState::VALID,
+        })
     }
 
     fn confirm(&mut self) -> Result<(), Dead> {

@@ -10,13 +10,17 @@ use ota_core::hardened::{Decision, Order, Reason};
 use ota_core::image::{ImageMetadata, StreamVerifier, VerifyError, VerifyImage};
 use ota_core::otadata::{self, ENTRY_LEN, Entry};
 use ota_core::partition::{Slot, TABLE_LEN};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::application::CHUNK;
-use super::device::{Device, Verifier};
+use super::device::{self, Device, Verifier};
 use super::efuse::Efuse;
+use super::hardened;
 use super::marks;
+use super::policy::Policy;
 use super::world::World;
 use crate::chip::{Chip, ChipError};
+use crate::explore::Record;
 use crate::property::Property;
 use crate::subject::{Dead, Journal};
 
@@ -141,13 +145,87 @@ pub(super) fn judge_stock_choice(
     Ok(())
 }
 
+/// The rows of otadata, and the headers of images, of a device with code of either policy: what either learns of
+/// them.
+pub(super) fn records(device: &Device, policy: Policy) -> Vec<Record> {
+    let learned = match policy {
+        Policy::StockBootloader => by_our_application,
+        _ => by_our_bootloader,
+    };
+    let map = device.map();
+    let entries = [0, 1].map(|index| map.entry(index));
+    let is_entry = |record: &Record| entries.contains(&Some(record.range.clone()));
+    let mut rows = hardened::records(device);
+    rows.retain(|record| !is_entry(record));
+    let stock = map.records(learned).into_iter().filter(is_entry);
+    rows.extend(stock.map(|record| record.ignoring(0..0)));
+    rows
+}
+
+/// Of an entry: what stock code learns of it, and its number and label if that may be of the hardened policy.
+fn by_our_bootloader(bytes: &[u8]) -> u128 {
+    const LABEL: std::ops::Range<usize> = 4..24;
+    let stock = device::learned(bytes);
+    match bytes.get(LABEL) {
+        Some(label) if label.starts_with(b"bo1") => {
+            xxh3_128(&[&stock.to_le_bytes(), &bytes[..LABEL.end]].concat())
+        }
+        _ => stock,
+    }
+}
+
+/// The same, and whether it is blank: as the one that goes with the factory image has to be.
+fn by_our_application(bytes: &[u8]) -> u128 {
+    if bytes.iter().all(|byte| *byte == 0xFF) {
+        return u128::MAX;
+    }
+    by_our_bootloader(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::chip::{Knowledge, Knows};
     use crate::ota::{Policy, find};
-    use crate::subject::OperationClock;
+    use crate::subject::{OperationClock, Subject as _};
     use sim_flash::Profile;
+
+    /// What is written where nothing may be is found, and nothing else: here otadata, taken off the map.
+    #[test]
+    fn a_hardened_device_is_judged_by_where_it_writes() {
+        for (policy, lost) in [
+            ("hardened", false),
+            ("hardened", true),
+            ("stock-application", true),
+            ("stock-bootloader", true),
+        ] {
+            let mut setup = find("smallest")
+                .expect("a scenario")
+                .bundled(&Profile::w25q64jv())
+                .under(policy.parse().expect("a policy"))
+                .expect("a device");
+            if lost {
+                setup.device.partitions.retain(|row| row.slot().is_some());
+            }
+            let start = setup.starts.first().expect("a start");
+            let clock = OperationClock::default();
+            let mut memo = Knowledge::default();
+            let mut chip = Chip::new(
+                &setup.profile,
+                start.state.clone(),
+                clock.clone(),
+                Knows::Results(&mut memo),
+            );
+            let mut journal = Journal::new(start.world, clock, false);
+            let rest = setup.device.power_on(&mut chip, &mut journal);
+            assert!(rest.is_ok() && chip.done().count() > 0, "{policy}");
+            let found = journal.close().findings;
+            let contained = found
+                .iter()
+                .all(|finding| finding.property != Property::Containment);
+            assert_eq!(contained, !lost, "{policy}: {found:?}");
+        }
+    }
 
     /// Whether it finds something to boot on the flash of a device that was just made; `damaged`: in the header of
     /// the image there.

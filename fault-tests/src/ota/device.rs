@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, boot};
 use ota_core::flash::Region;
-use ota_core::hardened::Log;
+use ota_core::hardened::{self as ours, Log};
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
@@ -27,7 +27,7 @@ use super::world::{Afresh, World, judge_boot};
 use crate::chip::{Accepted, Chip, ChipError, InUnits};
 use crate::explore::Record;
 use crate::property::containment::Conduct;
-use crate::property::{anti_rollback, no_brick, publish_order, recovery};
+use crate::property::{anti_rollback, no_brick, publish_order, recovery, wear};
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
 /// What a freshly updated application finds out about itself.
@@ -169,7 +169,7 @@ impl Subject for Device {
     type World = World;
 
     fn power_on(&self, chip: &mut Chip<'_>, journal: &mut Journal<World>) -> Result<Rest, Dead> {
-        if let Policy::Hardened(log) = self.policy {
+        if let Some(log) = self.policy.in_bootloader() {
             return match chip.program_unit() {
                 1 => hardened::power_on::<1>(self, log, chip, journal),
                 2..=4 => hardened::power_on::<4>(self, log, chip, journal),
@@ -199,7 +199,8 @@ impl Subject for Device {
         let mut conduct = Conduct {
             map: self.map(),
             monitors: self.boot.rollback || self.boot.anti_rollback,
-            entries: entries_of(booted.as_ref()),
+            // An application of the hardened policy has no entry that decides alone.
+            entries: entries_of(booted.as_ref()).filter(|_| self.policy == Policy::Stock),
             running: None,
             by_bootloader: u32::try_from(chip.done().count()).unwrap_or(u32::MAX),
         };
@@ -211,13 +212,17 @@ impl Subject for Device {
                     journal.found(anti_rollback::judge_nothing(tried));
                 }
                 journal.found(bricked);
-                watch(journal, chip, &conduct);
+                watch(journal, chip, &conduct, wear::STOCK);
                 return Ok(Rest::Stuck);
             }
         };
         conduct.running = Some(decision.partition);
         let rest = self.run(chip, journal, verifier, &minimum, &table, decision)?;
-        watch(journal, chip, &conduct);
+        let bound = match self.policy.in_application() {
+            Some(log) => wear::hardened(log),
+            None => wear::STOCK,
+        };
+        watch(journal, chip, &conduct, bound);
         Ok(rest)
     }
 
@@ -335,17 +340,67 @@ impl Device {
             journal.note("the application finds no partition table");
             return Ok(Rest::Idle);
         };
+        let started = Started {
+            verifier,
+            minimum,
+            table,
+            running: decision.partition,
+            me,
+        };
+        self.application::<1>(chip, journal, started)
+    }
+
+    /// From the application's first instruction on, on a chip that programs `W` bytes at least.
+    pub(super) fn application<const W: usize>(
+        &self,
+        chip: &mut Chip<'_>,
+        journal: &mut Journal<World>,
+        started: Started<'_, '_>,
+    ) -> Result<Rest, Dead> {
+        let Started {
+            verifier,
+            minimum,
+            table,
+            running,
+            me,
+        } = started;
         let efuse = Efuse::new(minimum);
-        let ota = self.core(chip, verifier, efuse, table, decision.partition);
+        let Some(log) = self.policy.in_application() else {
+            return Application {
+                device: self,
+                ota: self.core(chip, verifier, efuse, table, running),
+                minimum,
+                journal,
+                me,
+            }
+            .run();
+        };
+        let encrypts = chip.encrypts();
+        let log = if encrypts { log.encrypted() } else { log };
+        let config = AppConfig {
+            flash_encryption: encrypts,
+            ..app_config(&self.boot, self.target)
+        };
+        let flash = InUnits::<W>::new(chip);
         Application {
             device: self,
-            ota,
+            ota: ours::Ota::new(flash, verifier, efuse, table, running, config, log),
             minimum,
             journal,
             me,
         }
         .run()
     }
+}
+
+/// What a bootloader has started.
+pub(super) struct Started<'s, 'b> {
+    pub(super) verifier: Verifier<'b>,
+    pub(super) minimum: &'s Cell<u32>,
+    pub(super) table: PartitionTable<'s>,
+    pub(super) running: Partition,
+    /// The image that runs there.
+    pub(super) me: ImageId,
 }
 
 /// The application's configuration that goes with the bootloader's.

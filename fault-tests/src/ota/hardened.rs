@@ -10,26 +10,27 @@ use std::cell::Cell;
 use ota_core::boot::{BootInputs, Refused};
 use ota_core::flash::SECTOR;
 use ota_core::hardened::{
-    Appearance, BootError, Decision, Log, Order, Ota, Reason, Source, appearance, load_boot_image,
+    Appearance, BootError, Decision, Log, Order, Reason, Source, appearance, load_boot_image,
     load_table, select_boot_partition, simplify, simplify_torn_rows,
 };
 use ota_core::image::StreamVerifier;
 use ota_core::otadata::{self, Entry};
 use ota_core::partition::{PartitionTable, TABLE_LEN};
-use ota_core::update::AppConfig;
 use sim_flash::{Op, State};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::application::{Application, CHUNK};
+use super::application::CHUNK;
 use super::company::{judge_stock_boot, judge_stock_choice};
-use super::device::{Device, Verifier, app_config};
+use super::device::{Device, Started, Verifier};
 use super::efuse::Efuse;
 use super::firmware::ImageId;
 use super::marks;
+use super::watch::watch;
 use super::world::{World, judge_boot};
 use crate::chip::{Chip, ChipError, InUnits};
 use crate::explore::Record;
-use crate::property::{Property, anti_rollback};
+use crate::property::containment::Conduct;
+use crate::property::{Property, anti_rollback, wear};
 use crate::subject::{Dead, Journal, Rest};
 
 /// Exhaustion of the log was met.
@@ -56,9 +57,21 @@ pub(super) fn power_on<const W: usize>(
     let mut verifier = Verifier::knowing(verifier, &device.accepted);
     let encrypts = chip.encrypts();
     let log = if encrypts { log.encrypted() } else { log };
-    judge_stock_boot(device, chip, journal);
+    // Otherwise what a stock bootloader finds is not of this policy's making.
+    let alone = device.policy.in_application().is_some();
+    if alone {
+        judge_stock_boot(device, chip, journal);
+    }
     let found = journal.world().minimum();
     let minimum = Cell::new(found);
+    let mut conduct = Conduct {
+        map: device.map(),
+        monitors: device.boot.rollback || device.boot.anti_rollback,
+        // It has no entry that decides alone.
+        entries: None,
+        running: None,
+        by_bootloader: 0,
+    };
     let booted = boot::<W>(
         device,
         log,
@@ -73,6 +86,7 @@ pub(super) fn power_on<const W: usize>(
     }
     journal.found(anti_rollback::judge_minimum(found, minimum.get()));
     journal.change(|world| world.burn(minimum.get()));
+    conduct.by_bootloader = u32::try_from(chip.done().count()).unwrap_or(u32::MAX);
     let decision = match booted {
         Ok(decision) => decision,
         Err(error) => {
@@ -85,6 +99,7 @@ pub(super) fn power_on<const W: usize>(
                 other => other.to_string(),
             };
             journal.violated(Property::NoBrick, "a slot whose image verifies", got);
+            watch(journal, chip, &conduct, wear::hardened(log));
             return Ok(Rest::Stuck);
         }
     };
@@ -100,7 +115,9 @@ pub(super) fn power_on<const W: usize>(
     if !matches!(journal.world(), World::Afresh { .. }) {
         judge(device, journal, &decision, image);
     }
-    judge_stock_choice(device, chip, journal, &decision)?;
+    if alone {
+        judge_stock_choice(device, chip, journal, &decision)?;
+    }
     let Some(me) = image else {
         return Ok(Rest::Stuck);
     };
@@ -108,29 +125,17 @@ pub(super) fn power_on<const W: usize>(
         journal.note("the application finds no partition table");
         return Ok(Rest::Idle);
     };
-    let config = AppConfig {
-        flash_encryption: encrypts,
-        ..app_config(&device.boot, device.target)
-    };
     let running = decision.partition;
-    let flash = InUnits::<W>::new(chip);
-    let ota = Ota::new(
-        flash,
+    conduct.running = Some(running);
+    let started = Started {
         verifier,
-        Efuse::new(&minimum),
+        minimum: &minimum,
         table,
         running,
-        config,
-        log,
-    );
-    let rest = Application {
-        device,
-        ota,
-        minimum: &minimum,
-        journal,
         me,
-    }
-    .run()?;
+    };
+    let rest = device.application::<W>(chip, journal, started)?;
+    watch(journal, chip, &conduct, wear::hardened(log));
     let wipes =
         |op: Op| matches!(op, Op::Program { data, .. } if data.iter().all(|byte| *byte == 0));
     if chip.done().filter_map(|row| row.op()).any(wipes) {

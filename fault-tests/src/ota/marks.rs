@@ -29,6 +29,7 @@ pub const fn owed(policy: Policy) -> &'static [&'static str] {
     match policy {
         Policy::Stock => &STOCK,
         Policy::Hardened(_) => &HARDENED,
+        Policy::StockBootloader | Policy::StockApplication => &[],
     }
 }
 

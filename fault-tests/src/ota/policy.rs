@@ -13,6 +13,30 @@ pub enum Policy {
     /// `hardened`: ota-core's own; `hardened-G-R` with a log of G groups of which R are kept back, so
     /// that its end is met often.
     Hardened(Log),
+    /// `stock-bootloader`: the hardened policy in the application alone, under ESP-IDF's bootloader.
+    StockBootloader,
+    /// `stock-application`: the hardened policy in the bootloader alone, below an application of ESP-IDF.
+    StockApplication,
+}
+
+impl Policy {
+    /// The log of the bootloader, if that is of the hardened policy.
+    pub(super) const fn in_bootloader(self) -> Option<Log> {
+        match self {
+            Self::Hardened(log) => Some(log),
+            Self::StockApplication => Some(Log::DEFAULT),
+            Self::Stock | Self::StockBootloader => None,
+        }
+    }
+
+    /// The log of the application, if that is of the hardened policy.
+    pub(super) const fn in_application(self) -> Option<Log> {
+        match self {
+            Self::Hardened(log) => Some(log),
+            Self::StockBootloader => Some(Log::DEFAULT),
+            Self::Stock | Self::StockApplication => None,
+        }
+    }
 }
 
 impl Default for Policy {
@@ -26,6 +50,8 @@ impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stock => f.pad("stock"),
+            Self::StockBootloader => f.pad("stock-bootloader"),
+            Self::StockApplication => f.pad("stock-application"),
             Self::Hardened(log) if *log == Log::DEFAULT => f.pad("hardened"),
             Self::Hardened(log) => write!(f, "hardened-{}-{}", log.groups(), log.reserve()),
         }
@@ -34,7 +60,9 @@ impl fmt::Display for Policy {
 
 /// The name is of no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("found the policy \"{0}\", expected stock, hardened or hardened-GROUPS-RESERVE")]
+#[error(
+    "found the policy \"{0}\", expected stock, hardened, hardened-GROUPS-RESERVE, stock-bootloader or stock-application"
+)]
 pub struct NoPolicy(String);
 
 impl FromStr for Policy {
@@ -47,6 +75,8 @@ impl FromStr for Policy {
         };
         match name {
             "stock" => Ok(Self::Stock),
+            "stock-bootloader" => Ok(Self::StockBootloader),
+            "stock-application" => Ok(Self::StockApplication),
             "hardened" => Ok(Self::Hardened(Log::DEFAULT)),
             _ => small()
                 .map(Self::Hardened)
@@ -61,7 +91,13 @@ mod tests {
 
     #[test]
     fn a_policy_has_one_name() {
-        for name in ["stock", "hardened", "hardened-4-2"] {
+        for name in [
+            "stock",
+            "hardened",
+            "hardened-4-2",
+            "stock-bootloader",
+            "stock-application",
+        ] {
             assert_eq!(
                 name.parse::<Policy>().map(|p| p.to_string()),
                 Ok(name.into())

@@ -248,7 +248,7 @@ impl Scenario {
             | Property::PublishOrder
             | Property::Totality => true,
             Property::RollbackConvergence | Property::Stability => {
-                matches!(self.begin, Begin::Lives { .. }) || matches!(policy, Policy::Hardened(_))
+                matches!(self.begin, Begin::Lives { .. }) || policy != Policy::Stock
             }
             Property::Resumability => self.writing == Writing::Resumed,
             Property::AntiRollback => self.anti_rollback,
@@ -258,13 +258,14 @@ impl Scenario {
 
     /// How many cuts in a row it is explored to: as asked, or else any number. With weak bits the stock
     /// algorithm has no end, so that is one; and the hardened one, which numbers what it writes, comes to its end
-    /// with a small log alone, so it is two there, and one with weak bits.
+    /// with a small log alone, so it is two there, and one with weak bits; in company with stock code, one.
     pub fn cuts(&self, asked: Option<u32>, policy: Policy, level: Level) -> u32 {
         let weak = level >= Level::L3;
         let depth = match policy {
             _ if weak => 1,
             Policy::Stock => ANY,
             Policy::Hardened(_) => 2,
+            Policy::StockBootloader | Policy::StockApplication => 1,
         };
         asked.unwrap_or(depth)
     }

@@ -15,6 +15,7 @@ use ota_core::partition::{
 use ota_core::{Chip, Region};
 use sim_flash::{Cipher, Profile, Row, State};
 
+use super::company;
 use super::course::Plan;
 use super::device::{Device, learned, stock_bootloader};
 use super::errand::{ERRANDS, Errand};
@@ -60,7 +61,7 @@ pub struct Inputs {
 impl Setup {
     /// The same device, on the same flash, with this policy built in.
     pub fn under(mut self, policy: Policy) -> Result<Self, NotApplicable> {
-        if let Policy::Hardened(_) = policy {
+        if policy != Policy::Stock {
             if self
                 .starts
                 .iter()
@@ -70,7 +71,12 @@ impl Setup {
                     "what its calls must come to is known under the stock policy only",
                 ));
             }
-            self.device.records = hardened::records(&self.device);
+            self.device.records = match policy {
+                Policy::StockBootloader | Policy::StockApplication => {
+                    company::records(&self.device, policy)
+                }
+                Policy::Stock | Policy::Hardened(_) => hardened::records(&self.device),
+            };
             self.device.labels = Vec::new();
         } else if self.device.cipher.is_some() {
             return Err(NotApplicable(

@@ -20,6 +20,7 @@
 
 use std::collections::HashMap;
 
+use ota_core::hardened::Log;
 use sim_flash::OpKind;
 
 use super::containment::Deed;
@@ -49,6 +50,22 @@ pub const STOCK: Bound = Bound {
     otadata: 3,
     elsewhere: 2,
 };
+
+/// The bound of the hardened policy.
+///
+/// *otadata*: each switch erases the sector that the one before did not. What a cut has left may take one to put in
+/// order, a trial that is over one to go back, the begin of a download one, and to choose what was downloaded one;
+/// and one of them leaves a full log, or an entry for stock code that must not outlive it, and takes one more: six,
+/// three of each sector. With a log shorter than devices have, one that is full may be left each time: twice as
+/// many.
+///
+/// *A slot*: as under the stock policy.
+pub fn hardened(log: Log) -> Bound {
+    Bound {
+        otadata: if log.groups() < Log::MOST { 6 } else { 3 },
+        elsewhere: 2,
+    }
+}
 
 /// Judges the erases of a power-on, the first one past the bound of its sector.
 pub(crate) fn judge<'d>(

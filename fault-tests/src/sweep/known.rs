@@ -1,4 +1,4 @@
-//! The known windows of the stock algorithm.
+//! The known windows of the stock algorithm, alone or in company with the hardened policy.
 //!
 //! ESP-IDF's algorithm does not keep every property under every cut. Each
 //! place where it does not is listed here with its reason, told apart by
@@ -6,6 +6,7 @@
 //! this list has found something new, and fails.
 //! At levels with weak bits [`WEAK`] says so once for all calls.
 
+mod company;
 mod operations;
 mod stock;
 mod weak;
@@ -16,6 +17,7 @@ use crate::case::Window;
 use crate::ota::Policy;
 use crate::property::Property;
 
+pub use company::{STOCK_APPLICATION, STOCK_BOOTLOADER};
 pub use operations::OPERATIONS;
 pub use stock::STOCK;
 pub use weak::WEAK;
@@ -54,20 +56,33 @@ const fn known(
     }
 }
 
-/// Every known window: of cuts, and of operations.
-pub fn all() -> impl Iterator<Item = &'static Known> {
+/// Every known window of the stock policy: of cuts, and of operations.
+pub fn of_stock() -> impl Iterator<Item = &'static Known> {
     STOCK.iter().chain(&OPERATIONS).chain(&WEAK)
 }
 
-/// The known window that this is, if it is one at `level`. Of the stock policy alone any are known.
+/// And those of devices of which one half is stock.
+pub fn all() -> impl Iterator<Item = &'static Known> {
+    of_stock()
+        .chain(&STOCK_BOOTLOADER)
+        .chain(&STOCK_APPLICATION)
+}
+
+/// The known window that this is, if it is one at `level`. Of the hardened policy none is known.
 pub fn find(
     policy: Policy,
     property: Property,
     window: Option<&Window>,
     level: Level,
 ) -> Option<&'static Known> {
-    let window = window.filter(|_| policy == Policy::Stock)?;
-    let stable = STOCK.iter().chain(&OPERATIONS).find(|known| {
+    let window = window?;
+    let (of_cuts, of_operations): (&'static [Known], &'static [Known]) = match policy {
+        Policy::Stock => (&STOCK, &OPERATIONS),
+        Policy::StockBootloader => (&STOCK_BOOTLOADER, &[]),
+        Policy::StockApplication => (&STOCK_APPLICATION, &[]),
+        Policy::Hardened(_) => return None,
+    };
+    let stable = of_cuts.iter().chain(of_operations).find(|known| {
         known.property == property
             && known.call == window.call
             && known.transition == window.transition

@@ -12,7 +12,7 @@ use super::habitat::{Habitat, SECTOR, home};
 use crate::chip::Chip;
 use crate::ota::{self, Device, Efuse, Verifier, entries_of, stock_bootloader, watch};
 use crate::property::containment::Conduct;
-use crate::property::no_brick;
+use crate::property::{no_brick, wear};
 use crate::subject::{Dead, Journal, Place, Rest, Subject};
 
 /// A device that updates itself once, with a download of its own making.
@@ -96,7 +96,7 @@ impl Subject for Updater {
         if chip.dead() || chip.hangs() {
             return Err(Dead);
         }
-        watch(journal, chip, &conduct);
+        watch(journal, chip, &conduct, wear::STOCK);
         journal.change(|done| *done |= updated.is_some());
         Ok(Rest::Idle)
     }
