@@ -13,8 +13,8 @@ use embedded_storage::nor_flash::NorFlash;
 pub(super) use self::log::progress;
 use self::sector::{begin, complete_entry, forget};
 use super::choice::{self, Birth, Choice, Flags};
-use super::read::{self, Book, Found, Handed, LogEnd, Site, seq_above};
-use super::record::{Kind, PAYLOAD};
+use super::read::{self, Book, Found, Handed, LogEnd, Site, Word, seq_above};
+use super::record::Kind;
 use super::stock::Adopted;
 use crate::otadata::NextError;
 
@@ -159,8 +159,12 @@ impl Book {
         }) = self.handed
         {
             if !sealed {
-                let payload = choice::emit(&self.choice, self.flags);
-                match parent.append(flash, site, Kind::Handover, child, payload) {
+                let word = Word {
+                    kind: Kind::Handover,
+                    child,
+                    payload: choice::emit(&self.choice, self.flags),
+                };
+                match parent.append(flash, site, &word) {
                     Err(Trouble::Full) => {
                         *self = self.renew(flash, site)?;
                         return self.finish(flash, site);
@@ -188,12 +192,10 @@ impl Book {
         &mut self,
         flash: &mut F,
         site: &Site,
-        kind: Kind,
-        child: u8,
-        payload: [u8; PAYLOAD],
+        word: &Word,
     ) -> Result<(), Trouble<F::Error>> {
         self.sealed = false;
-        self.end.append(flash, site, kind, child, payload)
+        self.end.append(flash, site, word)
     }
 
     /// Appends the choice as it is. Three programs.
@@ -202,8 +204,12 @@ impl Book {
         flash: &mut F,
         site: &Site,
     ) -> Result<(), Trouble<F::Error>> {
-        let payload = choice::emit(&self.choice, self.flags);
-        self.append(flash, site, Kind::Decision, 0, payload)?;
+        let word = Word {
+            kind: Kind::Decision,
+            child: 0,
+            payload: choice::emit(&self.choice, self.flags),
+        };
+        self.append(flash, site, &word)?;
         if self.end.is_full(site) {
             self.flags = Flags::NOTHING;
         }
@@ -322,8 +328,12 @@ impl Book {
             other_ok,
         };
         begin(flash, site, into, &birth)?;
-        let payload = choice::emit(&choice, flags);
-        self.append(flash, site, Kind::Handover, birth.child, payload)?;
+        let word = Word {
+            kind: Kind::Handover,
+            child: birth.child,
+            payload: choice::emit(&choice, flags),
+        };
+        self.append(flash, site, &word)?;
         complete_entry(flash, site, into, &birth)?;
         *self = Self {
             end: LogEnd {

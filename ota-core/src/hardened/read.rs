@@ -99,7 +99,7 @@ pub(super) struct LogEnd {
 pub(super) struct Word {
     pub(super) kind: Kind,
     /// Of a hand-over: the group in which it was begun.
-    child: u8,
+    pub(super) child: u8,
     pub(super) payload: [u8; record::PAYLOAD],
 }
 
@@ -413,7 +413,6 @@ pub(super) fn group_at<F: NorFlash>(
             child: record.child,
             payload: record.payload,
         });
-    let seals = |record: &Record| record.payload.starts_with(&record::fingerprint(&bytes));
     Ok(Group {
         visible: site.shows(&claim) || site.shows(&decision) || site.shows(&seal),
         claimed: claim
@@ -423,7 +422,7 @@ pub(super) fn group_at<F: NorFlash>(
             && seal
                 .of(Kind::Seal, generation)
                 .filter(mine)
-                .is_some_and(seals),
+                .is_some_and(|record| record.seals(&bytes)),
         said,
     })
 }

@@ -195,6 +195,23 @@ impl Record {
         Self::in_group(Kind::Claim, group, generation, NO_PAYLOAD)
     }
 
+    /// The seal of a group whose second row is `word`.
+    pub(super) fn seal(group: u8, generation: u32, word: &[u8; LEN]) -> Self {
+        let mut seal = Self::in_group(Kind::Seal, group, generation, NO_PAYLOAD);
+        seal.put_sealed(word);
+        seal
+    }
+
+    /// Makes a seal that of `word`.
+    pub(super) fn put_sealed(&mut self, word: &[u8; LEN]) {
+        wire::put::<0, 4, PAYLOAD>(&mut self.payload, fingerprint(word));
+    }
+
+    /// Whether it is the seal of `word`.
+    pub(super) fn seals(&self, word: &[u8; LEN]) -> bool {
+        self.kind == Kind::Seal && self.payload.starts_with(&fingerprint(word))
+    }
+
     /// The bytes of the record for the row at `place`.
     pub(super) fn emit(&self, place: Place, salt: Salt) -> [u8; LEN] {
         let mut bytes = [0xFF; LEN];
@@ -219,7 +236,7 @@ impl Record {
 pub(super) struct Salt(pub(super) [u8; 8]);
 
 /// The CRC-32 of a row as emitted: what a seal remembers of the row that it seals.
-pub(super) fn fingerprint(bytes: &[u8; LEN]) -> [u8; 4] {
+fn fingerprint(bytes: &[u8; LEN]) -> [u8; 4] {
     CRC.checksum(bytes).to_le_bytes()
 }
 

@@ -8,7 +8,7 @@ use super::sector::forget;
 use crate::hardened::choice::{self, Birth};
 use crate::hardened::layout::{GIVEN_UP, Place};
 use crate::hardened::read::{self, LogEnd, Site, Word};
-use crate::hardened::record::{self, Kind, PAYLOAD, Record, Row};
+use crate::hardened::record::{self, Kind, Record, Row};
 
 /// The record that says that part `part` of the open slot is complete.
 pub(in crate::hardened) fn progress(generation: u32, part: u8) -> Record {
@@ -120,12 +120,10 @@ impl LogEnd {
         &mut self,
         flash: &mut F,
         site: &Site,
-        kind: Kind,
-        child: u8,
-        payload: [u8; PAYLOAD],
+        word: &Word,
     ) -> Result<(), Trouble<F::Error>> {
         while !self.is_full(site) {
-            let done = self.write_group(flash, site, kind, child, payload);
+            let done = self.write_group(flash, site, word);
             self.next = self.next.saturating_add(1);
             match done {
                 Err(Trouble::Flash(_)) if F::WRITE_SIZE > 1 => {}
@@ -139,27 +137,22 @@ impl LogEnd {
         self,
         flash: &mut F,
         site: &Site,
-        kind: Kind,
-        child: u8,
-        payload: [u8; PAYLOAD],
+        word: &Word,
     ) -> Result<(), Trouble<F::Error>> {
-        let group = self.next;
+        let (group, generation) = (self.next, self.generation);
         let place = |which| Place::in_group(self.sector, group, which);
-        let record = |kind, payload| Record::in_group(kind, group, self.generation, payload);
-        let claim = Record::claim(group, self.generation).emit(place(0), site.salt);
-        let payload = match kind {
+        let claim = Record::claim(group, generation).emit(place(0), site.salt);
+        let payload = match word.kind {
             // Where nothing is said in a full log, it is said here once more: so there are no two ways to say it.
-            Kind::Decision if group == site.log.groups() => choice::with_nothing_done(payload),
-            _ => payload,
+            Kind::Decision if group == site.log.groups() => choice::with_nothing_done(word.payload),
+            _ => word.payload,
         };
         let said = Record {
-            child,
-            ..record(kind, payload)
+            child: word.child,
+            ..Record::in_group(word.kind, group, generation, payload)
         };
         let said = said.emit(place(1), site.salt);
-        let mut sealed = record::NO_PAYLOAD;
-        crate::wire::put::<0, 4, PAYLOAD>(&mut sealed, record::fingerprint(&said));
-        let seal = record(Kind::Seal, sealed).emit(place(2), site.salt);
+        let seal = Record::seal(group, generation, &said).emit(place(2), site.salt);
         program(flash, site, place(0), &claim)?;
         program(flash, site, place(1), &said)?;
         program(flash, site, place(2), &seal)

@@ -35,6 +35,13 @@ pub(super) fn can_become(there: &[u8], wanted: &[u8]) -> bool {
     both.all(|(there, wanted)| wanted & !there == 0)
 }
 
+/// A row that shows as little as may be.
+pub(super) const ONE_BIT: [u8; LEN] = {
+    let mut bytes = [0xFF; LEN];
+    bytes[0] = 0xFE;
+    bytes
+};
+
 /// Up to so many weak bits every combination is a reading.
 const ALL_COMBINATIONS: u32 = 3;
 
@@ -93,8 +100,7 @@ impl Cells {
         let blank = [0xFF; LEN - HALF];
         let weak = wire::bytes::<HALF, { LEN - HALF }, LEN>(&self.weak);
         let second = wire::bytes::<HALF, { LEN - HALF }, LEN>(&self.bits);
-        let mut entry = Self::sure([0xFF; LEN]);
-        entry.bits[0] = 0xFE;
+        let mut entry = Self::sure(ONE_BIT);
         if second == blank && weak != [0; LEN - HALF] {
             wire::put::<HALF, { LEN - HALF }, LEN>(&mut entry.weak, blank);
         }

@@ -12,7 +12,7 @@
 use super::cells::Cells;
 use crate::hardened::choice::{self, Birth};
 use crate::hardened::layout::{GIVEN_UP, Log as Length, Place};
-use crate::hardened::record::{self, Kind, Record, Row, Salt};
+use crate::hardened::record::{Kind, Record, Row, Salt};
 
 /// Groups of a log, at most.
 const GROUPS: usize = Length::MOST as usize;
@@ -206,13 +206,10 @@ impl Log {
 
     /// Whether a record is the seal of the word of its group, which is sure.
     fn is_sealed_by(&self, seal: &Record, place: Place, salt: Salt) -> bool {
+        let place = Place::in_group(place.sector, seal.number, 1);
         let word = self.words.get(index(seal.number)).copied().flatten();
         word.filter(|word| word.holds == Holds::Surely)
-            .is_some_and(|word| {
-                let place = Place::in_group(place.sector, seal.number, 1);
-                let fingerprint = record::fingerprint(&word.record.emit(place, salt));
-                seal.payload.starts_with(&fingerprint)
-            })
+            .is_some_and(|word| seal.seals(&word.record.emit(place, salt)))
     }
 
     /// The hand-over that it ends with, if that is beyond doubt: nothing is appended here any more.
@@ -255,16 +252,16 @@ impl Log {
         for (group, word) in (1..).zip(&mut simplest.words) {
             *word = word.filter(|word| !over(group, word));
         }
-        // Where no claim is sure, one that may be read is as good as several.
-        let mut claims = (1..=self.shown).zip(&self.may_claim).rev();
-        let may_claim = claims.find(|(_, may)| **may);
-        let may_claim = may_claim.map(|(group, _)| (group, Holds::Weakly));
-        simplest.claim = simplest.claim.or(may_claim);
+        // One claim is as good as any; and where none is sure, one that may be read is as good as several.
+        let mut may_claim = self.may_claim.iter().take(usize::from(self.shown));
+        let holds = match simplest.claim {
+            Some((_, holds)) => Some(holds),
+            None => may_claim.any(|may| *may).then_some(Holds::Weakly),
+        };
+        simplest.claim = holds.map(|holds| (self.shown, holds));
         if has_room {
             simplest.drop_repetitions(self.may_seal);
             simplest.move_up();
-        } else {
-            simplest.claim = simplest.claim.map(|(_, holds)| (self.shown, holds));
         }
         simplest
     }
@@ -322,7 +319,7 @@ impl Simplest {
         }
     }
 
-    /// Moves words up to the last group, with the claim.
+    /// Moves words up to the last group.
     fn move_up(&mut self) {
         let mut to = self.shown;
         for group in (1..=self.shown).rev() {
@@ -340,7 +337,6 @@ impl Simplest {
             }
             to = to.saturating_sub(1);
         }
-        self.claim = self.claim.map(|(_, holds)| (self.shown, holds));
     }
 
     /// The row that nobody tells from this one.

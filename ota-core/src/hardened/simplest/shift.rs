@@ -1,6 +1,6 @@
 //! Lower numbers.
 
-use super::cells::{Cells, can_become};
+use super::cells::{self, Cells, can_become};
 use crate::hardened::choice::Birth;
 use crate::hardened::layout::{GIVEN_UP, LOG, Place, SUMMARY};
 use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
@@ -164,8 +164,7 @@ impl Shift {
         }
         let (mut first, mut second) = summary::halves(&entry);
         if own.is_none() {
-            first = [0xFF; HALF];
-            first[0] = 0xFE;
+            first = wire::bytes::<0, HALF, LEN>(&cells::ONE_BIT);
         }
         if !whole {
             let (_, wanted) = summary::halves(&summary::entry(seq, generation));
@@ -222,7 +221,7 @@ impl Shift {
             Some(new) if cells.written() != cells.meant(place, salt) => Cells::fading(&new),
             Some(new) => Cells::torn(&new, cells.reads_blank()),
             None if cells.is_spoilt(place, salt) => *cells,
-            None if cells.reads_blank() => Cells::torn(&ONE_BIT, true),
+            None if cells.reads_blank() => Cells::torn(&cells::ONE_BIT, true),
             None => completed.unwrap_or(Cells::REFUSED),
         }
     }
@@ -271,13 +270,6 @@ fn begun(row: &[u8; LEN]) -> [u8; LEN] {
     begun
 }
 
-/// A row that shows as little as may be.
-const ONE_BIT: [u8; LEN] = {
-    let mut bytes = [0xFF; LEN];
-    bytes[0] = 0xFE;
-    bytes
-};
-
 /// The new row, if there is one. Otherwise a row that is not blank is refused, whatever it holds.
 fn or_refused(cells: &Cells, new: Option<[u8; LEN]>) -> Cells {
     match new {
@@ -290,8 +282,8 @@ fn or_refused(cells: &Cells, new: Option<[u8; LEN]>) -> Cells {
 impl Record {
     /// If it seals what the row before was, it seals what that is now.
     fn reseal(&mut self, (old, new): &([u8; LEN], [u8; LEN])) {
-        if self.kind == Kind::Seal && self.payload.starts_with(&record::fingerprint(old)) {
-            wire::put::<0, 4, { record::PAYLOAD }>(&mut self.payload, record::fingerprint(new));
+        if self.seals(old) {
+            self.put_sealed(new);
         }
     }
 }

@@ -5,10 +5,9 @@ use super::log::{Log, Simplest};
 use crate::hardened::choice::{self, Birth, Choice, Digest, Status};
 use crate::hardened::layout::{BIRTH, BIRTH_ROWS, LOG, Log as Length, Place, SUMMARY, Sector};
 use crate::hardened::read;
-use crate::hardened::record::{self, Kind, LEN, PAYLOAD, Record, Row, Salt};
+use crate::hardened::record::{LEN, Record, Row, Salt};
 use crate::hardened::summary;
 use crate::otadata::Entry;
-use crate::wire;
 
 /// What a sector holds. Rows with weak bits say nothing *for sure*.
 #[derive(Clone, Copy)]
@@ -70,10 +69,15 @@ impl Content {
         self.youngest.filter(|_| may_be_born)
     }
 
+    /// Whether its entry is such a one, however it is read.
+    fn entry_is(&self, such: impl Fn(&Entry) -> bool) -> bool {
+        let mut readings = self.entry.readings();
+        readings.all(|bytes| such(&Entry::parse(&bytes)))
+    }
+
     /// Whether its entry can be read as valid.
     fn may_select(&self) -> bool {
-        let valid = |bytes: [u8; LEN]| Entry::parse(&bytes).is_valid();
-        self.entry.readings().any(valid)
+        !self.entry_is(|entry| !entry.is_valid())
     }
 
     /// Whether its birth may be read whole or not, and more than that is not to be told from it: that no
@@ -84,18 +88,12 @@ impl Content {
 
     /// Whether its entry is read as none, or as one of ours; or as number 0, which no stock code writes.
     fn has_no_foreign_entry(&self) -> bool {
-        self.entry.readings().all(|bytes| {
-            let entry = Entry::parse(&bytes);
-            !entry.is_valid() || entry.seq == 0 || summary::is_ours(&entry)
-        })
+        self.entry_is(|entry| !entry.is_valid() || entry.seq == 0 || summary::is_ours(entry))
     }
 
     /// Whether its entry selects no slot, however it is read.
     fn selects_nothing(&self) -> bool {
-        self.entry.readings().all(|bytes| {
-            let entry = Entry::parse(&bytes);
-            !entry.is_valid() || entry.seq == 0
-        })
+        self.entry_is(|entry| !entry.is_valid() || entry.seq == 0)
     }
 
     /// Whether nothing proves its generation, which nothing hands over to, however it is read; if it is alone.
@@ -121,10 +119,7 @@ impl Content {
 
     /// Whether nobody takes its entry for one that counts beside the sequence number `seq`.
     fn yields_to(&self, seq: u32) -> bool {
-        self.entry.readings().all(|bytes| {
-            let entry = Entry::parse(&bytes);
-            !entry.is_valid() || entry.seq < seq
-        })
+        self.entry_is(|entry| !entry.is_valid() || entry.seq < seq)
     }
 
     /// Nobody looks at its log; nor, without a birth, at the rows of that, but to find out whether stock code wrote
@@ -363,9 +358,7 @@ fn handed_over(record: &Record, place: Place, salt: Salt) -> Cells {
         1 => record,
         _ => {
             let word = record.emit(Place::in_group(place.sector, 1, 1), salt);
-            let mut payload = record::NO_PAYLOAD;
-            wire::put::<0, 4, PAYLOAD>(&mut payload, record::fingerprint(&word));
-            Record::in_group(Kind::Seal, 1, record.generation, payload)
+            Record::seal(1, record.generation, &word)
         }
     };
     Cells::sure(row.emit(place, salt))
