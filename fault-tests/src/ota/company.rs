@@ -164,11 +164,10 @@ pub(super) fn records(device: &Device, policy: Policy) -> Vec<Record> {
 
 /// Of an entry: what stock code learns of it, and its number and label if that may be of the hardened policy.
 fn by_our_bootloader(bytes: &[u8]) -> u128 {
-    const LABEL: std::ops::Range<usize> = 4..24;
     let stock = device::learned(bytes);
-    match bytes.get(LABEL) {
-        Some(label) if label.starts_with(b"bo1") => {
-            xxh3_128(&[&stock.to_le_bytes(), &bytes[..LABEL.end]].concat())
+    match bytes.first_chunk().map(Entry::parse) {
+        Some(Entry { seq, label, .. }) if label.starts_with(b"bo1") => {
+            xxh3_128(&[&stock.to_le_bytes()[..], &seq.to_le_bytes(), &label].concat())
         }
         _ => stock,
     }
@@ -186,9 +185,28 @@ fn by_our_application(bytes: &[u8]) -> u128 {
 mod tests {
     use super::*;
     use crate::chip::{Knowledge, Knows};
-    use crate::ota::{Policy, find};
+    use crate::ota::{Policy, Setup, find};
+    use crate::property::Finding;
     use crate::subject::{OperationClock, Subject as _};
-    use sim_flash::Profile;
+    use sim_flash::{Profile, State};
+
+    /// What is found on the flash of a device that was just made, and then changed.
+    fn judged(
+        setup: &Setup,
+        change: impl FnOnce(&mut State),
+        judge: impl FnOnce(&mut Chip<'_>, &mut Journal<World>),
+    ) -> Vec<Finding> {
+        let start = setup.starts.first().expect("a start");
+        let mut state = start.state.clone();
+        change(&mut state);
+        let clock = OperationClock::default();
+        let mut memo = Knowledge::default();
+        let knows = Knows::Results(&mut memo);
+        let mut chip = Chip::new(&setup.profile, state, clock.clone(), knows);
+        let mut journal = Journal::new(start.world, clock, false);
+        judge(&mut chip, &mut journal);
+        journal.close().findings
+    }
 
     /// What is written where nothing may be is found, and nothing else: here otadata, taken off the map.
     #[test]
@@ -207,19 +225,14 @@ mod tests {
             if lost {
                 setup.device.partitions.retain(|row| row.slot().is_some());
             }
-            let start = setup.starts.first().expect("a start");
-            let clock = OperationClock::default();
-            let mut memo = Knowledge::default();
-            let mut chip = Chip::new(
-                &setup.profile,
-                start.state.clone(),
-                clock.clone(),
-                Knows::Results(&mut memo),
+            let found = judged(
+                &setup,
+                |_| (),
+                |chip, journal| {
+                    let rest = setup.device.power_on(chip, journal);
+                    assert!(rest.is_ok() && chip.done().count() > 0, "{policy}");
+                },
             );
-            let mut journal = Journal::new(start.world, clock, false);
-            let rest = setup.device.power_on(&mut chip, &mut journal);
-            assert!(rest.is_ok() && chip.done().count() > 0, "{policy}");
-            let found = journal.close().findings;
             let contained = found
                 .iter()
                 .all(|finding| finding.property != Property::Containment);
@@ -235,25 +248,16 @@ mod tests {
             .bundled(&Profile::w25q64jv())
             .under(Policy::default())
             .expect("a hardened device");
-        let start = setup.starts.first().expect("a start");
-        let mut state = start.state.clone();
-        if damaged {
-            for slot in &setup.device.partitions {
+        let damage = |state: &mut State| {
+            for slot in setup.device.partitions.iter().filter(|_| damaged) {
                 state.load(slot.offset, &[0; 8]);
             }
-        }
-        let clock = OperationClock::default();
-        let mut memo = Knowledge::default();
-        let mut chip = Chip::new(
-            &setup.profile,
-            state,
-            clock.clone(),
-            Knows::Results(&mut memo),
-        );
-        let mut journal = Journal::new(start.world, clock, false);
-        judge_stock_boot(&setup.device, &mut chip, &mut journal);
-        assert_eq!(chip.done().count(), 0, "it only looks");
-        let [found] = &journal.close().findings[..] else {
+        };
+        let found = judged(&setup, damage, |chip, journal| {
+            judge_stock_boot(&setup.device, chip, journal);
+            assert_eq!(chip.done().count(), 0, "it only looks");
+        });
+        let [found] = &found[..] else {
             return true;
         };
         assert_eq!(found.property, Property::NoBrick);

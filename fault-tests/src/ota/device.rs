@@ -1,6 +1,7 @@
 //! A device with `ota-core` in its bootloader and in its application.
 
 use std::cell::Cell;
+use std::fmt::Display;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use super::world::{Afresh, World, judge_boot};
 use crate::chip::{Accepted, Chip, ChipError, InUnits};
 use crate::explore::Record;
 use crate::property::containment::Conduct;
-use crate::property::{anti_rollback, no_brick, publish_order, recovery, wear};
+use crate::property::{anti_rollback, no_brick, publish_order, recovery};
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject};
 
 /// What a freshly updated application finds out about itself.
@@ -196,14 +197,9 @@ impl Subject for Device {
         let (before, after) = (found.promises(), journal.world().promises());
         journal.found(recovery::judge(&before, &after));
         let bricked = no_brick::judge(&booted);
-        let mut conduct = Conduct {
-            map: self.map(),
-            monitors: self.boot.rollback || self.boot.anti_rollback,
-            // An application of the hardened policy has no entry that decides alone.
-            entries: entries_of(booted.as_ref()).filter(|_| self.policy == Policy::Stock),
-            running: None,
-            by_bootloader: u32::try_from(chip.done().count()).unwrap_or(u32::MAX),
-        };
+        // An application of the hardened policy has no entry that decides alone.
+        let entries = entries_of(booted.as_ref()).filter(|_| self.policy == Policy::Stock);
+        let mut conduct = self.conduct(chip, entries);
         let decision = match &booted {
             Ok(decision) => decision,
             Err(error) => {
@@ -212,17 +208,13 @@ impl Subject for Device {
                     journal.found(anti_rollback::judge_nothing(tried));
                 }
                 journal.found(bricked);
-                watch(journal, chip, &conduct, wear::STOCK);
+                watch(journal, chip, &conduct, self.policy.wear());
                 return Ok(Rest::Stuck);
             }
         };
         conduct.running = Some(decision.partition);
         let rest = self.run(chip, journal, verifier, &minimum, &table, decision)?;
-        let bound = match self.policy.in_application() {
-            Some(log) => wear::hardened(log),
-            None => wear::STOCK,
-        };
-        watch(journal, chip, &conduct, bound);
+        watch(journal, chip, &conduct, self.policy.wear());
         Ok(rest)
     }
 
@@ -312,14 +304,7 @@ impl Device {
         table: &[u8; TABLE_LEN],
         decision: &Decision,
     ) -> Result<Rest, Dead> {
-        let at = decision.image.region.offset;
-        let held = chip.holds(at, &self.accepted.contents);
-        let image = held.and_then(|index| u8::try_from(index).ok()).map(ImageId);
-        if chip.dead() {
-            return Err(Dead);
-        }
-        let runs = image.map_or_else(|| "unpublished content".into(), |image| self.name(image));
-        journal.boot(format_args!("{runs} runs: {decision}"));
+        let image = self.jump(chip, journal, decision.image.region, decision)?;
         if let World::Calls(plan) = *journal.world() {
             let mut caller = Caller {
                 device: self,
@@ -333,21 +318,43 @@ impl Device {
         if !matches!(journal.world(), World::Afresh { .. }) {
             self.judge(journal, decision, image);
         }
-        let Some(me) = image else {
-            return Ok(Rest::Stuck);
-        };
-        let Ok(table) = PartitionTable::for_application(table, self.md5) else {
-            journal.note("the application finds no partition table");
-            return Ok(Rest::Idle);
-        };
         let started = Started {
             verifier,
             minimum,
             table,
             running: decision.partition,
-            me,
+            image,
         };
         self.application::<1>(chip, journal, started)
+    }
+
+    /// Where an operation of this power-on may be; so far the bootloader has made some, and read `entries`.
+    pub(super) fn conduct(&self, chip: &Chip<'_>, entries: Option<[Entry; 2]>) -> Conduct<'_> {
+        Conduct {
+            map: self.map(),
+            monitors: self.boot.rollback || self.boot.anti_rollback,
+            entries,
+            running: None,
+            by_bootloader: u32::try_from(chip.done().count()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Says what a bootloader has decided, and which image it jumps to, if that is one that was published.
+    pub(super) fn jump(
+        &self,
+        chip: &mut Chip<'_>,
+        journal: &mut Journal<World>,
+        to: Region,
+        decision: &impl Display,
+    ) -> Result<Option<ImageId>, Dead> {
+        let held = chip.holds(to.offset, &self.accepted.contents);
+        let image = held.and_then(|index| u8::try_from(index).ok()).map(ImageId);
+        if chip.dead() {
+            return Err(Dead);
+        }
+        let runs = image.map_or_else(|| "unpublished content".into(), |image| self.name(image));
+        journal.boot(format_args!("{runs} runs: {decision}"));
+        Ok(image)
     }
 
     /// From the application's first instruction on, on a chip that programs `W` bytes at least.
@@ -362,8 +369,15 @@ impl Device {
             minimum,
             table,
             running,
-            me,
+            image,
         } = started;
+        let Some(me) = image else {
+            return Ok(Rest::Stuck);
+        };
+        let Ok(table) = PartitionTable::for_application(table, self.md5) else {
+            journal.note("the application finds no partition table");
+            return Ok(Rest::Idle);
+        };
         let efuse = Efuse::new(minimum);
         let Some(log) = self.policy.in_application() else {
             return Application {
@@ -397,10 +411,10 @@ impl Device {
 pub(super) struct Started<'s, 'b> {
     pub(super) verifier: Verifier<'b>,
     pub(super) minimum: &'s Cell<u32>,
-    pub(super) table: PartitionTable<'s>,
+    pub(super) table: &'s [u8; TABLE_LEN],
     pub(super) running: Partition,
-    /// The image that runs there.
-    pub(super) me: ImageId,
+    /// The image that runs there, if it is one that was published.
+    pub(super) image: Option<ImageId>,
 }
 
 /// The application's configuration that goes with the bootloader's.

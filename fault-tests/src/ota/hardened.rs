@@ -29,8 +29,7 @@ use super::watch::watch;
 use super::world::{World, judge_boot};
 use crate::chip::{Chip, ChipError, InUnits};
 use crate::explore::Record;
-use crate::property::containment::Conduct;
-use crate::property::{Property, anti_rollback, wear};
+use crate::property::{Property, anti_rollback};
 use crate::subject::{Dead, Journal, Rest};
 
 /// Exhaustion of the log was met.
@@ -55,8 +54,11 @@ pub(super) fn power_on<const W: usize>(
         return Ok(Rest::Stuck);
     };
     let mut verifier = Verifier::knowing(verifier, &device.accepted);
-    let encrypts = chip.encrypts();
-    let log = if encrypts { log.encrypted() } else { log };
+    let log = if chip.encrypts() {
+        log.encrypted()
+    } else {
+        log
+    };
     // Otherwise what a stock bootloader finds is not of this policy's making.
     let alone = device.policy.in_application().is_some();
     if alone {
@@ -64,14 +66,6 @@ pub(super) fn power_on<const W: usize>(
     }
     let found = journal.world().minimum();
     let minimum = Cell::new(found);
-    let mut conduct = Conduct {
-        map: device.map(),
-        monitors: device.boot.rollback || device.boot.anti_rollback,
-        // It has no entry that decides alone.
-        entries: None,
-        running: None,
-        by_bootloader: 0,
-    };
     let booted = boot::<W>(
         device,
         log,
@@ -86,7 +80,8 @@ pub(super) fn power_on<const W: usize>(
     }
     journal.found(anti_rollback::judge_minimum(found, minimum.get()));
     journal.change(|world| world.burn(minimum.get()));
-    conduct.by_bootloader = u32::try_from(chip.done().count()).unwrap_or(u32::MAX);
+    // It has no entry that decides alone.
+    let mut conduct = device.conduct(chip, None);
     let decision = match booted {
         Ok(decision) => decision,
         Err(error) => {
@@ -99,18 +94,11 @@ pub(super) fn power_on<const W: usize>(
                 other => other.to_string(),
             };
             journal.violated(Property::NoBrick, "a slot whose image verifies", got);
-            watch(journal, chip, &conduct, wear::hardened(log));
+            watch(journal, chip, &conduct, device.policy.wear());
             return Ok(Rest::Stuck);
         }
     };
-    let at = decision.image.region.offset;
-    let held = chip.holds(at, &device.accepted.contents);
-    let image = held.and_then(|index| u8::try_from(index).ok()).map(ImageId);
-    if chip.dead() {
-        return Err(Dead);
-    }
-    let runs = image.map_or_else(|| "unpublished content".into(), |image| device.name(image));
-    journal.boot(format_args!("{runs} runs: {decision}"));
+    let image = device.jump(chip, journal, decision.image.region, &decision)?;
     // When all is over, how the new update ends is all that is judged.
     if !matches!(journal.world(), World::Afresh { .. }) {
         judge(device, journal, &decision, image);
@@ -118,24 +106,17 @@ pub(super) fn power_on<const W: usize>(
     if alone {
         judge_stock_choice(device, chip, journal, &decision)?;
     }
-    let Some(me) = image else {
-        return Ok(Rest::Stuck);
-    };
-    let Ok(table) = PartitionTable::for_application(&table, device.md5) else {
-        journal.note("the application finds no partition table");
-        return Ok(Rest::Idle);
-    };
     let running = decision.partition;
     conduct.running = Some(running);
     let started = Started {
         verifier,
         minimum: &minimum,
-        table,
+        table: &table,
         running,
-        me,
+        image,
     };
     let rest = device.application::<W>(chip, journal, started)?;
-    watch(journal, chip, &conduct, wear::hardened(log));
+    watch(journal, chip, &conduct, device.policy.wear());
     let wipes =
         |op: Op| matches!(op, Op::Program { data, .. } if data.iter().all(|byte| *byte == 0));
     if chip.done().filter_map(|row| row.op()).any(wipes) {

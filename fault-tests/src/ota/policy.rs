@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use ota_core::hardened::Log;
 
+use crate::property::wear;
+
 /// How a device writes otadata. Its name stands in case ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Policy {
@@ -35,6 +37,14 @@ impl Policy {
             Self::Hardened(log) => Some(log),
             Self::StockBootloader => Some(Log::DEFAULT),
             Self::Stock | Self::StockApplication => None,
+        }
+    }
+
+    /// How often one power-on may erase a sector.
+    pub(super) fn wear(self) -> wear::Bound {
+        match self.in_bootloader().or(self.in_application()) {
+            Some(log) => wear::hardened(log),
+            None => wear::STOCK,
         }
     }
 }

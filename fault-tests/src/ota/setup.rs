@@ -72,10 +72,8 @@ impl Setup {
                 ));
             }
             self.device.records = match policy {
-                Policy::StockBootloader | Policy::StockApplication => {
-                    company::records(&self.device, policy)
-                }
-                Policy::Stock | Policy::Hardened(_) => hardened::records(&self.device),
+                Policy::Hardened(_) => hardened::records(&self.device),
+                _ => company::records(&self.device, policy),
             };
             self.device.labels = Vec::new();
         } else if self.device.cipher.is_some() {

@@ -76,13 +76,13 @@ pub fn find(
     level: Level,
 ) -> Option<&'static Known> {
     let window = window?;
-    let (of_cuts, of_operations): (&'static [Known], &'static [Known]) = match policy {
-        Policy::Stock => (&STOCK, &OPERATIONS),
-        Policy::StockBootloader => (&STOCK_BOOTLOADER, &[]),
-        Policy::StockApplication => (&STOCK_APPLICATION, &[]),
+    let tables: &[&'static [Known]] = match policy {
+        Policy::Stock => &[&STOCK, &OPERATIONS],
+        Policy::StockBootloader => &[&STOCK_BOOTLOADER],
+        Policy::StockApplication => &[&STOCK_APPLICATION],
         Policy::Hardened(_) => return None,
     };
-    let stable = of_cuts.iter().chain(of_operations).find(|known| {
+    let stable = tables.iter().copied().flatten().find(|known| {
         known.property == property
             && known.call == window.call
             && known.transition == window.transition

@@ -1,6 +1,7 @@
 //! The known windows of devices of which one half is ESP-IDF's: what that half does, and the other half cannot
 //! make up for.
 
+use super::stock::FORGED;
 use super::{Known, known};
 use crate::property::Property::{
     AtomicSwitch as P2, PublishOrder as P13, RollbackConvergence as P4,
@@ -10,8 +11,6 @@ const NUMBER_ZERO: &str = "a cut erase of a blank sector can zero its first four
     an entry with sequence number 0, and starts with slot 0xffffffff mod n; nothing boots that does not verify";
 const CONFIRMED_IN_PLACE: &str = "a stock application confirms itself by rewriting its entry in place: in between the other sector \
     says what was handed over, an image on trial that was not started yet";
-const FORGED: &str = "an entry of stock code has no checksum but a CRC of its sequence number, and that is affine: cut when some bits \
-    of both are not programmed, it can leave a right CRC of a larger number that was never written";
 
 /// Under ESP-IDF's bootloader.
 #[rustfmt::skip] // a table

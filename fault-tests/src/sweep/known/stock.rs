@@ -40,7 +40,7 @@ const STATE_BITS: &str = "the CRC does not cover the state: cut when sequence nu
     the state are not, it leaves a valid entry in a state that nobody meant, which is neither monitored nor refused";
 const STATE_BITS_LATER: &str = "an earlier cut left a valid entry in a state that nobody meant, which is neither monitored nor \
     refused; it is rewritten in place as the one that is active or needed";
-const FORGED: &str = "the CRC covers the sequence number alone, and it is affine: cut when some bits of both are not \
+pub(super) const FORGED: &str = "the CRC covers the sequence number alone, and it is affine: cut when some bits of both are not \
     programmed, it can leave a right CRC of a larger number that was never written, and so a valid entry for another slot";
 const FORGED_OR_STATE: &str = "the CRC covers the sequence number alone: cut, it can leave a valid entry in a state that nobody \
     meant, which is not refused; or, as a CRC is affine, the right CRC of a larger number that was never written";
