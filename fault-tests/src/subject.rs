@@ -24,10 +24,15 @@ use crate::chip::Chip;
 use crate::explore::Record;
 use crate::property::{Finding, Property};
 
+/// What a [`Subject`]'s world can do, which is what any plain data can.
+pub trait World: Clone + Eq + Hash + Debug + Send + Sync {}
+
+impl<W: Clone + Eq + Hash + Debug + Send + Sync> World for W {}
+
 /// A device under test.
 pub trait Subject: Sync {
     /// Everything outside the flash: other non-volatile memory, the server, the promises.
-    type World: Clone + Eq + Hash + Debug + Send + Sync;
+    type World: World;
 
     /// One power-on, from the reset vector until the device rests or resets.
     ///

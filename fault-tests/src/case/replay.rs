@@ -82,7 +82,7 @@ impl fmt::Display for Unreached {
 impl std::error::Error for Unreached {}
 
 /// Runs the device from `start`, makes each cut live, then lets it come to rest.
-pub fn replay<S: Subject>(
+pub fn replay<S: Subject + ?Sized>(
     subject: &S,
     profile: &Profile,
     start: &Start<S::World>,
@@ -94,7 +94,7 @@ pub fn replay<S: Subject>(
 }
 
 /// The same with what is known from other replays: results for equal bytes are not worked out again.
-pub(super) fn replay_knowing<S: Subject>(
+pub(super) fn replay_knowing<S: Subject + ?Sized>(
     subject: &S,
     profile: &Profile,
     start: &Start<S::World>,
@@ -161,7 +161,7 @@ pub(super) fn replay_knowing<S: Subject>(
     })
 }
 
-struct Live<'s, S: Subject> {
+struct Live<'s, S: Subject + ?Sized> {
     subject: &'s S,
     profile: &'s Profile,
     state: State,
@@ -173,7 +173,7 @@ struct Live<'s, S: Subject> {
     verbose: bool,
 }
 
-impl<S: Subject> Live<'_, S> {
+impl<S: Subject + ?Sized> Live<'_, S> {
     /// Leaves the power on until the device rests; the number of the power-on that would follow.
     fn settle(&mut self, first: u32) -> u32 {
         let cuts = self.path.cuts.len();

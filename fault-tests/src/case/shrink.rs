@@ -18,7 +18,7 @@ use crate::subject::Subject;
 /// The simplest way found that still leads to `finding`, with its replay.
 ///
 /// With a `window` the last cut stays in it. `None` if `path` itself does not lead to it.
-pub fn shrink<S: Subject>(
+pub fn shrink<S: Subject + ?Sized>(
     subject: &S,
     profile: &Profile,
     start: &Start<S::World>,
@@ -31,7 +31,7 @@ pub fn shrink<S: Subject>(
 }
 
 /// Shrinks cases of one subject, one after the other.
-pub(crate) struct Shrinker<'s, S> {
+pub(crate) struct Shrinker<'s, S: ?Sized> {
     subject: &'s S,
     profile: &'s Profile,
     level: Level,
@@ -39,7 +39,7 @@ pub(crate) struct Shrinker<'s, S> {
     known: RefCell<Knowledge>,
 }
 
-impl<'s, S: Subject> Shrinker<'s, S> {
+impl<'s, S: Subject + ?Sized> Shrinker<'s, S> {
     pub(crate) fn new(subject: &'s S, profile: &'s Profile, level: Level) -> Self {
         Self {
             subject,

@@ -11,7 +11,7 @@ use crate::property::Finding;
 use crate::subject::{Entry, Event, Rest, Subject};
 
 /// The windows that the cuts of `replay` hit, first to last.
-pub fn windows<S: Subject>(subject: &S, replay: &Replay) -> Vec<Window> {
+pub fn windows<S: Subject + ?Sized>(subject: &S, replay: &Replay) -> Vec<Window> {
     let window = |step: &Step| {
         let (cut, op) = step.cut.as_ref()?;
         let told = step.entries.iter().rev().filter(|e| e.at <= cut.op);
@@ -34,7 +34,7 @@ fn state_before(step: &Step) -> State {
 }
 
 /// `erase otadata[0] (seq 2 NEW -> erased)`, `program otadata[1] (-> seq 3 NEW)`, `program ota_1`.
-fn words<S: Subject>(subject: &S, before: &State, op: &Op) -> String {
+fn words<S: Subject + ?Sized>(subject: &S, before: &State, op: &Op) -> String {
     let meaning = change(subject, before, op).map(|(from, to)| match from {
         Some(from) => format!(" ({} -> {})", from.text, to.text),
         None => format!(" (-> {})", to.text),
@@ -50,13 +50,13 @@ fn words<S: Subject>(subject: &S, before: &State, op: &Op) -> String {
 /// A replayed case as text: every power-on with its calls, operations, cut and decisions.
 ///
 /// Of properties of operations it tells only if it is [about](Timeline::about) one.
-pub struct Timeline<'a, S> {
+pub struct Timeline<'a, S: ?Sized> {
     subject: &'a S,
     replay: &'a Replay,
     about: Option<&'a Finding>,
 }
 
-impl<'a, S: Subject> Timeline<'a, S> {
+impl<'a, S: Subject + ?Sized> Timeline<'a, S> {
     /// The timeline of `replay`.
     pub fn new(subject: &'a S, replay: &'a Replay) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl<'a, S: Subject> Timeline<'a, S> {
     }
 }
 
-impl<S: Subject> fmt::Display for Timeline<'_, S> {
+impl<S: Subject + ?Sized> fmt::Display for Timeline<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut why = "from the start";
         let last_cut = self
@@ -110,7 +110,7 @@ impl<S: Subject> fmt::Display for Timeline<'_, S> {
     }
 }
 
-impl<S: Subject> Timeline<'_, S> {
+impl<S: Subject + ?Sized> Timeline<'_, S> {
     fn step(&self, f: &mut fmt::Formatter<'_>, step: &Step, until_violated: bool) -> fmt::Result {
         let mut state = step.before.clone();
         let mut done = 0;

@@ -78,7 +78,7 @@ pub fn sweep(
 const DEPTH: u32 = 2;
 
 impl DumpSetup {
-    fn exhibit(&self, options: &SweepOptions) -> Exhibit<'_, super::DumpDevice> {
+    fn exhibit(&self, options: &SweepOptions) -> Exhibit<'_, super::World> {
         Exhibit {
             name: self.device.call.scenario(),
             about: self.device.call.about(),
@@ -92,11 +92,7 @@ impl DumpSetup {
         }
     }
 
-    fn outcome(
-        &self,
-        exhibit: &Exhibit<'_, super::DumpDevice>,
-        reached: &Reached,
-    ) -> Option<Outcome> {
+    fn outcome(&self, exhibit: &Exhibit<'_, super::World>, reached: &Reached) -> Option<Outcome> {
         let replay = exhibit.replay(reached.start, &reached.path)?;
         let first = |life: &[String]| life.first().is_some_and(|first| *first == reached.mark);
         Some(Outcome {

@@ -35,7 +35,7 @@ use super::window::{Window, Windows};
 use super::{Counts, Disagreement, Exploration, Limits, Start, Violation};
 use crate::chip::{Knowledge, nothing_done, sectors, span, widen};
 use crate::property::{Finding, wear};
-use crate::subject::{Mark, Rest, Subject};
+use crate::subject::{Mark, Rest, Subject, World};
 
 /// What follows in a state: a known power-on, or several, if it has weak bits that are read.
 pub(super) struct Leaf<W> {
@@ -70,21 +70,21 @@ pub(super) struct Does<W> {
 }
 
 /// One exploration under way.
-pub(super) struct Engine<'a, S: Subject> {
-    subject: &'a S,
+pub(super) struct Engine<'a, W: World> {
+    subject: &'a dyn Subject<World = W>,
     profile: &'a Profile,
     pub(super) limits: &'a Limits,
     tears: Tears<'a>,
     pub(super) known: Knowledge,
-    trie: Trie<S::World>,
+    trie: Trie<W>,
     segments: Segments,
-    pub(super) leaves: Vec<Leaf<S::World>>,
+    pub(super) leaves: Vec<Leaf<W>>,
     /// Leaves of several power-ons, by the leaves of each.
     forks: HashedMap<Vec<Way>, LeafId>,
     /// The simplest flash, by a hash of what it goes by.
     simplest: Simplest,
     audit: Audit,
-    due: Vec<Due<S::World>>,
+    due: Vec<Due<W>>,
     counts: Counts,
     pass: Pass,
     /// What the expansion under way has met.
@@ -102,9 +102,9 @@ pub(super) enum Stop {
     Disagreement(Disagreement),
 }
 
-impl<'a, S: Subject> Engine<'a, S> {
+impl<'a, W: World> Engine<'a, W> {
     pub(super) fn new(
-        subject: &'a S,
+        subject: &'a dyn Subject<World = W>,
         profile: &'a Profile,
         limits: &'a Limits,
         progress: &'a dyn Fn(&Counts),
@@ -135,7 +135,7 @@ impl<'a, S: Subject> Engine<'a, S> {
     }
 
     /// Explores from `starts` until nothing within the limits is left.
-    pub(super) fn explore(mut self, starts: &[Start<S::World>]) -> Exploration {
+    pub(super) fn explore(mut self, starts: &[Start<W>]) -> Exploration {
         let stop = loop {
             self.pass = Pass::new();
             self.counts.begin_pass();
@@ -185,7 +185,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         }
     }
 
-    fn one_pass(&mut self, starts: &[Start<S::World>]) -> Result<(), Stop> {
+    fn one_pass(&mut self, starts: &[Start<W>]) -> Result<(), Stop> {
         for (index, start) in starts.iter().enumerate() {
             let edge = Edge::Start(u32::try_from(index).unwrap_or(u32::MAX));
             let mut state = start.state.clone();
@@ -347,7 +347,7 @@ impl<'a, S: Subject> Engine<'a, S> {
     fn cut_each(
         &mut self,
         walk: &mut Walk,
-        recording: &Recording<S::World>,
+        recording: &Recording<W>,
         cuts: u32,
     ) -> Result<(), Stop> {
         // The power-on that would follow a cut right before the next operation, while known.
@@ -416,7 +416,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         op: &Op,
         tears: &Rc<TearSet>,
         here: Option<LeafId>,
-        at: &Here<'_, S::World>,
+        at: &Here<'_, W>,
     ) -> Result<Option<LeafId>, Stop> {
         walk.state.seal();
         let state = walk.state.clone();
@@ -502,7 +502,7 @@ impl<'a, S: Subject> Engine<'a, S> {
         }
     }
 
-    pub(super) fn leaf(&self, leaf: LeafId) -> &Leaf<S::World> {
+    pub(super) fn leaf(&self, leaf: LeafId) -> &Leaf<W> {
         &self.leaves[leaf.0 as usize]
     }
 

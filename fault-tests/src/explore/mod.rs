@@ -143,7 +143,7 @@ use serde::{Deserialize, Serialize};
 use sim_flash::{Density, Level, Op, Profile, State, Tear};
 
 use crate::property::Finding;
-use crate::subject::{Mark, Subject};
+use crate::subject::{Mark, Subject, World};
 
 pub(crate) use check::{Answer, Check, CheckId, Checks};
 pub use ranges::Ranges;
@@ -213,7 +213,7 @@ impl Default for Limits {
 impl Limits {
     /// The tears of `op` that an exploration of `subject` tries for a cut that follows `cuts` others.
     /// That nothing of it is done at all is not among them.
-    pub fn tears<S: Subject>(&self, subject: &S, op: &Op, cuts: u32) -> Vec<Tear> {
+    pub fn tears<S: Subject + ?Sized>(&self, subject: &S, op: &Op, cuts: u32) -> Vec<Tear> {
         let solved = Box::new(|addr, data: &[u8]| subject.solved(addr, data));
         let set = tears::Tears::new(self).with_solved(solved).of(op, cuts);
         set.all().collect()
@@ -430,10 +430,12 @@ impl<W> Start<W> {
 pub(crate) const REST: u32 = 16;
 
 /// Explores every crash state of `subject` that follows from any of `starts`.
-pub fn explore<S: Subject>(
-    subject: &S,
+///
+/// The explorer is compiled once for each kind of world, not for each subject.
+pub fn explore<W: World>(
+    subject: &dyn Subject<World = W>,
     profile: &Profile,
-    starts: &[Start<S::World>],
+    starts: &[Start<W>],
     limits: &Limits,
     progress: &dyn Fn(&Counts),
 ) -> Exploration {

@@ -202,7 +202,7 @@ pub(super) struct Unseen<'s> {
 }
 
 impl<'s> Unseen<'s> {
-    pub(super) fn by(subject: &'s impl Subject) -> Self {
+    pub(super) fn by(subject: &'s (impl Subject + ?Sized)) -> Self {
         Self {
             carried: subject.carried(),
             records: subject.records(),

@@ -80,7 +80,7 @@ impl<'m> Conditions<'m> {
 }
 
 /// Runs the subject once, from power-on.
-pub(crate) fn power_on<S: Subject>(
+pub(crate) fn power_on<S: Subject + ?Sized>(
     subject: &S,
     profile: &Profile,
     state: State,

@@ -170,7 +170,7 @@ pub(crate) struct Families<'s> {
 }
 
 impl<'s> Families<'s> {
-    pub(crate) fn new<S: Subject>(subject: &'s S, limits: &Limits) -> Self {
+    pub(crate) fn new<S: Subject + ?Sized>(subject: &'s S, limits: &Limits) -> Self {
         let solved = Box::new(|addr, data: &[u8]| subject.solved(addr, data));
         Self {
             tears: Tears::new(limits).with_solved(solved),

@@ -16,7 +16,7 @@ use super::recording::Segment;
 use super::tally::Shown;
 use super::trie::{LeafId, Root};
 use crate::chip::{reach, span, widen};
-use crate::subject::Subject;
+use crate::subject::World;
 
 /// Where a walk stands.
 #[derive(Clone)]
@@ -123,7 +123,7 @@ enum Earlier {
     Asks(Option<CheckId>, Ranges),
 }
 
-impl<S: Subject> Engine<'_, S> {
+impl<W: World> Engine<'_, W> {
     /// What the child's future looks at, and the operations before did not determine, the walk's
     /// power-on demands of the state it began in. The child is the state before the next operation,
     /// or that operation `torn`.

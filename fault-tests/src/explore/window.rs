@@ -24,7 +24,12 @@ impl fmt::Display for Window {
 
 impl Window {
     /// The window of a cut in `op`, in the state `before` it, while `call` was under way.
-    pub(crate) fn of<S: Subject>(subject: &S, before: &State, op: &Op, call: Option<&str>) -> Self {
+    pub(crate) fn of<S: Subject + ?Sized>(
+        subject: &S,
+        before: &State,
+        op: &Op,
+        call: Option<&str>,
+    ) -> Self {
         let place = subject.place(op.addr()).kind;
         let change = change(subject, before, op);
         let change = change.as_ref().map(|(from, to)| {
@@ -61,7 +66,7 @@ pub(crate) fn verb(op: &Op) -> &'static str {
 }
 
 /// What an operation on a record changes: from what (an erase), and to what.
-pub(crate) fn change<S: Subject>(
+pub(crate) fn change<S: Subject + ?Sized>(
     subject: &S,
     before: &State,
     op: &Op,

@@ -14,7 +14,7 @@ use super::exhibit::Exhibit;
 use super::thousands;
 use crate::chip::{Knowledge, Knows};
 use crate::explore::{Conditions, Exploration, Families, Judged, Limits, Window, power_on};
-use crate::subject::{Rest, Subject};
+use crate::subject::{Rest, World};
 
 /// One window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,8 +73,8 @@ pub(super) fn add(sum: &mut Vec<Row>, rows: &[Row]) {
 const POWER_ONS: u32 = 64;
 
 /// The coverage of an exhibit that was explored within `limits`.
-pub(super) fn of<S: Subject>(
-    exhibit: &Exhibit<'_, S>,
+pub(super) fn of<W: World>(
+    exhibit: &Exhibit<'_, W>,
     exploration: &Exploration,
     limits: &Limits,
 ) -> Vec<Row> {

@@ -9,19 +9,19 @@ use super::{Budget, SweepOptions, coverage, windows};
 use crate::case::{CaseId, Replay, replay};
 use crate::explore::{Counts, Exploration, Limits, Path, Start, explore};
 use crate::ota::{Policy, RENEWED};
-use crate::subject::{Mark, Subject};
+use crate::subject::{Mark, Subject, World};
 
 /// A device at a point of its life, named for case ids.
-pub(crate) struct Exhibit<'a, S: Subject> {
+pub(crate) struct Exhibit<'a, W: World> {
     /// The scenario's name.
     pub(crate) name: &'static str,
     /// What it shows.
     pub(crate) about: &'static str,
     /// A hash of the user's own files, if it is about such.
     pub(crate) inputs: Option<u32>,
-    pub(crate) subject: &'a S,
+    pub(crate) subject: &'a dyn Subject<World = W>,
     pub(crate) profile: &'a Profile,
-    pub(crate) starts: &'a [Start<S::World>],
+    pub(crate) starts: &'a [Start<W>],
     /// How badly cuts behave.
     pub(crate) level: Level,
     /// How many there may be in a row.
@@ -33,7 +33,7 @@ pub(crate) struct Exhibit<'a, S: Subject> {
 /// See [`Limits::departures`].
 const DEPARTURES: u32 = 1;
 
-impl<S: Subject> Exhibit<'_, S> {
+impl<W: World> Exhibit<'_, W> {
     /// Explores it within the options' limits.
     pub(crate) fn explore(
         &self,

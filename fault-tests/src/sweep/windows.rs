@@ -13,7 +13,7 @@ use super::report::WindowReport;
 use crate::case::{Replay, Shrinker, Timeline, windows};
 use crate::explore::{Disagreement, Exploration, Path, Violation, Window};
 use crate::property::Property;
-use crate::subject::Subject;
+use crate::subject::{Subject, World};
 
 /// Crash states that violate one property in one window, fewest cuts first.
 struct Group<'e> {
@@ -26,8 +26,8 @@ struct Group<'e> {
 const TRIES: usize = 16;
 
 /// The windows; or the violation that could not be shown live, which then contradicts the explorer.
-pub(super) fn of<S: Subject>(
-    exhibit: &Exhibit<'_, S>,
+pub(super) fn of<W: World>(
+    exhibit: &Exhibit<'_, W>,
     exploration: &Exploration,
 ) -> Result<Vec<WindowReport>, Disagreement> {
     let mut groups: Vec<Group<'_>> = Vec::new();
@@ -77,9 +77,9 @@ pub(super) fn of<S: Subject>(
 }
 
 /// The shrunk case of a violation, if the last cut is needed for it and stays in its window.
-fn report_here<S: Subject>(
-    exhibit: &Exhibit<'_, S>,
-    shrinker: &Shrinker<'_, S>,
+fn report_here<W: World>(
+    exhibit: &Exhibit<'_, W>,
+    shrinker: &Shrinker<'_, dyn Subject<World = W> + '_>,
     violation: &Violation,
 ) -> Option<WindowReport> {
     let Violation { path, finding, .. } = violation;
@@ -101,9 +101,9 @@ fn report_here<S: Subject>(
 }
 
 /// The shrunk case of a violation, wherever that leads.
-fn report_anywhere<S: Subject>(
-    exhibit: &Exhibit<'_, S>,
-    shrinker: &Shrinker<'_, S>,
+fn report_anywhere<W: World>(
+    exhibit: &Exhibit<'_, W>,
+    shrinker: &Shrinker<'_, dyn Subject<World = W> + '_>,
     violation: &Violation,
 ) -> Option<WindowReport> {
     let start = &exhibit.starts[violation.start];
@@ -112,9 +112,9 @@ fn report_anywhere<S: Subject>(
 }
 
 /// The same for weak bits that read otherwise than in the state that stood for this one.
-fn report_read<S: Subject>(
-    exhibit: &Exhibit<'_, S>,
-    shrinker: &Shrinker<'_, S>,
+fn report_read<W: World>(
+    exhibit: &Exhibit<'_, W>,
+    shrinker: &Shrinker<'_, dyn Subject<World = W> + '_>,
     violation: &Violation,
 ) -> Option<WindowReport> {
     if exhibit.level < Level::L3 {
@@ -127,8 +127,8 @@ fn report_read<S: Subject>(
     Some(report(exhibit, violation, shrunk))
 }
 
-fn report<S: Subject>(
-    exhibit: &Exhibit<'_, S>,
+fn report<W: World>(
+    exhibit: &Exhibit<'_, W>,
     violation: &Violation,
     (path, proof): (Path, Replay),
 ) -> WindowReport {

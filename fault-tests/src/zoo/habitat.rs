@@ -7,7 +7,7 @@ use crate::acknowledged::{Progress, Script, Scripted, Store};
 use crate::case::{Timeline, shrink};
 use crate::explore::{Exploration, Limits, Path, Start, explore};
 use crate::property::Finding;
-use crate::subject::Subject;
+use crate::subject::{Subject, World};
 
 /// Power-ons of one exploration, at most. No specimen comes near.
 const BOOTS: u64 = 200_000;
@@ -58,13 +58,13 @@ impl Sighting {
 }
 
 /// A subject on its chip, with where it begins.
-struct Home<S: Subject> {
-    subject: S,
+struct Home<W: World> {
+    subject: Box<dyn Subject<World = W>>,
     profile: Profile,
-    start: Start<S::World>,
+    start: Start<W>,
 }
 
-impl<S: Subject> Habitat for Home<S> {
+impl<W: World> Habitat for Home<W> {
     fn explore(&self, level: Level, cuts: u32) -> Sighting {
         let limits = Limits {
             level,
@@ -81,7 +81,7 @@ impl<S: Subject> Habitat for Home<S> {
         };
         let start = std::slice::from_ref(&self.start);
         Sighting::of(explore(
-            &self.subject,
+            &*self.subject,
             &self.profile,
             start,
             &limits,
@@ -90,7 +90,7 @@ impl<S: Subject> Habitat for Home<S> {
     }
 
     fn shrink(&self, path: &Path, finding: &Finding, level: Level) -> Option<(Path, String)> {
-        let (subject, profile) = (&self.subject, &self.profile);
+        let (subject, profile) = (&*self.subject, &self.profile);
         let (path, proof) = shrink(subject, profile, &self.start, path, finding, None, level)?;
         let timeline = Timeline::new(subject, &proof).about(Some(finding));
         Some((path, timeline.to_string()))
@@ -110,7 +110,7 @@ pub(super) fn home<S: Subject + 'static>(
     world: S::World,
 ) -> Box<dyn Habitat> {
     Box::new(Home {
-        subject,
+        subject: Box::new(subject),
         profile,
         start: Start::only(state, world),
     })

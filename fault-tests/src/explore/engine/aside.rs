@@ -11,7 +11,7 @@ use std::collections::{HashSet, VecDeque};
 
 use super::super::ANY;
 use super::{Class, Engine, Work};
-use crate::subject::Subject;
+use crate::subject::World;
 
 /// What is set aside in one pass.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(super) struct Aside {
     met: HashSet<Class>,
 }
 
-impl<S: Subject> Engine<'_, S> {
+impl<W: World> Engine<'_, W> {
     /// Whether the class was not met yet: behind a solved tear, if it is `aside`, or else elsewhere after
     /// so few cuts. Notes that it was now.
     pub(super) fn is_new(&mut self, class: Class, cuts: u32, aside: bool) -> bool {

@@ -13,7 +13,7 @@ use super::super::view::Base;
 use super::super::walk::Walk;
 use super::{Class, Edge, Engine, Met, Node, Stop};
 use crate::property::completion;
-use crate::subject::Subject;
+use crate::subject::World;
 
 /// What follows each state that was met in a pass, with the power on; not where weak bits decide it.
 #[derive(Default)]
@@ -60,13 +60,13 @@ impl Calm {
     }
 }
 
-impl<S: Subject> Engine<'_, S> {
+impl<W: World> Engine<'_, W> {
     /// Asks something new of a device that has come to rest in the state that the walk has led to.
     pub(super) fn ask(
         &mut self,
         walk: &mut Walk,
         base: &mut Base<'_>,
-        world: &S::World,
+        world: &W,
     ) -> Result<(), Stop> {
         let Node {
             cuts, window, calm, ..

@@ -9,12 +9,12 @@ use super::super::walk::{Here, Walk};
 use super::super::{Check, CheckId};
 use super::{Cut, Engine, Stop};
 use crate::chip::span;
-use crate::subject::Subject;
+use crate::subject::World;
 
 /// Erases of more bytes are of bulk data.
 const SECTOR: u32 = 4096;
 
-impl<S: Subject> Engine<'_, S> {
+impl<W: World> Engine<'_, W> {
     /// Meets the rungs of a ladder. Rungs that differ in bytes alone that nothing looks at are met
     /// as a family.
     pub(super) fn climb(
@@ -23,7 +23,7 @@ impl<S: Subject> Engine<'_, S> {
         base: &mut Base<'_>,
         op: &Op,
         ladder: Ladder,
-        at: &Here<'_, S::World>,
+        at: &Here<'_, W>,
         cut: &mut Cut,
     ) -> Result<(), Stop> {
         let mut rung = 1;

@@ -14,7 +14,7 @@ use super::super::view::crash_state;
 use super::super::walk::Walk;
 use super::{Branch, Engine, Stop};
 use crate::chip::{Knows, resolve};
-use crate::subject::Subject;
+use crate::subject::World;
 
 /// States that are executed side by side, where all are.
 const TOGETHER: usize = 4096;
@@ -29,14 +29,14 @@ pub(super) struct Due<W> {
     from: Shown,
 }
 
-impl<S: Subject> Engine<'_, S> {
+impl<W: World> Engine<'_, W> {
     /// Judges all crash states of these operations by one test: no future looks at what they do, so
     /// however they are torn, and also when they complete, what follows is `leaf`. The walk stands
     /// before them.
     pub(super) fn judge_family(
         &mut self,
         walk: &Walk,
-        recording: &Recording<S::World>,
+        recording: &Recording<W>,
         segment: &Rc<Segment>,
         ops: Range<usize>,
         leaf: LeafId,
@@ -75,7 +75,7 @@ impl<S: Subject> Engine<'_, S> {
     pub(super) fn audit_tears(
         &mut self,
         walk: &Walk,
-        recording: &Recording<S::World>,
+        recording: &Recording<W>,
         segment: &Rc<Segment>,
         index: usize,
         leaf: LeafId,
@@ -103,7 +103,7 @@ impl<S: Subject> Engine<'_, S> {
         tear: impl Fn(u64) -> Option<Tear>,
         state: &State,
         op: &Op,
-        world: &S::World,
+        world: &W,
         leaf: LeafId,
         from: Shown,
     ) -> Result<(), Stop> {
@@ -123,7 +123,7 @@ impl<S: Subject> Engine<'_, S> {
         &mut self,
         state: &State,
         torn: Option<(&Op, Tear)>,
-        world: &S::World,
+        world: &W,
         leaf: LeafId,
         from: Shown,
     ) -> Result<(), Stop> {
@@ -164,7 +164,7 @@ impl<S: Subject> Engine<'_, S> {
     fn check_numbered(
         &mut self,
         state: &State,
-        world: &S::World,
+        world: &W,
         leaf: LeafId,
         from: Shown,
     ) -> Result<(), Stop> {
@@ -184,10 +184,10 @@ impl<S: Subject> Engine<'_, S> {
     }
 
     /// Whether a state does what is expected, executed in full but for digests of bytes met before.
-    fn repeats(&mut self, mut state: State, world: &S::World, expected: &Branch<S::World>) -> bool {
+    fn repeats(&mut self, mut state: State, world: &W, expected: &Branch<W>) -> bool {
         let (subject, profile) = (self.subject, self.profile);
         let (unseen, expected_signature) = (Unseen::by(subject), expected.does.recording.signature);
-        let signature = |run: &PowerOn<S::World>| sign(run, unseen, &mut Vec::new(), |_, _| {});
+        let signature = |run: &PowerOn<W>| sign(run, unseen, &mut Vec::new(), |_, _| {});
         if !expected.tape.is_empty() {
             // Weak bits are made solid as they were read, so that it can be executed in full.
             let run = self.run(state.clone(), world.clone(), true, expected.tape.to_vec());
@@ -206,7 +206,7 @@ impl<S: Subject> Engine<'_, S> {
     pub(super) fn check_due(&mut self) -> Result<(), Stop> {
         let due = std::mem::take(&mut self.due);
         let (subject, profile) = (self.subject, self.profile);
-        let repeats = |due: &Due<S::World>| {
+        let repeats = |due: &Due<W>| {
             let conditions = Conditions::undisturbed(Knows::Nothing);
             let carried = subject.carried();
             let torn = due.torn.as_ref().map(|(op, tear)| (op, *tear));

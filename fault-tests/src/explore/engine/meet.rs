@@ -13,7 +13,7 @@ use super::super::view::{Base, View};
 use super::super::walk::{Here, Walk};
 use super::{Engine, Met, Stop};
 use crate::chip::{span, widen};
-use crate::subject::Subject;
+use crate::subject::World;
 
 /// What is the same for all tears of one operation, and what was found out about them.
 pub(super) struct Cut {
@@ -28,14 +28,14 @@ pub(super) struct Cut {
     pub(super) solved: bool,
 }
 
-impl<S: Subject> Engine<'_, S> {
+impl<W: World> Engine<'_, W> {
     /// Looks at the state that a cut right before an operation leaves, which `tear` does nothing to.
     pub(super) fn meet_untorn(
         &mut self,
         walk: &mut Walk,
         base: &mut Base<'_>,
         tear: Tear,
-        at: &Here<'_, S::World>,
+        at: &Here<'_, W>,
         cut: &Cut,
     ) -> Result<LeafId, Stop> {
         self.counts.by_lookup += 1;
@@ -49,7 +49,7 @@ impl<S: Subject> Engine<'_, S> {
         base: &mut Base<'_>,
         op: &Op,
         numbered: Numbered,
-        at: &Here<'_, S::World>,
+        at: &Here<'_, W>,
         cut: &mut Cut,
     ) -> Result<LeafId, Stop> {
         self.counts.by_lookup += 1;
@@ -117,7 +117,7 @@ impl<S: Subject> Engine<'_, S> {
         shown: Option<(&Op, Tear)>,
         torn: Option<(&Op, Tear)>,
         tear: Tear,
-        at: &Here<'_, S::World>,
+        at: &Here<'_, W>,
         cut: &Cut,
     ) -> Result<LeafId, Stop> {
         let boots = self.counts.boots;
@@ -147,7 +147,7 @@ impl<S: Subject> Engine<'_, S> {
         base: &mut Base<'_>,
         torn: Option<(&Op, Tear)>,
         leaf: LeafId,
-        world: &S::World,
+        world: &W,
         tear: Tear,
         cut: &Cut,
     ) -> Result<(), Stop> {

@@ -4,9 +4,9 @@ use super::super::tally::Shown;
 use super::super::window::Window;
 use super::super::{CutAt, Decided, Disagreement, Path};
 use super::{Edge, Engine, Stop};
-use crate::subject::Subject;
+use crate::subject::World;
 
-impl<S: Subject> Engine<'_, S> {
+impl<W: World> Engine<'_, W> {
     pub(super) fn window_of(&self, node: u32) -> Option<Window> {
         let window = self.pass.nodes.get(node as usize)?.window?;
         self.windows.get(window).cloned()

@@ -13,9 +13,9 @@ use super::super::trie::{Contradiction, Found, LeafId, Learned, Root, Way};
 use super::super::view::{Base, View};
 use super::{Branch, Does, Engine, Leaf, Stop};
 use crate::chip::{Knows, Look, resolve};
-use crate::subject::Subject;
+use crate::subject::World;
 
-impl<S: Subject> Engine<'_, S> {
+impl<W: World> Engine<'_, W> {
     /// The power-on that follows in this state, or in the one that stands for it: looked up, or executed
     /// and added.
     pub(super) fn leaf_of(
@@ -23,7 +23,7 @@ impl<S: Subject> Engine<'_, S> {
         base: &mut Base<'_>,
         torn: Option<(&Op, Tear)>,
         root: Root,
-        world: &S::World,
+        world: &W,
     ) -> Result<LeafId, Stop> {
         // With weak bits there are many power-ons; the simplest state has the fewest.
         let numbered = self.subject.numbered().is_some();
@@ -80,7 +80,7 @@ impl<S: Subject> Engine<'_, S> {
         fork
     }
 
-    fn push_leaf(&mut self, demand: Demand, branches: Vec<Branch<S::World>>) -> LeafId {
+    fn push_leaf(&mut self, demand: Demand, branches: Vec<Branch<W>>) -> LeafId {
         let demand = Rc::new(demand);
         let mut findings = branches.iter().flat_map(|branch| &branch.does.findings);
         let to_blame = findings.any(|finding| finding.place.is_none());
@@ -98,7 +98,7 @@ impl<S: Subject> Engine<'_, S> {
         base: &mut Base<'_>,
         torn: Option<(&Op, Tear)>,
         root: Root,
-        world: &S::World,
+        world: &W,
         state: &State,
         tape: Vec<u16>,
     ) -> Result<(), Stop> {
@@ -196,10 +196,10 @@ impl<S: Subject> Engine<'_, S> {
     pub(super) fn run(
         &mut self,
         state: State,
-        world: S::World,
+        world: W,
         contents: bool,
         tape: Vec<u16>,
-    ) -> PowerOn<S::World> {
+    ) -> PowerOn<W> {
         self.counts.boots += 1;
         let knows = if contents {
             Knows::Contents(&mut self.known)

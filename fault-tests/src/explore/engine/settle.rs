@@ -11,7 +11,7 @@ use super::super::tally::Shown;
 use super::super::trie::LeafId;
 use super::super::walk::Walk;
 use super::{Engine, Work};
-use crate::subject::Subject;
+use crate::subject::World;
 
 /// A state that was explored, and what followed from it.
 pub(super) struct Done {
@@ -75,7 +75,7 @@ impl Children {
     }
 }
 
-impl<S: Subject> Engine<'_, S> {
+impl<W: World> Engine<'_, W> {
     /// Keeps what followed from a state that was explored.
     pub(super) fn keep(&mut self, work: Work) {
         let met = std::mem::take(&mut self.children.met);

@@ -21,7 +21,7 @@ use super::super::tally::Shown;
 use super::super::trie::{HashedMap, LeafId};
 use super::super::view::Base;
 use super::{Class, Engine, Stop};
-use crate::subject::Subject;
+use crate::subject::World;
 
 /// A state that is met: what follows in it, and how it was come by.
 pub(super) struct Met<'w, W> {
@@ -48,13 +48,13 @@ const COMPARED: usize = 8;
 /// States whose weak bits may be read in more ways than this are not compared.
 const READINGS: usize = 256;
 
-impl<S: Subject> Engine<'_, S> {
+impl<W: World> Engine<'_, W> {
     /// The class of the state, or of the one that stands for it, and that one, if it was not met yet.
     pub(super) fn unmet(
         &mut self,
         base: &mut Base<'_>,
         torn: Option<(&Op, Tear)>,
-        met: &Met<'_, S::World>,
+        met: &Met<'_, W>,
     ) -> Result<Option<(Class, State)>, Stop> {
         let class = self.class_of(base, torn, met.leaf);
         if !self.is_new(class, met.cuts, met.aside) {
@@ -71,7 +71,7 @@ impl<S: Subject> Engine<'_, S> {
         &mut self,
         base: &mut Base<'_>,
         torn: Option<(&Op, Tear)>,
-        met: &Met<'_, S::World>,
+        met: &Met<'_, W>,
     ) -> Result<Class, Stop> {
         let class = self.class_of(base, torn, met.leaf);
         if let Some(stand_in) = self.pass.stand_ins.get(&class) {
@@ -89,7 +89,7 @@ impl<S: Subject> Engine<'_, S> {
         base: &mut Base<'_>,
         torn: Option<(&Op, Tear)>,
         class: Class,
-        met: &Met<'_, S::World>,
+        met: &Met<'_, W>,
     ) -> Result<(Class, State), Stop> {
         let state = self.state_of(base, torn);
         let Some(simplest) = self.simplest(&state) else {
@@ -174,7 +174,7 @@ impl<S: Subject> Engine<'_, S> {
         &mut self,
         state: &State,
         simplest: &State,
-        world: &S::World,
+        world: &W,
         at: Shown,
     ) -> Result<(), Stop> {
         let outcomes = [state, simplest].map(|state| self.outcomes(state, world));
@@ -192,7 +192,7 @@ impl<S: Subject> Engine<'_, S> {
     }
 
     /// Hashes of all that the power-on in a state may do; nothing if weak bits may be read in too many ways.
-    fn outcomes(&mut self, state: &State, world: &S::World) -> Option<HashSet<u128>> {
+    fn outcomes(&mut self, state: &State, world: &W) -> Option<HashSet<u128>> {
         let mut outcomes = HashSet::new();
         let mut tapes = vec![Vec::new()];
         let mut runs = 0;
