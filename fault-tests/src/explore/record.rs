@@ -48,6 +48,10 @@ pub struct Record {
     /// given the bytes with weak bits at 0, and which bits are weak. Best one for each thing that
     /// can be learned; others are left out. `None` tries a few that know nothing of the format.
     pub readings: Option<Readings>,
+    /// Whether what is learned, if it is this, tells every byte: then no other content is like it, now or later.
+    ///
+    /// It saves time only: what may be learned later need not be found out.
+    pub tells_all: fn(u128) -> bool,
     /// What the cells hold is encrypted: `learned` is asked about what is read of them.
     through: Option<Through>,
 }
@@ -88,6 +92,7 @@ impl Record {
             learned,
             ignored: 0..0,
             readings: None,
+            tells_all: |_| false,
             through: None,
         }
     }
@@ -147,37 +152,61 @@ impl Record {
         self
     }
 
+    /// The same, of which every byte is told if what is learned is such.
+    #[must_use]
+    pub const fn telling_all(mut self, tells_all: fn(u128) -> bool) -> Self {
+        self.tells_all = tells_all;
+        self
+    }
+
     /// A hash of the [future](self) of `bytes`.
     pub(super) fn future_of(&self, bytes: &[u8]) -> u128 {
+        let learned = self.learn(bytes);
+        if (self.tells_all)(learned) {
+            return Future::told(learned).hash;
+        }
         let used = |at: &usize| !self.ignored.contains(at);
         let places: Vec<usize> = (0..bytes.len()).filter(used).collect();
         let count = places.len();
+        let mut futures = Futures::default();
         // With so many bytes zeroed at the front and at the end.
-        let mut futures: Vec<Vec<Future>> = vec![Vec::new(); count + 1];
+        let mut known: Vec<Vec<FutureId>> = vec![Vec::new(); count + 1];
+        // What zeroing more at the front leads to, by how many are zeroed at the end.
+        let mut by_front: Vec<Vec<FutureId>> = vec![Vec::new(); count + 1];
+        let (mut by_end, mut next) = (Vec::new(), Vec::new());
         let mut zeroed = bytes.to_vec();
         for front in (0..=count).rev() {
             // The last one first: what an erase leads to is known before.
-            let mut of_front = vec![Future::default(); count - front + 1];
+            let mut of_front = vec![FutureId::default(); count - front + 1];
+            by_end.clear();
             for end in (0..=count - front).rev() {
                 let is_zero = |at: Option<&usize>| at.is_some_and(|at| bytes[*at] == 0);
                 let between = &places[front..count - end];
                 // A byte that is zero already is no other content.
-                of_front[end] = if is_zero(between.first()) {
-                    futures[front + 1][end].clone()
+                let this = if is_zero(between.first()) {
+                    known[front + 1][end]
                 } else if is_zero(between.last()) {
-                    of_front[end + 1].clone()
+                    of_front[end + 1]
                 } else {
                     zeroed.copy_from_slice(bytes);
                     places[..front].iter().for_each(|at| zeroed[*at] = 0);
                     places[count - end..].iter().for_each(|at| zeroed[*at] = 0);
-                    let at_front = futures[front + 1..].iter().filter_map(|of| of.get(end));
-                    let next = at_front.chain(&of_front[end + 1..]);
-                    Future::of(self.learn(&zeroed), next)
+                    next.clone_from(&by_front[end]);
+                    by_end.iter().for_each(|id| insert(&mut next, *id));
+                    let learned = self.learn(&zeroed);
+                    if (self.tells_all)(learned) {
+                        futures.add(Future::told(learned))
+                    } else {
+                        futures.of(learned, &next)
+                    }
                 };
+                of_front[end] = this;
+                insert(&mut by_front[end], this);
+                insert(&mut by_end, this);
             }
-            futures[front] = of_front;
+            known[front] = of_front;
         }
-        futures[0][0].hash
+        futures.hash(known[0][0])
     }
 
     /// A hash of what writing `bytes` to erased cells leads to: their future, and the set of the futures
@@ -253,37 +282,79 @@ pub(crate) struct Reading {
 }
 
 /// What is learned of a content, and what it may become.
-#[derive(Clone, Default)]
 struct Future {
     learned: u128,
-    /// The futures that a cut erase may leave, each once, in ascending order.
+    /// The futures that a cut erase may leave, each once, in ascending order of their hashes.
     next: Vec<u128>,
     hash: u128,
 }
 
 impl Future {
-    /// Of a content of which so much is learned, and which may become what has these futures.
-    fn of<'f>(learned: u128, next: impl Iterator<Item = &'f Self> + Clone) -> Self {
-        let mut led_to: Vec<u128> = next.clone().map(|future| future.hash).collect();
+    /// Of a content all of whose bytes are learned: what it may become follows from them.
+    fn told(learned: u128) -> Self {
+        Self {
+            learned,
+            next: Vec::new(),
+            hash: xxh3_128_with_seed(&learned.to_le_bytes(), 1),
+        }
+    }
+}
+
+/// One of [`Futures`].
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct FutureId(usize);
+
+/// Adds one to a set; of a content there are hardly ever more than a few.
+fn insert(set: &mut Vec<FutureId>, id: FutureId) {
+    if !set.contains(&id) {
+        set.push(id);
+    }
+}
+
+/// The futures of one content and of all that a cut erase may leave of it.
+#[derive(Default)]
+struct Futures(Vec<Future>);
+
+impl Futures {
+    fn hash(&self, id: FutureId) -> u128 {
+        self.0[id.0].hash
+    }
+
+    fn add(&mut self, future: Future) -> FutureId {
+        self.0.push(future);
+        FutureId(self.0.len() - 1)
+    }
+
+    /// The future of a content of which so much is learned, and which may become what has these futures.
+    fn of(&mut self, learned: u128, next: &[FutureId]) -> FutureId {
+        // Of what is refused, zeros hardly ever make anything else.
+        if let [only] = *next
+            && self.0[only.0].learned == learned
+        {
+            return only;
+        }
+        let mut led_to: Vec<u128> = next.iter().map(|id| self.hash(*id)).collect();
         led_to.sort_unstable();
         led_to.dedup();
         // It may become one like itself, by which nothing is lost that it may become.
-        let leads_there =
-            |hash: &u128, other: &Self| *hash == other.hash || other.next.contains(hash);
-        let mut like = next.filter(|other| other.learned == learned);
-        if let Some(same) = like.find(|other| led_to.iter().all(|hash| leads_there(hash, other))) {
-            return same.clone();
+        let is_like = |id: &&FutureId| {
+            let other = &self.0[id.0];
+            let leads_there = |hash: &u128| *hash == other.hash || other.next.contains(hash);
+            other.learned == learned && led_to.iter().all(leads_there)
+        };
+        if let Some(same) = next.iter().find(is_like) {
+            return *same;
         }
         let mut hasher = Xxh3::new();
         hasher.update(&learned.to_le_bytes());
         for hash in &led_to {
             hasher.update(&hash.to_le_bytes());
         }
-        Self {
+        self.add(Future {
             learned,
             hash: hasher.digest128(),
             next: led_to,
-        }
+        })
     }
 }
 
@@ -526,5 +597,29 @@ mod tests {
         assert_eq!(stays, records.reading(0, &[0x56, 0x34]).future);
         assert_eq!(stays, records.reading(0, &[0x12, 0x35]).future);
         assert_eq!(records.other(0, &[0x12, 0x34]), Some(vec![0x12, 0xFF]));
+    }
+    /// A blank one is nothing, one that begins with a 0 is refused, and any other is what it is.
+    fn mark(bytes: &[u8]) -> u128 {
+        match *bytes {
+            [0xFF, 0xFF, 0xFF] => 0,
+            [0, ..] => 1,
+            [first, second, third] => u128::from(u32::from_le_bytes([first, second, third, 1])),
+            _ => u128::MAX,
+        }
+    }
+
+    #[test]
+    fn that_a_content_tells_all_of_itself_merges_no_others() {
+        let plain = Record::new(0..3, mark);
+        let telling = plain.clone().telling_all(|learned| learned > 1);
+        let some = [0x00, 0x01, 0x7F, 0xFF];
+        let first = some.iter().flat_map(|a| some.map(|b| [*a, b]));
+        let all: Vec<[u8; 3]> = first.flat_map(|[a, b]| some.map(|c| [a, b, c])).collect();
+        for one in &all {
+            for other in &all {
+                let alike = |record: &Record| record.future_of(one) == record.future_of(other);
+                assert_eq!(alike(&plain), alike(&telling), "{one:?} {other:?}");
+            }
+        }
     }
 }

@@ -255,7 +255,7 @@ pub(super) fn records(device: &Device) -> Vec<Record> {
     });
     rows.map(|(row, at)| {
         let learned = if row == 0 { learned_entry } else { learned_row };
-        Record::new(at..at + 32, learned)
+        Record::new(at..at + 32, learned).telling_all(|learned| learned > REFUSED)
     })
     .chain(images.cloned())
     .map(|record| match &device.cipher {
@@ -265,6 +265,9 @@ pub(super) fn records(device: &Device) -> Vec<Record> {
     .collect()
 }
 
+/// What is learned of a row that says nothing; more is learned of all others, namely what they are.
+const REFUSED: u128 = 1;
+
 /// Of an entry for stock code: whether it is erased, damaged, or what it is.
 fn learned_entry(bytes: &[u8]) -> u128 {
     let Some(entry) = bytes.first_chunk().map(Entry::parse) else {
@@ -273,7 +276,7 @@ fn learned_entry(bytes: &[u8]) -> u128 {
     if entry == Entry::ERASED {
         0
     } else if entry.is_blankish() {
-        1
+        REFUSED
     } else {
         xxh3_128(bytes) | 2
     }
@@ -283,7 +286,7 @@ fn learned_entry(bytes: &[u8]) -> u128 {
 fn learned_row(bytes: &[u8]) -> u128 {
     match bytes.first_chunk().map(appearance) {
         Some(Appearance::Blank) => 0,
-        Some(Appearance::Refused) => 1,
+        Some(Appearance::Refused) => REFUSED,
         Some(Appearance::Record) => xxh3_128(bytes) | 2,
         None => u128::MAX,
     }

@@ -261,7 +261,7 @@ fn zeros(bytes: &[u8; LEN]) -> u8 {
 
 /// Whether all bits are 1.
 pub(super) fn is_blank(bytes: &[u8; LEN]) -> bool {
-    bytes.iter().all(|byte| *byte == 0xFF)
+    *bytes == [0xFF; LEN]
 }
 
 /// What a row looks like to a reader who does not know where it lies.

@@ -70,7 +70,7 @@ pub fn simplify_torn_rows(otadata: &mut [u8], weak: &mut [u8], table: PartitionT
     let mut rows = Rows { bits, weak };
     let births = rows.births(salt);
     rows.replace(|place, cells| {
-        if place.row == SUMMARY {
+        if place.row == SUMMARY || cells.is_blank() {
             return cells;
         }
         let birth = births.get(place.sector.index()).copied().flatten();
@@ -109,6 +109,12 @@ impl Rows<'_> {
             })
     }
 
+    /// Those of which something may be said: entries, and rows that are not blank for sure.
+    fn said(&self) -> impl Iterator<Item = (Place, Cells)> {
+        self.each()
+            .filter(|(place, cells)| place.row == SUMMARY || !cells.is_blank())
+    }
+
     /// Puts another row in the place of each.
     fn replace(&mut self, mut with: impl FnMut(Place, Cells) -> Cells) {
         let sectors = self.bits.iter_mut().zip(&mut *self.weak);
@@ -139,7 +145,7 @@ impl Rows<'_> {
 
     fn survey(&self, salt: Salt) -> Survey {
         let mut survey = Survey::default();
-        self.each()
+        self.said()
             .for_each(|(place, cells)| survey.see(place, &cells, salt));
         survey
     }
@@ -155,7 +161,7 @@ impl Rows<'_> {
     fn lower_numbers(&mut self, salt: Salt, slots: u32) {
         let survey = self.survey(salt);
         let mut numbers = Numbers::default();
-        self.each()
+        self.said()
             .for_each(|(place, cells)| numbers.count(place, &cells, salt));
         let shift = numbers.shift(slots).handing_over(survey.handing_over());
         // What the row before is or was to become, and what that is now.
@@ -164,6 +170,8 @@ impl Rows<'_> {
             let content = survey.of(place.sector);
             let new = if place.row == SUMMARY {
                 shift.entry(&cells, content.birth())
+            } else if cells.is_blank() {
+                cells
             } else {
                 let wanted = content.wanted(place).map(|record| record.emit(place, salt));
                 shift.row(&cells, place, salt, &before, content.is_opened(), wanted)
