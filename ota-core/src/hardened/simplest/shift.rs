@@ -22,6 +22,10 @@ impl Numbers {
     pub(super) fn count(&mut self, place: Place, cells: &Cells, salt: Salt) {
         let written = cells.written();
         if place.row == SUMMARY {
+            if *cells == cells.over() {
+                // That of an entry that is over was none of ours, whatever its weak bits are read as.
+                return;
+            }
             let entry = Entry::parse(&written);
             self.unknown |=
                 !cells.is_sure() && !is_half_weak(cells, &entry) && !is_begun_weakly(cells);

@@ -239,6 +239,27 @@ fn records_that_are_over_are_all_alike() {
     }
 }
 
+/// An entry that is over has no number, though it may be completed by a cut erase: those of all others are
+/// lowered beside it.
+#[test]
+fn an_entry_that_is_over_leaves_all_numbers_alike() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let [one, other] = [(); 2].map(|()| {
+        device.update(B, A, 3);
+        device.update(A, B, 2);
+        let old = 4096 - device.newer();
+        let mut torn = device.power_on();
+        let entry = &mut torn.ram.bytes[SECTORS][old..old + 32];
+        entry[..16].fill(0);
+        entry[16..].fill(0xFF);
+        let mut weak = std::vec![0; 0x2000];
+        weak[old + 20..old + 32].fill(0xFF);
+        torn.simplest_with(weak)
+    });
+    assert!(one == other);
+}
+
 /// A generation that was begun beside an entry of stock code, and that nothing proves: its birth tells that there
 /// is one to be given up, and nothing else of it is read. What proves it is its entry.
 #[test]
