@@ -192,7 +192,9 @@ impl Record {
                     places[..front].iter().for_each(|at| zeroed[*at] = 0);
                     places[count - end..].iter().for_each(|at| zeroed[*at] = 0);
                     next.clone_from(&by_front[end]);
-                    by_end.iter().for_each(|id| insert(&mut next, *id));
+                    for id in &by_end {
+                        insert(&mut next, *id);
+                    }
                     let learned = self.learn(&zeroed);
                     if (self.tells_all)(learned) {
                         futures.add(Future::told(learned))
