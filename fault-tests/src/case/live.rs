@@ -16,13 +16,13 @@ use crate::subject::{Rest, Subject};
 ///
 /// It verifies an image that it has seen before by the hash of its bytes; nothing else is kept from one
 /// power-on to the next.
-pub struct LiveDevice<'s, S: ?Sized> {
+pub struct LiveDevice<'s, S> {
     subject: &'s S,
     profile: &'s Profile,
     known: Knowledge,
 }
 
-impl<S: ?Sized> fmt::Debug for LiveDevice<'_, S> {
+impl<S> fmt::Debug for LiveDevice<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveDevice").finish_non_exhaustive()
     }
@@ -45,7 +45,7 @@ pub struct LivePowerOn<W> {
     pub findings: Vec<Finding>,
 }
 
-impl<'s, S: Subject + ?Sized> LiveDevice<'s, S> {
+impl<'s, S: Subject> LiveDevice<'s, S> {
     /// A device that has not been switched on yet.
     pub fn new(subject: &'s S, profile: &'s Profile) -> Self {
         Self {

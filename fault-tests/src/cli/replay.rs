@@ -241,7 +241,7 @@ fn of_scenario(id: &CaseId, inputs: Option<&Inputs>, profile: &Profile) -> Resul
     }
 }
 
-fn play<S: Subject + ?Sized>(
+fn play<S: Subject>(
     id: &CaseId,
     subject: &S,
     profile: &Profile,

@@ -213,7 +213,7 @@ impl Default for Limits {
 impl Limits {
     /// The tears of `op` that an exploration of `subject` tries for a cut that follows `cuts` others.
     /// That nothing of it is done at all is not among them.
-    pub fn tears<S: Subject + ?Sized>(&self, subject: &S, op: &Op, cuts: u32) -> Vec<Tear> {
+    pub fn tears<S: Subject>(&self, subject: &S, op: &Op, cuts: u32) -> Vec<Tear> {
         let solved = Box::new(|addr, data: &[u8]| subject.solved(addr, data));
         let set = tears::Tears::new(self).with_solved(solved).of(op, cuts);
         set.all().collect()

@@ -2,24 +2,15 @@
 //!
 //! Two otadata entries with wrong CRCs are the same to a bootloader. To merge states that differ in
 //! such entries, two things must be told apart: what a power-on learns of a record now, and what a
-//! later one may learn of it after an erase of it was cut. A cut erase that is not over with its
-//! pre-programming zeroes the first bytes and leaves the rest, or the last ones, and a cut of the
-//! next erase may zero some at the other end. So the *future* of a record is what is learned of it
-//! now, and the set of futures that it has with any number of bytes zeroed at either end. Of two
-//! records with equal futures each may become whatever the other may, if not with as many bytes:
-//! with a tear of the same erase that leaves everything beside the record as the other tear does. All
-//! byte positions are met, so one of the two records is enough. Everything else that a cut erase leaves
-//! does not depend on what was there. A cut program does, if no erase came before it; then the bytes
-//! are demanded.
-//!
-//! Of an operation that writes a whole record to erased cells the record's future counts, and those of
-//! what a cut leaves of it, not its bytes: so code may copy what it does not look at.
+//! later one may learn of it after an erase of it was cut, its [future].
 //!
 //! Of a record with weak bits is learned one of several things, as the adversary likes: see
 //! [`Record::readings`]. Its reading is all of them.
 
+mod future;
+
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -159,109 +150,6 @@ impl Record {
         self
     }
 
-    /// A hash of the [future](self) of `bytes`.
-    pub(super) fn future_of(&self, bytes: &[u8]) -> u128 {
-        let learned = self.learn(bytes);
-        if (self.tells_all)(learned) {
-            return Future::told(learned).hash;
-        }
-        let used = |at: &usize| !self.ignored.contains(at);
-        let places: Vec<usize> = (0..bytes.len()).filter(used).collect();
-        let count = places.len();
-        let mut futures = Futures::default();
-        // With so many bytes zeroed at the front and at the end.
-        let mut known: Vec<Vec<FutureId>> = vec![Vec::new(); count + 1];
-        // What zeroing more at the front leads to, by how many are zeroed at the end.
-        let mut by_front: Vec<Vec<FutureId>> = vec![Vec::new(); count + 1];
-        let (mut by_end, mut next) = (Vec::new(), Vec::new());
-        let mut zeroed = bytes.to_vec();
-        for front in (0..=count).rev() {
-            // The last one first: what an erase leads to is known before.
-            let mut of_front = vec![FutureId::default(); count - front + 1];
-            by_end.clear();
-            for end in (0..=count - front).rev() {
-                let is_zero = |at: Option<&usize>| at.is_some_and(|at| bytes[*at] == 0);
-                let between = &places[front..count - end];
-                // A byte that is zero already is no other content.
-                let this = if is_zero(between.first()) {
-                    known[front + 1][end]
-                } else if is_zero(between.last()) {
-                    of_front[end + 1]
-                } else {
-                    zeroed.copy_from_slice(bytes);
-                    places[..front].iter().for_each(|at| zeroed[*at] = 0);
-                    places[count - end..].iter().for_each(|at| zeroed[*at] = 0);
-                    next.clone_from(&by_front[end]);
-                    for id in &by_end {
-                        insert(&mut next, *id);
-                    }
-                    let learned = self.learn(&zeroed);
-                    if (self.tells_all)(learned) {
-                        futures.add(Future::told(learned))
-                    } else {
-                        futures.of(learned, &next)
-                    }
-                };
-                of_front[end] = this;
-                insert(&mut by_front[end], this);
-                insert(&mut by_end, this);
-            }
-            known[front] = of_front;
-        }
-        futures.hash(known[0][0])
-    }
-
-    /// A hash of what writing `bytes` to erased cells leads to: their future, and the set of the futures
-    /// of what a cut leaves of them, byte by byte from either end and row by row.
-    pub(super) fn written_future_of(&self, bytes: &[u8]) -> u128 {
-        /// A record's `learned` and what it ignores, what encrypts it, and the bytes.
-        type Written = (usize, Range<usize>, Option<u128>, u128);
-        thread_local! {
-            /// The same few are written over and over.
-            static KNOWN: RefCell<HashMap<Written, u128>> = RefCell::default();
-        }
-        let mut bytes = bytes.to_vec();
-        bytes[self.ignored.clone()].fill(0xFF);
-        let key = (
-            self.learned as usize,
-            self.ignored.clone(),
-            self.through.as_ref().map(|through| through.zeros),
-            xxh3_128(&bytes),
-        );
-        if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).copied()) {
-            return known;
-        }
-        let whole = self.future_of(&bytes);
-        // A cut at the very end leaves all of them.
-        let mut torn = BTreeSet::from([whole]);
-        let mut leave = |undone: Range<usize>, rest: Range<usize>| {
-            let mut left = bytes.clone();
-            left[undone].fill(0xFF);
-            left[rest].fill(0xFF);
-            torn.insert(self.future_of(&left));
-        };
-        let len = bytes.len();
-        for at in (0..len).filter(|at| !self.ignored.contains(at)) {
-            leave(at..len, 0..0);
-            leave(0..at + 1, 0..0);
-        }
-        for width in [8, 16, 32] {
-            for row in (0..len).step_by(width) {
-                let end = len.min(row + width);
-                leave(row..end, 0..0);
-                leave(0..row, end..len);
-            }
-        }
-        let mut hasher = Xxh3::new();
-        hasher.update(&whole.to_le_bytes());
-        for future in torn {
-            hasher.update(&future.to_le_bytes());
-        }
-        let future = hasher.digest128();
-        KNOWN.with_borrow_mut(|known| known.insert(key, future));
-        future
-    }
-
     /// Whether the same is learned with other bytes where they are ignored.
     fn ignores(&self, bytes: &[u8], learned: u128) -> bool {
         let mut other = bytes.to_vec();
@@ -281,83 +169,6 @@ pub(crate) struct Reading {
     pub(crate) now: u128,
     /// A hash of what is and may later be learned.
     pub(crate) future: u128,
-}
-
-/// What is learned of a content, and what it may become.
-struct Future {
-    learned: u128,
-    /// The futures that a cut erase may leave, each once, in ascending order of their hashes.
-    next: Vec<u128>,
-    hash: u128,
-}
-
-impl Future {
-    /// Of a content all of whose bytes are learned: what it may become follows from them.
-    fn told(learned: u128) -> Self {
-        Self {
-            learned,
-            next: Vec::new(),
-            hash: xxh3_128_with_seed(&learned.to_le_bytes(), 1),
-        }
-    }
-}
-
-/// One of [`Futures`].
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct FutureId(usize);
-
-/// Adds one to a set; of a content there are hardly ever more than a few.
-fn insert(set: &mut Vec<FutureId>, id: FutureId) {
-    if !set.contains(&id) {
-        set.push(id);
-    }
-}
-
-/// The futures of one content and of all that a cut erase may leave of it.
-#[derive(Default)]
-struct Futures(Vec<Future>);
-
-impl Futures {
-    fn hash(&self, id: FutureId) -> u128 {
-        self.0[id.0].hash
-    }
-
-    fn add(&mut self, future: Future) -> FutureId {
-        self.0.push(future);
-        FutureId(self.0.len() - 1)
-    }
-
-    /// The future of a content of which so much is learned, and which may become what has these futures.
-    fn of(&mut self, learned: u128, next: &[FutureId]) -> FutureId {
-        // Of what is refused, zeros hardly ever make anything else.
-        if let [only] = *next
-            && self.0[only.0].learned == learned
-        {
-            return only;
-        }
-        let mut led_to: Vec<u128> = next.iter().map(|id| self.hash(*id)).collect();
-        led_to.sort_unstable();
-        led_to.dedup();
-        // It may become one like itself, by which nothing is lost that it may become.
-        let is_like = |id: &&FutureId| {
-            let other = &self.0[id.0];
-            let leads_there = |hash: &u128| *hash == other.hash || other.next.contains(hash);
-            other.learned == learned && led_to.iter().all(leads_there)
-        };
-        if let Some(same) = next.iter().find(is_like) {
-            return *same;
-        }
-        let mut hasher = Xxh3::new();
-        hasher.update(&learned.to_le_bytes());
-        for hash in &led_to {
-            hasher.update(&hash.to_le_bytes());
-        }
-        self.add(Future {
-            learned,
-            hash: hasher.digest128(),
-            next: led_to,
-        })
-    }
 }
 
 type FirstAndLast = [Vec<u8>; 2];
@@ -492,7 +303,7 @@ impl Records {
         let ignored = &self.all[record].ignored;
         let reading = Reading {
             now: now.digest128(),
-            future: future(record, ignored, &ones, hash),
+            future: future::of_readings(record, ignored, &ones, hash),
         };
         self.readings.borrow_mut().insert(key, reading);
         reading
@@ -546,35 +357,6 @@ fn weak_edge(learned: u128) -> u128 {
     !edge(learned)
 }
 
-/// A hash of what is and may later be learned of a record, `learned` being added for each; bytes in
-/// `ignored` tell nothing.
-fn future(
-    record: usize,
-    ignored: &Range<usize>,
-    bytes: &[u8],
-    learned: impl Fn(&[u8], &mut Xxh3),
-) -> u128 {
-    let mut hasher = Xxh3::new();
-    // Keyed by the record: equal futures of two records are two things.
-    hasher.update(&record.to_le_bytes());
-    let places: Vec<usize> = { 0..bytes.len() }
-        .filter(|at| !ignored.contains(at))
-        .collect();
-    let mut from_front = bytes.to_vec();
-    for front in 0..=places.len() {
-        if front > 0 {
-            from_front[places[front - 1]] = 0;
-        }
-        let mut zeroed = from_front.clone();
-        learned(&zeroed, &mut hasher);
-        for place in places[front..].iter().rev() {
-            zeroed[*place] = 0;
-            learned(&zeroed, &mut hasher);
-        }
-    }
-    hasher.digest128()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -599,29 +381,5 @@ mod tests {
         assert_eq!(stays, records.reading(0, &[0x56, 0x34]).future);
         assert_eq!(stays, records.reading(0, &[0x12, 0x35]).future);
         assert_eq!(records.other(0, &[0x12, 0x34]), Some(vec![0x12, 0xFF]));
-    }
-    /// A blank one is nothing, one that begins with a 0 is refused, and any other is what it is.
-    fn mark(bytes: &[u8]) -> u128 {
-        match *bytes {
-            [0xFF, 0xFF, 0xFF] => 0,
-            [0, ..] => 1,
-            [first, second, third] => u128::from(u32::from_le_bytes([first, second, third, 1])),
-            _ => u128::MAX,
-        }
-    }
-
-    #[test]
-    fn that_a_content_tells_all_of_itself_merges_no_others() {
-        let plain = Record::new(0..3, mark);
-        let telling = plain.clone().telling_all(|learned| learned > 1);
-        let some = [0x00, 0x01, 0x7F, 0xFF];
-        let first = some.iter().flat_map(|a| some.map(|b| [*a, b]));
-        let all: Vec<[u8; 3]> = first.flat_map(|[a, b]| some.map(|c| [a, b, c])).collect();
-        for one in &all {
-            for other in &all {
-                let alike = |record: &Record| record.future_of(one) == record.future_of(other);
-                assert_eq!(alike(&plain), alike(&telling), "{one:?} {other:?}");
-            }
-        }
     }
 }
