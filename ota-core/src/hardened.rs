@@ -126,9 +126,10 @@
 //! that is resumed and one under anti-rollback among them, on serial NOR, up to two cuts in a row at L2 and each
 //! single cut at L3, whether re-programming heals or not; and rows of cuts in the smallest update with a log of
 //! four groups, which cuts fill: any number at L0, three at L3, and at L1 any number until the log is full and in
-//! doubt; with one of three groups any number at L2 until it is. With the whole log any number at L0 until it is. On an nRF52840, on an STM32L4 and through
-//! flash encryption: of the smallest update two cuts at L1, each single one at L3. At L4 each single cut in the nine
-//! updates, and in the smallest one on those chips, where weak bits read as 0 but in one place at most.
+//! doubt; with one of three groups any number at L2 until it is. With the whole log any number at L0 until it is.
+//! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single
+//! one at L3. At L4 each single cut in the nine updates, and in the smallest one on those chips, where weak bits
+//! read as 0 but in one place at most.
 //! *Argued* is what follows from the rules above, and was shown by a model of them, but not by the explorer on
 //! this code.
 //!

@@ -142,18 +142,16 @@ impl Log {
             .filter_map(|(group, word)| Some((group, (*word)?)))
     }
 
-    /// Takes a row into account.
+    /// Takes a row into account that is not blank for sure.
     pub(super) fn see(&mut self, place: Place, cells: &Cells, birth: Option<&Birth>, salt: Salt) {
         let Some((group, which)) = place.group() else {
-            self.given_up |= place.row == GIVEN_UP && !cells.is_blank();
+            self.given_up |= place.row == GIVEN_UP;
             return;
         };
         if !cells.reads_blank() {
             self.shown = group;
         }
-        if !cells.is_blank() {
-            self.may_show = group;
-        }
+        self.may_show = group;
         let meant = cells.meant(place, salt);
         for bytes in cells.readings() {
             let Row::Valid(record) = Row::parse(&bytes, place, salt) else {

@@ -23,7 +23,7 @@ impl Numbers {
         let written = cells.written();
         if place.row == SUMMARY {
             if *cells == cells.over() {
-                // That of an entry that is over was none of ours, whatever its weak bits are read as.
+                // However its weak bits are read, it selects nothing: it has no number.
                 return;
             }
             let entry = Entry::parse(&written);

@@ -162,7 +162,7 @@ impl Content {
         }
     }
 
-    /// Takes a row into account; in ascending order.
+    /// Takes an entry into account, or a row that is not blank for sure; in ascending order.
     fn see(&mut self, place: Place, cells: &Cells, salt: Salt) {
         if place.row == SUMMARY {
             self.entry = *cells;
@@ -213,7 +213,7 @@ impl Survey {
         &self.sectors[sector.index()]
     }
 
-    /// Takes a row into account; those of a sector in ascending order.
+    /// Takes an entry into account, or a row that is not blank for sure; those of a sector in ascending order.
     pub(super) fn see(&mut self, place: Place, cells: &Cells, salt: Salt) {
         self.sectors[place.sector.index()].see(place, cells, salt);
     }
