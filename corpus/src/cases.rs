@@ -37,6 +37,8 @@ pub static CASES: &[Case] = cases![
     "company-p4-confirm-program",
     "hardened-p1-torn-words",
     "hardened-p1-without-power",
+    "hardened-p2-weak-number",
+    "hardened-p2-weak-number-beside",
     "hardened-p3-begin-erase-otadata",
     "hardened-p3-begin-program-otadata",
     "hardened-p3-repair-program-otadata",

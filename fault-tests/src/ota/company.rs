@@ -6,7 +6,7 @@ use std::cell::Cell;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use ota_core::boot::{BootInputs, boot};
 use ota_core::flash::{Region, SECTOR};
-use ota_core::hardened::{Decision, Order, Reason};
+use ota_core::hardened::{Decision, Order, Origin, Reason, Source};
 use ota_core::image::{ImageMetadata, StreamVerifier, VerifyError, VerifyImage};
 use ota_core::otadata::{self, ENTRY_LEN, Entry};
 use ota_core::partition::{Slot, TABLE_LEN};
@@ -108,6 +108,10 @@ pub(super) fn judge_stock_boot(device: &Device, chip: &mut Chip<'_>, journal: &m
 }
 
 /// With otadata in order, a stock bootloader boots the same slot.
+///
+/// Weak bits may read otherwise than they did: then too, where an entry names the slot. None can name the factory
+/// image, and none does before the first change of a device; there the two have to agree on what both read, as weak
+/// bits that may be read as an entry with the number 0 are a slot to one of them and damage to the other.
 pub(super) fn judge_stock_choice(
     device: &Device,
     chip: &mut Chip<'_>,
@@ -120,10 +124,17 @@ pub(super) fn judge_stock_choice(
     if matches!(decision.reason, Reason::Fallback) {
         return Ok(());
     }
+    let nothing = Source::Stock(Origin::Nothing);
+    let entry_names_it = decision.slot != Slot::Factory && { decision.chosen }
+        .is_some_and(|chosen| chosen.source != nothing);
     let mut entries = [Entry::ERASED; 2];
     for (entry, sector) in entries.iter_mut().zip([at, at + SECTOR]) {
         let mut bytes = [0; ENTRY_LEN];
-        chip.read(sector, &mut bytes).map_err(|_| Dead)?;
+        if entry_names_it {
+            chip.read(sector, &mut bytes).map_err(|_| Dead)?;
+        } else {
+            chip.read_again(sector, &mut bytes).map_err(|_| Dead)?;
+        }
         *entry = Entry::parse(&bytes);
     }
     let active = otadata::active(&entries).and_then(|entry| {
