@@ -127,7 +127,7 @@ fn json_is_the_same_at_any_number_of_jobs_but_for_the_time() {
             "first-update",
         ];
         let args = [
-            "sweep", "--cuts", "1", "--seed", "3", "--jobs", jobs, "--json", file,
+            "sweep", "--level", "L2", "--cuts", "1", "--seed", "3", "--jobs", jobs, "--json", file,
         ];
         let output = folder.run(&[&args[..], &scenarios].concat());
         assert_eq!(output.status.code(), Some(0));

@@ -9,6 +9,7 @@ fn options(policy: &str, scenario: &str, cuts: u32) -> SweepOptions {
     SweepOptions {
         scenarios: vec![ota::find(scenario).expect("a scenario")],
         policy: policy.parse::<Policy>().expect("a policy"),
+        level: Level::L2,
         cuts: Some(cuts),
         ..SweepOptions::default()
     }

@@ -207,10 +207,12 @@ pub(crate) struct SweepArgs {
     pub(crate) scenario: Vec<String>,
     /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits, L3 weak bits,
     /// L3-noheal weak bits that only an erase makes solid, L4 weak bits in the rest of the sector as well
-    #[arg(long, value_name = "LEVEL", default_value = "L2")]
-    pub(crate) level: Contract,
+    /// [default: L3; with stock code: L2]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) level: Option<Contract>,
     /// Cuts in a row, at most; `any` for all there may be, `until-full` for all until the log of the hardened
-    /// policy is full and in doubt [default: 2, 1 with weak bits; stock: any, 1 with weak bits]
+    /// policy is full and in doubt [default: 2; above L3, and at L3 on chips that encrypt or program in words: 1;
+    /// stock: any, 1 with weak bits; in company with stock code: 1]
     #[arg(long, value_name = "N|any|until-full")]
     pub(crate) cuts: Option<Depth>,
     /// Give a scenario up as inconclusive after so many boots (200000) or so much time (30s)

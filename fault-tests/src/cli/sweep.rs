@@ -16,17 +16,22 @@ use crate::partition_csv;
 use crate::sweep::{self, SweepOptions, SweepReport};
 
 pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
-    check(args.level)?;
+    // A dump's device has the policy of ESP-IDF.
+    let policy = match &args.firmware.dump.dump {
+        Some(_) => Policy::Stock,
+        None => args.policy,
+    };
+    let contract = args.level.unwrap_or_else(|| policy.level().into());
+    check(contract)?;
     let mut options = SweepOptions {
-        level: args.level.level,
+        level: contract.level,
         cuts: args.cuts.map(|depth| depth.cuts),
         until_full: until_full(args)?,
         budget: args.budget,
         seed: args.seed,
-        profile: { args.profile.clone() }.with_reprogram_heals(args.level.reprogram_heals),
-        policy: args.policy,
+        profile: { args.profile.clone() }.with_reprogram_heals(contract.reprogram_heals),
         audit_one_in: args.audit.one_in,
-        ..SweepOptions::default()
+        ..SweepOptions::of(policy)
     };
     if let Some(jobs) = args.jobs {
         options.jobs = usize::from(jobs);

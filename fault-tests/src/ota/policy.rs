@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ota_core::hardened::Log;
+use sim_flash::Level;
 
 use crate::property::wear;
 
@@ -37,6 +38,15 @@ impl Policy {
             Self::Hardened(log) => Some(log),
             Self::StockBootloader => Some(Log::DEFAULT),
             Self::Stock | Self::StockApplication => None,
+        }
+    }
+
+    /// The level at which a device of this policy is swept where none is asked for: the hardest that the policy is
+    /// made for.
+    pub const fn level(self) -> Level {
+        match self {
+            Self::Hardened(_) => Level::L3,
+            Self::Stock | Self::StockBootloader | Self::StockApplication => Level::L2,
         }
     }
 

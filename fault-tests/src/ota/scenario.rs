@@ -1,6 +1,6 @@
 //! The scenarios: devices at a point of their life, with an update on offer.
 
-use sim_flash::Level;
+use sim_flash::{Level, Profile};
 
 use super::device::{SelfTest, Writing};
 use super::policy::Policy;
@@ -258,15 +258,47 @@ impl Scenario {
 
     /// How many cuts in a row it is explored to: as asked, or else any number. With weak bits the stock
     /// algorithm has no end, so that is one; and the hardened one, which numbers what it writes, comes to its end
-    /// with a small log alone, so it is two there, and one with weak bits; in company with stock code, one.
-    pub fn cuts(&self, asked: Option<u32>, policy: Policy, level: Level) -> u32 {
-        let weak = level >= Level::L3;
-        let depth = match policy {
-            _ if weak => 1,
-            Policy::Stock => ANY,
-            Policy::Hardened(_) => 2,
-            Policy::StockBootloader | Policy::StockApplication => 1,
+    /// with a small log alone, so it is two, and one where two take hours or are known to be too many; in company
+    /// with stock code, one.
+    pub fn cuts(&self, asked: Option<u32>, policy: Policy, level: Level, profile: &Profile) -> u32 {
+        let rules = profile.rules();
+        let in_bytes = !(2..=32).contains(&profile.program_unit()) && rules.encryption.is_none();
+        let depth = match (policy, level) {
+            (Policy::Stock, Level::L0 | Level::L1 | Level::L2) => ANY,
+            (Policy::Hardened(_), Level::L0 | Level::L1 | Level::L2) => 2,
+            (Policy::Hardened(_), Level::L3) if rules.reprogram_heals && in_bytes => 2,
+            _ => 1,
         };
         asked.unwrap_or(depth)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ota::find;
+    use crate::sweep::profile;
+
+    #[test]
+    fn two_cuts_are_the_default_where_they_hold_and_end() {
+        let scenario = find("smallest").expect("a scenario");
+        let hardened = Policy::default();
+        let flash = Profile::w25q64jv();
+        let cuts = |policy, level, profile: &Profile| scenario.cuts(None, policy, level, profile);
+        assert_eq!(cuts(hardened, Level::L2, &flash), 2);
+        assert_eq!(cuts(hardened, Level::L3, &flash), 2);
+        assert_eq!(cuts(hardened, Level::L4, &flash), 1);
+        let stubborn = flash.clone().with_reprogram_heals(false);
+        assert_eq!(cuts(hardened, Level::L3, &stubborn), 1);
+        for (chip, weak) in [("rp2040", 2), ("nrf52840", 1), ("esp32c3-encrypted", 1)] {
+            let chip = profile(chip).expect("a chip");
+            assert_eq!(cuts(hardened, Level::L3, &chip), weak);
+            assert_eq!(cuts(hardened, Level::L2, &chip), 2);
+        }
+        assert_eq!(cuts(Policy::Stock, Level::L2, &flash), ANY);
+        assert_eq!(cuts(Policy::Stock, Level::L3, &flash), 1);
+        assert_eq!(cuts(Policy::StockBootloader, Level::L2, &flash), 1);
+        let asked = scenario.cuts(Some(3), Policy::Stock, Level::L4, &flash);
+        assert_eq!(asked, 3);
     }
 }

@@ -70,12 +70,19 @@ pub enum Budget {
 
 impl Default for SweepOptions {
     fn default() -> Self {
+        Self::of(Policy::default())
+    }
+}
+
+impl SweepOptions {
+    /// The default sweep, of this policy.
+    pub fn of(policy: Policy) -> Self {
         Self {
             scenarios: crate::ota::SCENARIOS.iter().collect(),
             inputs: None,
             profile: Profile::w25q64jv(),
-            policy: Policy::default(),
-            level: Level::L2,
+            policy,
+            level: policy.level(),
             cuts: None,
             until_full: false,
             budget: Budget::Boots(2_000_000),
@@ -84,15 +91,10 @@ impl Default for SweepOptions {
             audit_one_in: 1000,
         }
     }
-}
 
-impl SweepOptions {
     /// The default sweep, of ESP-IDF's algorithm.
     pub fn stock() -> Self {
-        Self {
-            policy: Policy::Stock,
-            ..Self::default()
-        }
+        Self::of(Policy::Stock)
     }
 }
 

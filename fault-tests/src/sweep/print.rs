@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sim_flash::Level;
+use sim_flash::{Contract, Level};
 
 use super::known::{self, Known};
 use super::report::{SweepReport, Verdict, WindowReport};
@@ -39,6 +39,15 @@ impl fmt::Display for SweepReport {
         self.violations(f)?;
         self.known_windows(f)?;
         self.scope(f)
+    }
+}
+
+/// What weak bits become, where cuts leave any.
+fn healing(contract: Contract) -> &'static str {
+    match contract.reprogram_heals {
+        _ if contract.level < Level::L3 => "",
+        true => " (weak bits heal when programmed over)",
+        false => " (weak bits heal when erased alone)",
     }
 }
 
@@ -192,9 +201,10 @@ impl SweepReport {
         };
         writeln!(
             f,
-            "\n{verdict} @ {} {}, {} policy, {}",
+            "\n{verdict} @ {} {}{}, {} policy, {}",
             first.profile,
             first.contract,
+            healing(first.contract),
             first.policy,
             self.depth()
         )?;

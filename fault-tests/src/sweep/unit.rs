@@ -62,9 +62,12 @@ impl Unit<'_> {
             profile: &self.setup.profile,
             starts: &self.setup.starts[self.starts.clone()],
             level: options.level,
-            cuts: self
-                .scenario
-                .cuts(options.cuts, options.policy, options.level),
+            cuts: self.scenario.cuts(
+                options.cuts,
+                options.policy,
+                options.level,
+                &self.setup.profile,
+            ),
             policy: options.policy,
         };
         let mut exploration = exhibit.explore(options, &|counts| progress(name, counts));
