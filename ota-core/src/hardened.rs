@@ -123,10 +123,10 @@
 //! Levels are those of how badly a cut may behave: up to L2 torn operations read the same each time; at
 //! L3 bits may be weak, and a cut erase leaves anything; at L4 a cut may damage other rows of the same
 //! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code: of nine updates, one
-//! that is resumed and one under anti-rollback among them, on serial NOR, up to two cuts in a row at L2 and each
-//! single cut at L3, whether re-programming heals or not; and rows of cuts in the smallest update with a log of
-//! four groups, which cuts fill: any number at L0, three at L3, and at L1 any number until the log is full and in
-//! doubt; with one of three groups any number at L2 until it is. With the whole log any number at L0 until it is.
+//! that is resumed and one under anti-rollback among them, on serial NOR, up to two cuts in a row at L3, and each
+//! single one where re-programming does not heal; and rows of cuts in the smallest update with a small log, which
+//! they fill: with one of three groups any number at L3 until it is full and in doubt; with one of four any number
+//! at L0, three at L3, and at L1 any number until it is. With the whole log any number at L0 until it is.
 //! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single
 //! one at L3. At L4 each single cut in the nine updates, and in the smallest one on those chips, where weak bits
 //! read as 0 but in one place at most.
@@ -136,12 +136,12 @@
 //! | call | L0..L2 | L3, re-programming heals | L3, it does not | L4 | L5 |
 //! |---|---|---|---|---|---|
 //! | [`boot`], nothing on trial | no operation | no operation | no operation | no operation | the choice of the hand-over, or of the generation before (argued) |
-//! | [`boot`], on trial | started at most as often as it may be (swept) | the same (swept; more than three cuts argued) | any single cut (swept) | **starts may count anew** (P4): *a*, below | starts count anew (argued) |
-//! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (swept; more than three cuts argued) | any single cut (swept) | **on trial again**, not started yet (P4): *a* | on trial again (argued) |
-//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept; more than three cuts argued) | any single cut (swept) | any single cut (swept) | before or after (argued) |
-//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept; more than three cuts argued) | any single cut (swept) | any single cut (swept) | what runs (argued) |
+//! | [`boot`], on trial | started at most as often as it may be (swept) | the same (swept) | any single cut (swept) | **starts may count anew** (P4): *a*, below | starts count anew (argued) |
+//! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (swept) | any single cut (swept) | **on trial again**, not started yet (P4): *a* | on trial again (argued) |
+//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept) | any single cut (swept) | any single cut (swept) | before or after (argued) |
+//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept) | any single cut (swept) | any single cut (swept) | what runs (argued) |
 //! | factory reset | before or after (tested, one and two cuts) | the same (argued) | any single cut (argued) | not known | not known |
-//! | [`resume`](Ota::resume), progress | counts complete parts alone, and loses one at most (swept) | the same (swept, one cut) | any single cut (swept) | **begins anew** (P7): *b* | begins anew (argued) |
+//! | [`resume`](Ota::resume), progress | counts complete parts alone, and loses one at most (swept) | the same (swept) | any single cut (swept) | **begins anew** (P7): *b* | begins anew (argued) |
 //!
 //! The shortest counterexamples at L4; a slot that verifies boots in each of them, and the next change is as
 //! good as any:
@@ -245,7 +245,9 @@
 //!   them and neither monitors nor rewrites them. Nobody counts starts and nobody goes back;
 //!   [`Ota::foreign_bootloader`] tells. Every sweep named above, but for those of flash in words, which ESP-IDF
 //!   does not know, started it in each power-on, before this bootloader: it boots an image that was published, in
-//!   each state that cuts had left; at rest, the slot that this bootloader boots. With that bootloader alone: below.
+//!   each state that cuts had left; at rest, the slot that this bootloader boots. But where that is factory, which no
+//!   entry can name, weak bits beside it that read as damage may read as an entry to stock code later on, until
+//!   this bootloader sees that too. With that bootloader alone: below.
 //! - **This bootloader, stock application.** It erases a sector and writes an entry, which has no birth
 //!   behind it or not the one that fits, and is newer: that is adopted. Its cuts are the stock policy's, but for this:
 //!   where it erases the entry of the running image, the hand-over in the other sector still names it.
