@@ -11,6 +11,7 @@ extern crate std;
 
 mod chips;
 mod cuts;
+mod download;
 mod encrypted;
 mod full_log;
 mod life;
