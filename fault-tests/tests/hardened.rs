@@ -3,7 +3,7 @@
 use fault_tests::explore::ANY;
 use fault_tests::ota::{self, EXHAUSTED, Policy, RENEWED, marks};
 use fault_tests::sweep::{self, SweepOptions, SweepReport, Verdict};
-use sim_flash::Level;
+use sim_flash::{Level, Profile};
 
 fn options(policy: &str, scenario: &str, cuts: u32) -> SweepOptions {
     SweepOptions {
@@ -125,4 +125,42 @@ fn two_cuts_with_weak_bits_find_no_window_in_a_small_log() {
     assert!(met(&report, RENEWED) > 0);
     assert_eq!(met(&report, EXHAUSTED), 0);
     assert!(met(&report, marks::CONFIRMED) > 0);
+}
+
+/// Where programming a weak bit once more does not heal it, each single cut is harmless all the same.
+#[test]
+fn a_single_cut_finds_no_window_where_only_an_erase_heals() {
+    let options = SweepOptions {
+        level: Level::L3,
+        profile: Profile::w25q64jv().with_reprogram_heals(false),
+        ..options("hardened", "resumed-update", 1)
+    };
+    let report = sweep::run(&options, &|_, _| {});
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    assert!(met(&report, marks::RESUMED) > 0);
+}
+
+/// Each call of the update interface, made first thing after power-on, at each point of a life.
+#[test]
+fn no_call_has_a_window() {
+    let options = SweepOptions {
+        level: Level::L0,
+        ..options("hardened", "calls-3-factory", 1)
+    };
+    let report = sweep::run(&options, &|_, _| {});
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    assert!(report.scenarios[0].counts.operations > 40_000, "{report}");
+}
+
+/// What a call must come to is known without weak bits alone.
+#[test]
+fn calls_are_left_out_where_bits_are_weak() {
+    let options = SweepOptions {
+        level: Level::L3,
+        ..options("hardened", "calls-2", 1)
+    };
+    let report = sweep::run(&options, &|_, _| {});
+    assert_eq!(report.scenarios.len(), 0);
+    assert_eq!(report.skipped.len(), 1);
+    assert_ne!(report.verdict(), Verdict::Pass);
 }

@@ -126,7 +126,9 @@
 //! that is resumed and one under anti-rollback among them, on serial NOR, up to two cuts in a row at L3, and each
 //! single one where re-programming does not heal; and rows of cuts in the smallest update with a small log, which
 //! they fill: with one of three groups any number at L3 until it is full and in doubt; with one of four any number
-//! at L0, three at L3, and at L1 any number until it is. With the whole log any number at L0 until it is.
+//! at L0, three at L3, and at L1 any number until it is. With the whole log any number at L0 until it is. And each
+//! call of an application, first thing after power-on, at each point of a life of two or three slots, with a factory
+//! image and without, monitored and not: each single cut up to L2.
 //! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single
 //! one at L3. At L4 each single cut in the nine updates, and in the smallest one on those chips, where weak bits
 //! read as 0 but in one place at most.
@@ -254,7 +256,9 @@
 //!   While an update of such an application is on trial, the first boot writes that down over the sector
 //!   that names the image before; a cut in that one erase loses which slot to go back to, and what boots
 //!   after the trial is the first that verifies.
-//! - **`otatool.py`** changes an entry and leaves the records: adopted too.
+//! - **`otatool.py`** changes an entry and leaves the records: adopted too. If it selects a slot without an image,
+//!   what runs instead is told by the records that adopting the entry erases: a cut there, and what runs is the first
+//!   that verifies.
 //!
 //! What is left of the guarantees, each single cut in the nine updates at L0 to L2 (swept); behind more cuts, and with
 //! weak bits, no more than the stock policy guarantees:

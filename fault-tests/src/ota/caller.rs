@@ -5,8 +5,8 @@
 
 use ota_core::efuse::NoSecureVersion;
 use ota_core::partition::{Partition, PartitionTable, TABLE_LEN};
-use ota_core::update::Ota;
 
+use super::calls::Calls;
 use super::course::{Outcome, Plan};
 use super::device::{Device, Verifier};
 use super::errand::{Errand, Step, take};
@@ -24,8 +24,6 @@ pub(super) struct Caller<'a> {
     /// The partition table as the bootloader read it.
     pub(super) table: &'a [u8; TABLE_LEN],
 }
-
-type Core<'t, 'c, 'm> = Ota<'t, &'c mut Chip<'m>, Verifier<'t>, NoSecureVersion, 1>;
 
 impl Caller<'_> {
     /// From its first instruction on, after a boot that decided `got`.
@@ -45,9 +43,25 @@ impl Caller<'_> {
                 .note("the application finds no partition table");
             return Ok(Rest::Idle);
         };
-        let mut ota = self
-            .device
-            .core(chip, verifier, NoSecureVersion, table, self.running);
+        let (device, running) = (self.device, self.running);
+        match device.policy.in_application() {
+            None => {
+                let core = device.core(chip, verifier, NoSecureVersion, table, running);
+                self.do_all(core, errand, table)
+            }
+            Some(log) => {
+                let core = device.hardened_core(chip, verifier, table, running, log);
+                self.do_all(core, errand, table)
+            }
+        }
+    }
+
+    fn do_all<'c, 'm: 'c, C: Calls<Flash = &'c mut Chip<'m>>>(
+        &mut self,
+        mut ota: C,
+        errand: Errand,
+        table: PartitionTable<'_>,
+    ) -> Result<Rest, Dead> {
         for step in errand.steps() {
             if !self.take(&mut ota, step, table)? {
                 self.finish(None);
@@ -69,9 +83,9 @@ impl Caller<'_> {
     }
 
     /// Takes a step; whether it went well.
-    fn take(
+    fn take<'c, 'm: 'c, C: Calls<Flash = &'c mut Chip<'m>>>(
         &mut self,
-        ota: &mut Core<'_, '_, '_>,
+        ota: &mut C,
         step: Step,
         table: PartitionTable<'_>,
     ) -> Result<bool, Dead> {

@@ -82,6 +82,8 @@ pub struct Plan {
     pub course: Course,
     /// A call is under way: what they decide once it has taken effect, if that differs.
     pub other: Option<Course>,
+    /// A start is being counted, and may be spent by a cut: what they decide then.
+    pub spent: Option<Course>,
     /// The image that ran last, if it is not the one that boots next.
     pub trial: Option<Outcome>,
     /// Slots that otadata names in vain without any cut: damaged by something else, or set to boot unverified.
@@ -140,6 +142,7 @@ impl Plan {
             errand,
             course,
             other: None,
+            spent: None,
             trial: None,
             vain: vain.with(damaged).with_those_of(course),
         }
@@ -161,6 +164,35 @@ impl Plan {
         }
     }
 
+    /// The bootloader is about to count the start of the image in `slot`: so it is on the course that boots
+    /// that, and a cut may spend the start.
+    pub(super) fn counting(self, slot: Slot) -> Self {
+        let boots = |course: &Course| course.next().is_some_and(|next| next.slot == slot);
+        let Some(course) = [Some(self.course), self.other]
+            .into_iter()
+            .flatten()
+            .find(boots)
+        else {
+            return self;
+        };
+        Self {
+            errand: self.after(course),
+            course,
+            other: None,
+            spent: Some(course.rest()),
+            ..self
+        }
+    }
+
+    /// What is left to do on this course: the effect of the call is there, whether or not it ever returned, if
+    /// it is another course.
+    fn after(self, course: Course) -> Option<Errand> {
+        match self.errand {
+            Some(errand) if course != self.course => errand.then(),
+            errand => errand,
+        }
+    }
+
     /// Judges a boot by what it `got`, and by what is now `ahead` of the device.
     pub(super) fn judge(
         self,
@@ -177,7 +209,7 @@ impl Plan {
             all.dedup();
             all.join(" or ")
         };
-        let courses: Vec<_> = [Some(self.course), self.other]
+        let courses: Vec<_> = [Some(self.course), self.other, self.spent]
             .into_iter()
             .flatten()
             .collect();
@@ -209,18 +241,17 @@ impl Plan {
         let second = || publish_order::judge_second_choice(vain.without(self.vain));
         wrong.extend(pointer.or_else(second));
         let course = kept.map_or(ahead, |course| course.rest());
-        let done = kept.is_some_and(|kept| *kept != self.course);
-        let errand = match self.errand {
-            // Its effect is there, whether or not it ever returned.
-            Some(errand) if done => errand.then(),
+        let errand = match kept {
+            Some(kept) if Some(*kept) != self.spent => self.after(*kept),
             // Behind a violation the device is left alone.
-            _ if wrong.iter().any(is_a_turn) => None,
-            errand => errand,
+            None if wrong.iter().any(is_a_turn) => None,
+            _ => self.errand,
         };
         let plan = Self {
             errand,
             course,
             other: None,
+            spent: None,
             trial: (!same(course.next(), Some(got))).then_some(got),
             vain: self.vain,
         };

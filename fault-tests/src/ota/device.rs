@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, boot};
+use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::Region;
 use ota_core::hardened::{self as ours, Log};
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
@@ -564,6 +565,27 @@ impl Device {
     ) -> Ota<'t, F, V, S, 1> {
         let config = app_config(&self.boot, self.target);
         Ota::new(flash, verifier, efuse, table, running, config)
+    }
+
+    /// The same of the hardened policy.
+    pub(super) fn hardened_core<'t, F, V>(
+        &self,
+        flash: F,
+        verifier: V,
+        table: PartitionTable<'t>,
+        running: Partition,
+        log: Log,
+    ) -> ours::Ota<'t, F, V, NoSecureVersion, 1> {
+        let config = app_config(&self.boot, self.target);
+        ours::Ota::new(
+            flash,
+            verifier,
+            NoSecureVersion,
+            table,
+            running,
+            config,
+            log,
+        )
     }
 
     /// The partition of `slot`.

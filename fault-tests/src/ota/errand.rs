@@ -1,13 +1,12 @@
 //! What an application does first thing after power-on, call by call.
 
-use embedded_storage::nor_flash::{ErrorType, NorFlash};
-use ota_core::efuse::NoSecureVersion;
-use ota_core::image::VerifyImage;
 use ota_core::partition::{Partition, Slot};
-use ota_core::update::{Handle, ImageSize, Ota, OtaError};
+use ota_core::update::{Handle, ImageSize};
 
 use super::application::CHUNK;
+use super::calls::{Calls, Outcome};
 use super::device::{Device, Writing};
+use super::policy::Policy;
 
 /// What the application does first thing after power-on, if anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -138,6 +137,7 @@ impl Errand {
     pub(super) fn fits(self, device: &Device) -> bool {
         let factory = device.slot(Slot::Factory).is_some();
         match self {
+            Self::Only(Step::SkipValidate) => device.policy == Policy::Stock,
             Self::Only(Step::SetBoot(Aim::Factory)) => factory,
             Self::Only(Step::FinalPartition) => factory || device.slot(Slot::Ota(2)).is_some(),
             _ => true,
@@ -149,18 +149,15 @@ impl Errand {
 /// the rest is erased first.
 pub(super) const RESUMED_AT: usize = 4096;
 
-/// The update core of either the device or its twin.
-type Core<'t, F, V> = Ota<'t, F, V, NoSecureVersion, 1>;
-
 /// Takes one step, and tells of each call.
 ///
 /// On a device whose power goes away it returns sooner or later: the caller asks the chip.
-pub(super) fn take<F: NorFlash, V: VerifyImage<F>>(
+pub(super) fn take<C: Calls>(
     step: Step,
     device: &Device,
-    ota: &mut Core<'_, F, V>,
+    ota: &mut C,
     said: &mut dyn FnMut(&'static str, &str),
-) -> Result<(), OtaError<<F as ErrorType>::Error>> {
+) -> Outcome<(), C> {
     let Some(next) = ota.next_update_partition(None) else {
         return Ok(());
     };
@@ -194,7 +191,7 @@ pub(super) fn take<F: NorFlash, V: VerifyImage<F>>(
             let at = RESUMED_AT.min(image.len());
             said("resume", &format!("{} at {at}", next.label));
             let offset = u32::try_from(at).unwrap_or(u32::MAX);
-            let handle = ota.resume(&next, ImageSize::Sequential, offset)?;
+            let handle = ota.resume(&next, offset)?;
             write(ota, handle, &image[at..], said)?;
             said("end", "");
             ota.end(handle)
@@ -233,7 +230,7 @@ pub(super) fn take<F: NorFlash, V: VerifyImage<F>>(
         }
         Step::SkipValidate => {
             said("set_boot_partition_skip_validate", &next.label.to_string());
-            ota.set_boot_partition_skip_validate(&next)
+            ota.skip_validate(&next)
         }
         Step::MarkValid => {
             said("mark_app_valid_cancel_rollback", "");
@@ -254,12 +251,12 @@ pub(super) fn take<F: NorFlash, V: VerifyImage<F>>(
     }
 }
 
-fn write<F: NorFlash, V: VerifyImage<F>>(
-    ota: &mut Core<'_, F, V>,
+fn write<C: Calls>(
+    ota: &mut C,
     handle: Handle,
     bytes: &[u8],
     said: &mut dyn FnMut(&'static str, &str),
-) -> Result<(), OtaError<<F as ErrorType>::Error>> {
+) -> Outcome<(), C> {
     said(
         "write",
         &format!("{} bytes in chunks of {CHUNK}", bytes.len()),
@@ -270,11 +267,7 @@ fn write<F: NorFlash, V: VerifyImage<F>>(
 }
 
 /// Where a staged image is copied to: factory, or else a slot that neither runs nor is staged.
-fn destination<F: NorFlash, V: VerifyImage<F>>(
-    device: &Device,
-    ota: &Core<'_, F, V>,
-    staged: &Partition,
-) -> Option<Partition> {
+fn destination(device: &Device, ota: &impl Calls, staged: &Partition) -> Option<Partition> {
     let free = |partition: &Partition| {
         *partition != ota.running_partition() && partition.offset != staged.offset
     };

@@ -10,17 +10,19 @@ use std::cell::Cell;
 use ota_core::boot::{BootInputs, Refused};
 use ota_core::flash::SECTOR;
 use ota_core::hardened::{
-    Appearance, BootError, Decision, Log, Order, Reason, Source, appearance, load_boot_image,
-    load_table, select_boot_partition, simplify, simplify_torn_rows,
+    Appearance, BootError, Chosen, Decision, Log, Order, Reason, Source, appearance,
+    load_boot_image, load_table, select_boot_partition, simplify, simplify_torn_rows,
 };
 use ota_core::image::StreamVerifier;
 use ota_core::otadata::{self, Entry};
-use ota_core::partition::{PartitionTable, TABLE_LEN};
+use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
 use sim_flash::{Op, State};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::application::CHUNK;
+use super::caller::Caller;
 use super::company::{judge_stock_boot, judge_stock_choice};
+use super::course::Outcome;
 use super::device::{Device, Started, Verifier};
 use super::efuse::Efuse;
 use super::firmware::ImageId;
@@ -99,6 +101,19 @@ pub(super) fn power_on<const W: usize>(
         }
     };
     let image = device.jump(chip, journal, decision.image.region, &decision)?;
+    conduct.running = Some(decision.partition);
+    if let World::Calls(plan) = *journal.world() {
+        judge_stock_choice(device, chip, journal, &decision)?;
+        let mut caller = Caller {
+            device,
+            journal,
+            running: decision.partition,
+            table: &table,
+        };
+        let rest = caller.run(chip, verifier, plan, outcome(&decision, image))?;
+        watch(journal, chip, &conduct, device.policy.wear());
+        return Ok(rest);
+    }
     // When all is over, how the new update ends is all that is judged.
     if !matches!(journal.world(), World::Afresh { .. }) {
         judge(device, journal, &decision, image);
@@ -106,13 +121,11 @@ pub(super) fn power_on<const W: usize>(
     if alone {
         judge_stock_choice(device, chip, journal, &decision)?;
     }
-    let running = decision.partition;
-    conduct.running = Some(running);
     let started = Started {
         verifier,
         minimum: &minimum,
         table: &table,
-        running,
+        running: decision.partition,
         image,
     };
     let rest = device.application::<W>(chip, journal, started)?;
@@ -143,10 +156,26 @@ fn boot<const W: usize>(
     let flash = &mut InUnits::<W>::new(chip);
     let table = load_table(flash, &device.boot, table)?;
     let selection = select_boot_partition(flash, table, &device.boot, log, &inputs)?;
-    if selection.counts().is_some() {
-        journal.change(World::counting);
+    if let Some(slot) = selection.counts() {
+        journal.change(|world| world.counting(slot));
     }
     load_boot_image(flash, verifier, efuse, table, &device.boot, selection)
+}
+
+/// The slot that otadata chooses, if its image does not verify.
+fn astray(decision: &Decision) -> Option<Slot> {
+    let (chosen, first) = (decision.chosen?, decision.tried.iter().next()?);
+    let refused = matches!(first.refused, Refused::Image(_) | Refused::OtherImage);
+    (first.slot == chosen.slot && refused).then_some(first.slot)
+}
+
+/// What a boot decided, for the judge of calls.
+pub(super) fn outcome(decision: &Decision, image: Option<ImageId>) -> Outcome {
+    Outcome {
+        slot: decision.slot,
+        image,
+        astray: astray(decision),
+    }
 }
 
 fn judge(
@@ -155,16 +184,12 @@ fn judge(
     decision: &Decision,
     image: Option<ImageId>,
 ) {
-    let tried = decision.tried.iter().next();
-    if let (Some(chosen), Some(first)) = (&decision.chosen, tried)
-        && let Source::Record { .. } = chosen.source
-        && first.slot == chosen.slot
-        && matches!(first.refused, Refused::Image(_) | Refused::OtherImage)
-    {
+    let by_record = |chosen: Chosen| matches!(chosen.source, Source::Record { .. });
+    if let Some(slot) = astray(decision).filter(|_| decision.chosen.is_some_and(by_record)) {
         journal.violated(
             Property::PublishOrder,
             "the record chooses a slot whose image verifies",
-            format!("it chooses {}, whose image does not", first.slot),
+            format!("it chooses {slot}, whose image does not"),
         );
     }
     if let Reason::RolledBack { .. } = decision.reason {
@@ -202,13 +227,26 @@ fn judge(
 
 /// The flash with the simplest otadata that the device cannot tell from this one, if that is another.
 pub(super) fn simplest(device: &Device, log: Log, state: &State) -> Option<State> {
+    if !heals(device, state) {
+        return None;
+    }
     with_otadata(device, state, |otadata, weak, table| {
         simplify(otadata, weak, table, log);
     })
 }
 
+/// Whether no bit of otadata is weak for longer than until it is programmed once more: otherwise rows that are alike
+/// now are not for long.
+fn heals(device: &Device, state: &State) -> bool {
+    let at = device.otadata().unwrap_or_default();
+    state.reprogram_heals() || !state.has_weak(at..at + otadata::MIN_SIZE)
+}
+
 /// The flash with plainer otadata that has the same simplest one, if rows are torn in ways of their own.
 pub(super) fn plainer(device: &Device, state: &State) -> Option<State> {
+    if !heals(device, state) {
+        return None;
+    }
     with_otadata(device, state, simplify_torn_rows)
 }
 

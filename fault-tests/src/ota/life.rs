@@ -1,18 +1,20 @@
 //! Points of an ordinary life: what otadata and the slots hold by then.
 //!
-//! Each is lived, not written down: from a freshly flashed device on, the stock boot and the stock
-//! calls run without a cut, so that labels, sequence numbers and states are those that a device in
-//! the field has.
+//! Each is lived, not written down: from a freshly flashed device on, the boot and the calls of its
+//! policy run without a cut, so that labels, sequence numbers, states and records are those that a
+//! device in the field has.
 
 use ota_core::boot::{BootInputs, boot};
 use ota_core::efuse::NoSecureVersion;
+use ota_core::hardened as ours;
 use ota_core::image::StreamVerifier;
 use ota_core::otadata::{self, ENTRY_LEN, Entry, OtaState, Pick};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
-use ota_core::update::{ImageSize, Ota};
+use ota_core::update::ImageSize;
 use sim_flash::{Profile, State};
 
 use super::application::CHUNK;
+use super::calls::Calls;
 use super::device::{Device, Verifier};
 use super::errand::RESUMED_AT;
 use crate::chip::{Chip, Knows};
@@ -182,6 +184,11 @@ const fn life(name: &'static str, needs: Needs, days: &'static [Day]) -> Life {
 }
 
 impl Life {
+    /// Whether something else than the device has selected a slot.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.days.iter().any(|day| matches!(day, Otatool))
+    }
+
     /// The flash after this life, and the slot that was damaged in it; `None` if `device` cannot
     /// live it.
     pub(super) fn live(
@@ -217,7 +224,7 @@ struct Living<'d> {
     damaged: Option<Slot>,
 }
 
-type Core<'t, 'c, 'm> = Ota<'t, &'c mut Chip<'m>, Verifier<'t>, NoSecureVersion, 1>;
+type Core<'c, 'm> = dyn Calls<Flash = &'c mut Chip<'m>> + 'c;
 
 impl Living<'_> {
     fn live(&mut self, day: Day) {
@@ -274,7 +281,7 @@ impl Living<'_> {
     }
 
     /// Boots, and lets the application do `app`.
-    fn power_on(&mut self, app: impl FnOnce(&mut Core<'_, '_, '_>)) {
+    fn power_on(&mut self, app: impl FnOnce(&mut Core<'_, '_>)) {
         let clock = OperationClock::default();
         let mut chip = Chip::new(self.profile, self.state.clone(), clock, Knows::Nothing);
         let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
@@ -282,20 +289,30 @@ impl Living<'_> {
             return;
         };
         let mut verifier = Verifier::new(verifier);
-        let booted = boot(
-            &mut chip,
-            &mut verifier,
-            &mut NoSecureVersion,
-            &self.device.boot,
-            &BootInputs::default(),
-            &mut table,
-        );
-        let parsed = PartitionTable::for_application(&table, self.device.md5);
-        if let (Ok(decision), Ok(table)) = (booted, parsed) {
-            let running = decision.partition;
-            app(&mut self
-                .device
-                .core(&mut chip, verifier, NoSecureVersion, table, running));
+        let (device, efuse) = (self.device, &mut NoSecureVersion);
+        let (config, inputs) = (&device.boot, BootInputs::default());
+        let log = device.policy.in_bootloader();
+        let running = match log {
+            None => boot(&mut chip, &mut verifier, efuse, config, &inputs, &mut table)
+                .map(|decision| decision.partition)
+                .ok(),
+            Some(log) => {
+                let (chip, table) = (&mut chip, &mut table);
+                ours::boot(chip, &mut verifier, efuse, config, log, &inputs, table)
+                    .map(|decision| decision.partition)
+                    .ok()
+            }
+        };
+        let parsed = PartitionTable::for_application(&table, device.md5);
+        if let (Some(running), Ok(table)) = (running, parsed) {
+            match log {
+                None => {
+                    app(&mut device.core(&mut chip, verifier, NoSecureVersion, table, running));
+                }
+                Some(log) => {
+                    app(&mut device.hardened_core(&mut chip, verifier, table, running, log));
+                }
+            }
         }
         self.state = chip.into_parts().state;
     }

@@ -7,6 +7,7 @@
 
 mod application;
 mod caller;
+mod calls;
 mod company;
 mod core;
 mod course;

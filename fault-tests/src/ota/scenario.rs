@@ -4,6 +4,7 @@ use sim_flash::{Level, Profile};
 
 use super::device::{SelfTest, Writing};
 use super::policy::Policy;
+use super::setup::NotApplicable;
 use crate::explore::ANY;
 use crate::property::Property;
 
@@ -256,15 +257,32 @@ impl Scenario {
         }
     }
 
+    /// Whether it says anything about a device of this policy at this level.
+    ///
+    /// What a call must come to is what it does on a copy of the flash. Where weak bits are read otherwise there than
+    /// on the device, the stock policy's windows are known; of the hardened one too much would be asked.
+    pub(crate) fn applies(&self, policy: Policy, level: Level) -> Result<(), NotApplicable> {
+        if matches!(self.begin, Begin::Lives { .. })
+            && policy != Policy::Stock
+            && level >= Level::L3
+        {
+            return Err(NotApplicable(
+                "what its calls must come to is known up to L2 under the hardened policy",
+            ));
+        }
+        Ok(())
+    }
+
     /// How many cuts in a row it is explored to: as asked, or else any number. With weak bits the stock
     /// algorithm has no end, so that is one; and the hardened one, which numbers what it writes, comes to its end
     /// with a small log alone, so it is two, and one where two take hours or are known to be too many; in company
-    /// with stock code, one.
+    /// with stock code, and where each call is made first, one.
     pub fn cuts(&self, asked: Option<u32>, policy: Policy, level: Level, profile: &Profile) -> u32 {
         let rules = profile.rules();
         let in_bytes = !(2..=32).contains(&profile.program_unit()) && rules.encryption.is_none();
         let depth = match (policy, level) {
             (Policy::Stock, Level::L0 | Level::L1 | Level::L2) => ANY,
+            _ if matches!(self.begin, Begin::Lives { .. }) => 1,
             (Policy::Hardened(_), Level::L0 | Level::L1 | Level::L2) => 2,
             (Policy::Hardened(_), Level::L3) if rules.reprogram_heals && in_bytes => 2,
             _ => 1,

@@ -61,14 +61,17 @@ pub struct Inputs {
 impl Setup {
     /// The same device, on the same flash, with this policy built in.
     pub fn under(mut self, policy: Policy) -> Result<Self, NotApplicable> {
+        let calls = |start: &Start<World>| matches!(start.world, World::Calls(_));
+        let calls = self.starts.iter().any(calls);
         if policy != Policy::Stock {
-            if self
-                .starts
-                .iter()
-                .any(|start| matches!(start.world, World::Calls(_)))
-            {
+            if calls && matches!(policy, Policy::StockBootloader | Policy::StockApplication) {
                 return Err(NotApplicable(
-                    "what its calls must come to is known under the stock policy only",
+                    "what its calls must come to is known of devices of one policy only",
+                ));
+            }
+            if calls && (self.profile.program_unit() != 1 || self.device.cipher.is_some()) {
+                return Err(NotApplicable(
+                    "its calls are made on flash that takes single bytes, and encrypts none",
                 ));
             }
             self.device.records = match policy {
@@ -82,6 +85,13 @@ impl Setup {
             ));
         }
         self.device.policy = policy;
+        if calls
+            && policy != Policy::Stock
+            && let Some(fresh) = self.starts.first().map(|start| start.state.clone())
+        {
+            // It has lived with this policy, too. The first life is none yet.
+            self.starts = lives(&self.device, &self.profile, &fresh);
+        }
         Ok(self)
     }
 
@@ -345,6 +355,12 @@ fn lives(device: &Device, profile: &Profile, fresh: &State) -> Vec<Start<World>>
         // A life that left things as another one did shows little more.
         let twice = !known.insert((Twin::whole(device, profile, &state), damaged));
         let ahead = Twin::on(device, profile, &state);
+        let astray = ahead.course.next().and_then(|next| next.astray);
+        if device.policy != Policy::Stock && life.is_foreign() && astray.is_some() {
+            // A slot without an image was selected from outside: only records say what runs instead, and the
+            // sector that has them is the one that adopting the entry erases.
+            continue;
+        }
         let mut seen = HashSet::new();
         for (errand, what) in ERRANDS {
             if !what.is_none_or(|errand| errand.fits(device)) {

@@ -11,6 +11,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use ota_core::boot::{BootInputs, Decision, boot};
 use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::{Region, SECTOR};
+use ota_core::hardened as ours;
 use ota_core::image::{ImageMetadata, StreamVerifier, VerifyError, VerifyImage, header};
 use ota_core::otadata::{ENTRY_LEN, Entry, slot_of};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
@@ -20,6 +21,7 @@ use super::course::{Ahead, Course, Outcome, Slots};
 use super::device::{Device, Verifier};
 use super::errand::{Step, take};
 use super::firmware::ImageId;
+use super::hardened;
 use crate::chip::{Accepted, Chip, ChipError, Knows};
 use crate::explore::Ranges;
 use crate::property::publish_order::unverified_pointer;
@@ -200,15 +202,18 @@ impl<'t, 'm> Twin<'t, 'm> {
         table: PartitionTable<'_>,
         running: Partition,
     ) -> Self {
-        let mut ota = self.device.core(
-            &mut self.flash,
-            &mut self.verifier,
-            NoSecureVersion,
-            table,
-            running,
-        );
+        let (device, flash, verifier) = (self.device, &mut self.flash, &mut self.verifier);
         // An error is an outcome like any other: the coming boots tell.
-        let _ = take(step, self.device, &mut ota, &mut |_, _| {});
+        let _ = match device.policy.in_application() {
+            None => {
+                let mut ota = device.core(flash, verifier, NoSecureVersion, table, running);
+                take(step, device, &mut ota, &mut |_, _| {})
+            }
+            Some(log) => {
+                let mut ota = device.hardened_core(flash, verifier, table, running, log);
+                take(step, device, &mut ota, &mut |_, _| {})
+            }
+        };
         self
     }
 
@@ -231,10 +236,12 @@ impl<'t, 'm> Twin<'t, 'm> {
 
     /// The slots that an entry may select although no image begins there.
     ///
-    /// More is not looked at: to verify the image that no boot would run makes every byte of a
+    /// Under the hardened policy entries select nothing. More is not looked at: to verify the image that no boot would run makes every byte of a
     /// download matter.
     fn vain(&mut self) -> Slots {
-        let (Some(otadata), slots) = (self.device.otadata(), self.device.ota_slots()) else {
+        let slots = self.device.ota_slots();
+        let by_entries = self.device.policy.in_bootloader().is_none();
+        let Some(otadata) = self.device.otadata().filter(|_| by_entries) else {
             return Slots::default();
         };
         let mut vain = Slots::default();
@@ -273,16 +280,16 @@ impl<'t, 'm> Twin<'t, 'm> {
     }
 
     fn boot(&mut self) -> Option<Outcome> {
-        let mut table = [0; TABLE_LEN];
-        let decision = boot(
-            &mut self.flash,
-            &mut self.verifier,
-            &mut NoSecureVersion,
-            &self.device.boot,
-            &BootInputs::default(),
-            &mut table,
-        )
-        .ok()?;
+        let (flash, verifier) = (&mut self.flash, &mut self.verifier);
+        let (efuse, config) = (&mut NoSecureVersion, &self.device.boot);
+        let (inputs, table) = (BootInputs::default(), &mut [0; TABLE_LEN]);
+        if let Some(log) = self.device.policy.in_bootloader() {
+            let booted = ours::boot(flash, verifier, efuse, config, log, &inputs, table);
+            let decision = booted.ok()?;
+            let image = self.image_in(decision.image.region);
+            return Some(hardened::outcome(&decision, image));
+        }
+        let decision = boot(flash, verifier, efuse, config, &inputs, table).ok()?;
         let image = self.image_in(decision.image.region);
         Some(outcome(&decision, image))
     }

@@ -48,13 +48,18 @@ impl World {
         }
     }
 
-    /// The bootloader is about to count the start of the image that was switched to.
-    pub(super) fn counting(&mut self) {
-        if let Self::Updates(promises) = self
-            && let Promise::Switching { from, to } | Promise::Activated { from, to } =
-                promises.promise
-        {
-            promises.promise = Promise::Counting { from, to };
+    /// The bootloader is about to count the start of the image in `slot` that was switched to.
+    pub(super) fn counting(&mut self, slot: Slot) {
+        match self {
+            Self::Updates(promises) => {
+                if let Promise::Switching { from, to } | Promise::Activated { from, to } =
+                    promises.promise
+                {
+                    promises.promise = Promise::Counting { from, to };
+                }
+            }
+            Self::Calls(plan) => *plan = plan.counting(slot),
+            Self::Afresh { .. } => {}
         }
     }
 

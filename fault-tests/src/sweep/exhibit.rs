@@ -7,7 +7,7 @@ use sim_flash::{Contract, Level, Profile};
 use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
 use super::{Budget, SweepOptions, coverage, windows};
 use crate::case::{CaseId, Replay, replay};
-use crate::explore::{Counts, Exploration, Limits, Path, Start, explore};
+use crate::explore::{Counts, Disagreement, Exploration, Limits, Path, Start, explore};
 use crate::ota::{Policy, RENEWED};
 use crate::subject::{Mark, Subject, World};
 
@@ -93,10 +93,16 @@ impl<W: World> Exhibit<'_, W> {
             closure: exploration.closure,
             cuts: self.cuts,
             seconds: started.elapsed().as_secs_f64(),
-            disagreement: exploration
-                .disagreement
-                .as_ref()
-                .map(|disagreement| format!("{}, after {}", disagreement.what, disagreement.path)),
+            disagreement: exploration.disagreement.as_ref().map(|disagreement| {
+                let Disagreement { what, start, path } = disagreement;
+                let named = self.starts.get(*start).map(|start| &*start.name);
+                let start = named.filter(|name| !name.is_empty()).unwrap_or("the start");
+                if path.cuts.is_empty() {
+                    format!("{what}, in what follows {start}")
+                } else {
+                    format!("{what}, in what follows {path} from {start}")
+                }
+            }),
             windows,
             marks: exploration
                 .reached

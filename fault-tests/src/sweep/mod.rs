@@ -128,7 +128,11 @@ pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progres
             None => Ok(scenario.bundled(&options.profile)),
             Some(inputs) => scenario.with_inputs(&options.profile, inputs),
         };
-        match setup.and_then(|setup| setup.under(options.policy)) {
+        let applies = scenario.applies(options.policy, options.level);
+        match applies
+            .and(setup)
+            .and_then(|setup| setup.under(options.policy))
+        {
             Ok(setup) => setups.push((scenario, setup)),
             Err(why) => skipped.push(Skipped {
                 scenario: scenario.name.to_owned(),

@@ -25,7 +25,8 @@
 //! written, as blank, as something refused; and whether what is programmed there next is weak as well, as it
 //! is where zeroing the row was cut.
 //!
-//! All this as long as no stock code writes an entry.
+//! All this as long as no stock code writes an entry; and of weak bits as long as programming a row once more heals
+//! them.
 
 mod cells;
 mod log;
