@@ -177,8 +177,25 @@ fn seq_from(from: u32, slot: u32, slots: u32) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::string::ToString;
+
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_has_no_number_is_named() {
+        let error = NextError::NoSuchSlot { slot: 3, slots: 2 };
+        assert_eq!(error.to_string(), "there is no slot 3 among 2");
+        let error = NextError::Exhausted {
+            active: 0xFFFF_FFFE,
+            slot: 1,
+            slots: 3,
+        };
+        let said = "no sequence number from 4294967294 on names slot 1 of 3";
+        assert_eq!(error.to_string(), said);
+    }
 
     /// The reference's rule, counted out.
     fn naive(from: u32, slot: u32, slots: u32) -> u32 {

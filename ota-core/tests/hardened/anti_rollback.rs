@@ -78,6 +78,20 @@ fn an_image_below_the_version_is_neither_chosen_nor_gone_back_to() {
     assert_eq!(device.boot().slot, A);
 }
 
+/// The version in fuses is the lowest that may run, not the lowest that may not.
+#[test]
+fn an_image_of_just_the_version_is_chosen_and_gone_back_to() {
+    let mut device = on_trial();
+    device.confirm(A).unwrap();
+    assert_eq!(device.fuses.bits, 7);
+    device.download(A, B, &seeds::image_of(400, 3)).unwrap();
+    device.choose(A, B).unwrap();
+    assert_eq!(device.boot().slot, B);
+    let possible = device.app(B, |ota| ota.check_rollback_is_possible());
+    assert_eq!(possible, Ok(true));
+    assert_eq!(device.boot().slot, A);
+}
+
 /// A version that no fuses are left for does not keep the image from running.
 #[test]
 fn a_version_beyond_the_fuses_is_an_error_of_the_confirmation_alone() {
