@@ -150,8 +150,8 @@
 //!
 //! - *a.* An update is on trial, and its start counted. A cut in the claim of the next decision leaves the rest of
 //!   that page weak; read as zeroed, nothing of the generation counts, and the hand-over in the other sector says:
-//!   on trial, not started yet. So it was in eight of the nine updates; in the ninth, of a damaged image, all
-//!   properties hold.
+//!   on trial, not started yet. Where the boot itself was cut there, it is not what it would have been without the
+//!   cut either (P6). So it was in eight of the nine updates; in the ninth, of a damaged image, all properties hold.
 //! - *b.* A download is complete but for its last part. A cut in the claim of the next decision leaves the rest of
 //!   the sector weak, with the rows that say which parts there are.
 //!
