@@ -173,3 +173,16 @@ fn a_seal_tells_the_rows_that_it_may_stand_behind_apart() {
     assert_ne!(of(1), of(2));
     assert_ne!(of(1), fingerprint(&[0xFF; LEN]));
 }
+
+#[test]
+fn a_seal_is_of_one_word() {
+    let [word, other] = [[1; LEN], [2; LEN]];
+    let seal = Record::seal(1, 5, &word);
+    assert!(seal.seals(&word));
+    assert!(!seal.seals(&other));
+    let decision = Record {
+        kind: Kind::Decision,
+        ..seal
+    };
+    assert!(!decision.seals(&word));
+}
