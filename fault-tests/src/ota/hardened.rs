@@ -102,33 +102,32 @@ pub(super) fn power_on<const W: usize>(
     };
     let image = device.jump(chip, journal, decision.image.region, &decision)?;
     conduct.running = Some(decision.partition);
-    if let World::Calls(plan) = *journal.world() {
-        judge_stock_choice(device, chip, journal, &decision)?;
-        let mut caller = Caller {
-            device,
-            journal,
-            running: decision.partition,
-            table: &table,
-        };
-        let rest = caller.run(chip, verifier, plan, outcome(&decision, image))?;
-        watch(journal, chip, &conduct, device.policy.wear());
-        return Ok(rest);
-    }
-    // When all is over, how the new update ends is all that is judged.
-    if !matches!(journal.world(), World::Afresh { .. }) {
+    // Where calls are made their plan judges; and when all is over, how the new update ends is all that is judged.
+    if matches!(journal.world(), World::Updates(_)) {
         judge(device, journal, &decision, image);
     }
     if alone {
         judge_stock_choice(device, chip, journal, &decision)?;
     }
-    let started = Started {
-        verifier,
-        minimum: &minimum,
-        table: &table,
-        running: decision.partition,
-        image,
+    let (running, table) = (decision.partition, &table);
+    let rest = if let World::Calls(plan) = *journal.world() {
+        let mut caller = Caller {
+            device,
+            journal,
+            running,
+            table,
+        };
+        caller.run(chip, verifier, plan, outcome(&decision, image))?
+    } else {
+        let started = Started {
+            verifier,
+            minimum: &minimum,
+            table,
+            running,
+            image,
+        };
+        device.application::<W>(chip, journal, started)?
     };
-    let rest = device.application::<W>(chip, journal, started)?;
     watch(journal, chip, &conduct, device.policy.wear());
     let wipes =
         |op: Op| matches!(op, Op::Program { data, .. } if data.iter().all(|byte| *byte == 0));
@@ -227,26 +226,13 @@ fn judge(
 
 /// The flash with the simplest otadata that the device cannot tell from this one, if that is another.
 pub(super) fn simplest(device: &Device, log: Log, state: &State) -> Option<State> {
-    if !heals(device, state) {
-        return None;
-    }
     with_otadata(device, state, |otadata, weak, table| {
         simplify(otadata, weak, table, log);
     })
 }
 
-/// Whether no bit of otadata is weak for longer than until it is programmed once more: otherwise rows that are alike
-/// now are not for long.
-fn heals(device: &Device, state: &State) -> bool {
-    let at = device.otadata().unwrap_or_default();
-    state.reprogram_heals() || !state.has_weak(at..at + otadata::MIN_SIZE)
-}
-
 /// The flash with plainer otadata that has the same simplest one, if rows are torn in ways of their own.
 pub(super) fn plainer(device: &Device, state: &State) -> Option<State> {
-    if !heals(device, state) {
-        return None;
-    }
     with_otadata(device, state, simplify_torn_rows)
 }
 
@@ -262,6 +248,10 @@ fn with_otadata(
     let (mut otadata, mut weak) = ([0; LENGTH], [0; LENGTH]);
     state.read(at, &mut otadata);
     if state.has_weak(at..at + otadata::MIN_SIZE) {
+        if !state.reprogram_heals() {
+            // Rows with weak bits that are alike now are not for long.
+            return None;
+        }
         state.weak(at, &mut weak);
     }
     let mut table = [0; TABLE_LEN];

@@ -236,8 +236,8 @@ impl<'t, 'm> Twin<'t, 'm> {
 
     /// The slots that an entry may select although no image begins there.
     ///
-    /// Under the hardened policy entries select nothing. More is not looked at: to verify the image that no boot would run makes every byte of a
-    /// download matter.
+    /// Under the hardened policy entries select nothing. More is not looked at: to verify the image that no boot
+    /// would run makes every byte of a download matter.
     fn vain(&mut self) -> Slots {
         let slots = self.device.ota_slots();
         let by_entries = self.device.policy.in_bootloader().is_none();
