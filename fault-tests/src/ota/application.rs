@@ -8,7 +8,7 @@ use ota_core::otadata::OtaState;
 use ota_core::partition::{Partition, Slot};
 use ota_core::update::{ImageSize, OtaError};
 
-use super::core::UpdateCore;
+use super::core::{OnChip, UpdateCore};
 use super::device::{Device, SelfTest, Writing};
 use super::firmware::ImageId;
 use super::marks;
@@ -38,7 +38,7 @@ pub(super) struct Application<'a, C> {
     pub(super) me: ImageId,
 }
 
-impl<'m, C: UpdateCore<'m>> Application<'_, C> {
+impl<'m, C: UpdateCore<Flash: OnChip<'m>>> Application<'_, C> {
     pub(super) fn run(&mut self) -> Result<Rest, Dead> {
         if self.unconfirmed()? {
             if self.hangs() {
@@ -149,7 +149,7 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
 
     /// Downloads `next` into the next slot and switches to it.
     fn update(&mut self, next: ImageId) -> Result<Rest, Dead> {
-        let Some(slot) = self.ota.next_update_partition() else {
+        let Some(slot) = self.ota.next_update_partition(None) else {
             self.journal.note("there is no slot to update");
             return Ok(Rest::Idle);
         };
@@ -182,7 +182,7 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
     /// Writes what the server delivers as `next` into `slot`; `None` if it is refused.
     fn download(&mut self, slot: &Partition, next: ImageId) -> Result<Option<()>, Dead> {
         let delivered = self.device.delivered(next);
-        let delivered = in_rows(delivered, self.ota.chip().program_unit());
+        let delivered = in_rows(delivered, self.ota.flash().chip().program_unit());
         let size = match self.device.writing {
             Writing::KnownSize => {
                 ImageSize::Known(u32::try_from(delivered.len()).unwrap_or(u32::MAX))
@@ -299,7 +299,7 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
 
     /// Whether the slot holds this image, whole.
     fn holds(&mut self, slot: &Partition, image: ImageId) -> Result<bool, Dead> {
-        let chip = self.ota.chip();
+        let chip = self.ota.flash().chip();
         let held = chip.holds(slot.offset, &self.device.accepted.contents);
         if chip.dead() || chip.hangs() {
             return Err(Dead);
@@ -309,7 +309,7 @@ impl<'m, C: UpdateCore<'m>> Application<'_, C> {
 
     /// The result, or `None` after a noted error that the application survives, or death.
     fn settle<T>(&mut self, result: Result<T, OtaError<ChipError>>) -> Result<Option<T>, Dead> {
-        let chip = self.ota.chip();
+        let chip = self.ota.flash().chip();
         if chip.dead() || chip.hangs() {
             return Err(Dead);
         }

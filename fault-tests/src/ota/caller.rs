@@ -3,10 +3,9 @@
 //! A call that a cut interrupted is made again at the next power-on, unless its effect is there
 //! already. What every boot must decide comes from the [fault-free twin](super::twin).
 
-use ota_core::efuse::NoSecureVersion;
 use ota_core::partition::{Partition, PartitionTable, TABLE_LEN};
 
-use super::calls::Calls;
+use super::core::UpdateCore;
 use super::course::{Outcome, Plan};
 use super::device::{Device, Verifier};
 use super::errand::{Errand, Step, take};
@@ -44,32 +43,16 @@ impl Caller<'_> {
             return Ok(Rest::Idle);
         };
         let (device, running) = (self.device, self.running);
-        match device.policy.in_application() {
-            None => {
-                let core = device.core(chip, verifier, NoSecureVersion, table, running);
-                self.do_all(core, errand, table)
+        device.with_core(chip, verifier, table, running, |ota| {
+            for step in errand.steps() {
+                if !self.take(ota, step, table)? {
+                    self.finish(None);
+                    return Ok(Rest::Idle);
+                }
             }
-            Some(log) => {
-                let core = device.hardened_core(chip, verifier, table, running, log);
-                self.do_all(core, errand, table)
-            }
-        }
-    }
-
-    fn do_all<'c, 'm: 'c, C: Calls<Flash = &'c mut Chip<'m>>>(
-        &mut self,
-        mut ota: C,
-        errand: Errand,
-        table: PartitionTable<'_>,
-    ) -> Result<Rest, Dead> {
-        for step in errand.steps() {
-            if !self.take(&mut ota, step, table)? {
-                self.finish(None);
-                return Ok(Rest::Idle);
-            }
-        }
-        self.finish(errand.then());
-        Ok(Rest::Idle)
+            self.finish(errand.then());
+            Ok(Rest::Idle)
+        })
     }
 
     fn judge(&mut self, chip: &mut Chip<'_>, plan: Plan, got: Outcome) -> Result<Plan, Dead> {
@@ -83,9 +66,9 @@ impl Caller<'_> {
     }
 
     /// Takes a step; whether it went well.
-    fn take<'c, 'm: 'c, C: Calls<Flash = &'c mut Chip<'m>>>(
+    fn take<'c, 'm: 'c>(
         &mut self,
-        ota: &mut C,
+        ota: &mut dyn UpdateCore<Flash = &'c mut Chip<'m>>,
         step: Step,
         table: PartitionTable<'_>,
     ) -> Result<bool, Dead> {

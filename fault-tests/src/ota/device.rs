@@ -6,7 +6,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, boot};
-use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::Region;
 use ota_core::hardened::{self as ours, Log};
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
@@ -390,16 +389,10 @@ impl Device {
             }
             .run();
         };
-        let encrypts = chip.encrypts();
-        let log = if encrypts { log.encrypted() } else { log };
-        let config = AppConfig {
-            flash_encryption: encrypts,
-            ..app_config(&self.boot, self.target)
-        };
         let flash = InUnits::<W>::new(chip);
         Application {
             device: self,
-            ota: ours::Ota::new(flash, verifier, efuse, table, running, config, log),
+            ota: self.hardened_core(flash, verifier, efuse, table, running, log),
             minimum,
             journal,
             me,
@@ -568,24 +561,22 @@ impl Device {
     }
 
     /// The same of the hardened policy.
-    pub(super) fn hardened_core<'t, F, V>(
+    pub(super) fn hardened_core<'t, F, V, S>(
         &self,
         flash: F,
         verifier: V,
+        efuse: S,
         table: PartitionTable<'t>,
         running: Partition,
         log: Log,
-    ) -> ours::Ota<'t, F, V, NoSecureVersion, 1> {
-        let config = app_config(&self.boot, self.target);
-        ours::Ota::new(
-            flash,
-            verifier,
-            NoSecureVersion,
-            table,
-            running,
-            config,
-            log,
-        )
+    ) -> ours::Ota<'t, F, V, S, 1> {
+        let encrypts = self.cipher.is_some();
+        let log = if encrypts { log.encrypted() } else { log };
+        let config = AppConfig {
+            flash_encryption: encrypts,
+            ..app_config(&self.boot, self.target)
+        };
+        ours::Ota::new(flash, verifier, efuse, table, running, config, log)
     }
 
     /// The partition of `slot`.

@@ -4,7 +4,7 @@ use ota_core::partition::{Partition, Slot};
 use ota_core::update::{Handle, ImageSize};
 
 use super::application::CHUNK;
-use super::calls::{Calls, Outcome};
+use super::core::{Outcome, UpdateCore};
 use super::device::{Device, Writing};
 use super::policy::Policy;
 
@@ -152,7 +152,7 @@ pub(super) const RESUMED_AT: usize = 4096;
 /// Takes one step, and tells of each call.
 ///
 /// On a device whose power goes away it returns sooner or later: the caller asks the chip.
-pub(super) fn take<C: Calls>(
+pub(super) fn take<C: UpdateCore + ?Sized>(
     step: Step,
     device: &Device,
     ota: &mut C,
@@ -191,7 +191,7 @@ pub(super) fn take<C: Calls>(
             let at = RESUMED_AT.min(image.len());
             said("resume", &format!("{} at {at}", next.label));
             let offset = u32::try_from(at).unwrap_or(u32::MAX);
-            let handle = ota.resume(&next, offset)?;
+            let handle = ota.resume(&next, ImageSize::Sequential, offset)?;
             write(ota, handle, &image[at..], said)?;
             said("end", "");
             ota.end(handle)
@@ -251,7 +251,7 @@ pub(super) fn take<C: Calls>(
     }
 }
 
-fn write<C: Calls>(
+fn write<C: UpdateCore + ?Sized>(
     ota: &mut C,
     handle: Handle,
     bytes: &[u8],
@@ -267,7 +267,11 @@ fn write<C: Calls>(
 }
 
 /// Where a staged image is copied to: factory, or else a slot that neither runs nor is staged.
-fn destination(device: &Device, ota: &impl Calls, staged: &Partition) -> Option<Partition> {
+fn destination(
+    device: &Device,
+    ota: &(impl UpdateCore + ?Sized),
+    staged: &Partition,
+) -> Option<Partition> {
     let free = |partition: &Partition| {
         *partition != ota.running_partition() && partition.offset != staged.offset
     };

@@ -14,7 +14,7 @@ use ota_core::update::ImageSize;
 use sim_flash::{Profile, State};
 
 use super::application::CHUNK;
-use super::calls::Calls;
+use super::core::UpdateCore;
 use super::device::{Device, Verifier};
 use super::errand::RESUMED_AT;
 use crate::chip::{Chip, Knows};
@@ -224,8 +224,6 @@ struct Living<'d> {
     damaged: Option<Slot>,
 }
 
-type Core<'c, 'm> = dyn Calls<Flash = &'c mut Chip<'m>> + 'c;
-
 impl Living<'_> {
     fn live(&mut self, day: Day) {
         match day {
@@ -281,7 +279,10 @@ impl Living<'_> {
     }
 
     /// Boots, and lets the application do `app`.
-    fn power_on(&mut self, app: impl FnOnce(&mut Core<'_, '_>)) {
+    fn power_on(
+        &mut self,
+        app: impl for<'c, 'm> FnOnce(&mut dyn UpdateCore<Flash = &'c mut Chip<'m>>),
+    ) {
         let clock = OperationClock::default();
         let mut chip = Chip::new(self.profile, self.state.clone(), clock, Knows::Nothing);
         let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
@@ -291,8 +292,7 @@ impl Living<'_> {
         let mut verifier = Verifier::new(verifier);
         let (device, efuse) = (self.device, &mut NoSecureVersion);
         let (config, inputs) = (&device.boot, BootInputs::default());
-        let log = device.policy.in_bootloader();
-        let running = match log {
+        let running = match device.policy.in_bootloader() {
             None => boot(&mut chip, &mut verifier, efuse, config, &inputs, &mut table)
                 .map(|decision| decision.partition)
                 .ok(),
@@ -305,14 +305,7 @@ impl Living<'_> {
         };
         let parsed = PartitionTable::for_application(&table, device.md5);
         if let (Some(running), Ok(table)) = (running, parsed) {
-            match log {
-                None => {
-                    app(&mut device.core(&mut chip, verifier, NoSecureVersion, table, running));
-                }
-                Some(log) => {
-                    app(&mut device.hardened_core(&mut chip, verifier, table, running, log));
-                }
-            }
+            device.with_core(&mut chip, verifier, table, running, app);
         }
         self.state = chip.into_parts().state;
     }

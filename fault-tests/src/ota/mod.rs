@@ -7,7 +7,6 @@
 
 mod application;
 mod caller;
-mod calls;
 mod company;
 mod core;
 mod course;

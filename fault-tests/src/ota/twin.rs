@@ -204,16 +204,9 @@ impl<'t, 'm> Twin<'t, 'm> {
     ) -> Self {
         let (device, flash, verifier) = (self.device, &mut self.flash, &mut self.verifier);
         // An error is an outcome like any other: the coming boots tell.
-        let _ = match device.policy.in_application() {
-            None => {
-                let mut ota = device.core(flash, verifier, NoSecureVersion, table, running);
-                take(step, device, &mut ota, &mut |_, _| {})
-            }
-            Some(log) => {
-                let mut ota = device.hardened_core(flash, verifier, table, running, log);
-                take(step, device, &mut ota, &mut |_, _| {})
-            }
-        };
+        let _ = device.with_core(flash, verifier, table, running, |ota| {
+            take(step, device, ota, &mut |_, _| {})
+        });
         self
     }
 
