@@ -13,8 +13,9 @@ use ota_core::partition::{Slot, TABLE_LEN};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::application::CHUNK;
-use super::device::{self, Device, Verifier};
+use super::device::{Device, Verifier};
 use super::efuse::Efuse;
+use super::entry::learned;
 use super::hardened;
 use super::marks;
 use super::policy::Policy;
@@ -175,7 +176,7 @@ pub(super) fn records(device: &Device, policy: Policy) -> Vec<Record> {
 
 /// Of an entry: what stock code learns of it, and its number and label if that may be of the hardened policy.
 fn by_our_bootloader(bytes: &[u8]) -> u128 {
-    let stock = device::learned(bytes);
+    let stock = learned(bytes);
     match bytes.first_chunk().map(Entry::parse) {
         Some(Entry { seq, label, .. }) if label.starts_with(b"bo1") => {
             xxh3_128(&[&stock.to_le_bytes()[..], &seq.to_le_bytes(), &label].concat())

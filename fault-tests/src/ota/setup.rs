@@ -17,7 +17,8 @@ use sim_flash::{Cipher, Profile, Row, State};
 
 use super::company;
 use super::course::Plan;
-use super::device::{Device, learned, stock_bootloader};
+use super::device::{Device, stock_bootloader};
+use super::entry::learned;
 use super::errand::{ERRANDS, Errand};
 use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
