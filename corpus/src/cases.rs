@@ -41,6 +41,7 @@ pub static CASES: &[Case] = cases![
     "hardened-p2-weak-number-beside",
     "hardened-p3-begin-erase-otadata",
     "hardened-p3-begin-program-otadata",
+    "hardened-p3-read-otherwise-in-call",
     "hardened-p3-repair-program-otadata",
     "hardened-p7-weak-progress",
     "hardened-p8-half-zeroed-entry",

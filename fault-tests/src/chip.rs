@@ -12,6 +12,7 @@
 mod error;
 mod knowledge;
 mod recognise;
+mod rehearsal;
 mod units;
 mod weak;
 
@@ -226,7 +227,7 @@ impl<'m> Chip<'m> {
                 self.records.push((record, flips));
                 Some(Look::Record(record))
             }
-            Some((_, true)) if flips && self.flips && !self.silent && self.meets_weak(range) => {
+            Some((_, true)) if flips && self.flips() && !self.silent && self.meets_weak(range) => {
                 Some(Look::Again(record))
             }
             Some(_) => None,

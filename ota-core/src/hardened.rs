@@ -128,7 +128,7 @@
 //! they fill: with one of three groups any number at L3 until it is full and in doubt; with one of four any number
 //! at L0, three at L3, and at L1 any number until it is. With the whole log any number at L0 until it is. And each
 //! call of an application, first thing after power-on, at each point of a life of two or three slots, with a factory
-//! image and without, monitored and not: each single cut up to L2.
+//! image and without, monitored and not: each single cut up to L3.
 //! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single
 //! one at L3. At L4 each single cut in the nine updates, and in the smallest one on those chips, where weak bits
 //! read as 0 but in one place at most.

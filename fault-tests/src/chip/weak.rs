@@ -11,6 +11,7 @@ use std::sync::Arc;
 use embedded_storage::nor_flash::ReadNorFlash;
 use sim_flash::State;
 
+use super::rehearsal::Rehearsal;
 use super::{Chip, ChipError, Knows, Look, Of};
 use crate::explore::{pieces, readings};
 
@@ -54,6 +55,8 @@ pub(super) struct Decisions {
     settled: Vec<Settled>,
     /// What was decided first of each place, for [`resolve`].
     first: Vec<Settled>,
+    /// The call that is rehearsed, or made as it was rehearsed.
+    pub(super) rehearsal: Rehearsal,
 }
 
 /// What a place reads as.
@@ -165,8 +168,26 @@ impl Decisions {
     /// The place reads otherwise than before.
     pub(super) fn flip(&mut self, at: u32, bytes: Vec<u8>) {
         self.flips += 1;
+        self.rehearsal.flips(self.settled.len());
+        self.reads_otherwise(at, bytes);
+    }
+
+    /// The place reads otherwise than before, as is decided already.
+    fn reads_otherwise(&mut self, at: u32, bytes: Vec<u8>) {
         let flips = true;
         self.settled.push(Settled::Bytes { at, bytes, flips });
+    }
+
+    /// What follows is only rehearsed.
+    pub(super) fn rehearse(&mut self) {
+        self.rehearsal = Rehearsal::begin();
+    }
+
+    /// It has been rehearsed: what was read otherwise in it reads as before, until that comes.
+    pub(super) fn rehearsed(&mut self) {
+        for flip in self.rehearsal.end().into_iter().rev() {
+            self.settled.remove(flip);
+        }
     }
 
     /// These bytes were erased: none is weak any more.
@@ -251,6 +272,15 @@ impl Chip<'_> {
         if self.silent {
             return bytes.copy_from_slice(&before.bytes);
         }
+        // A judge's reads are no part of the call.
+        let played = self.flips.then(|| self.decisions.rehearsal.next(range));
+        if let Some(read) = played.flatten() {
+            bytes.copy_from_slice(&read);
+            if read != before.bytes {
+                self.decisions.reads_otherwise(range.start, read);
+            }
+            return;
+        }
         let first = before.open.iter().any(|open| *open != 0);
         let flips = match of {
             Of::Record { flips, .. } => flips,
@@ -259,7 +289,7 @@ impl Chip<'_> {
         };
         let mut choices = if first {
             self.readings(range, &before.bytes, &before.open)
-        } else if before.may_flip && flips && self.flips {
+        } else if before.may_flip && flips && self.flips() {
             let all = self.readings(range, &before.bytes, &weak);
             let others = otherwise(&all, |other| *other == before.bytes);
             let others = others.into_iter().flatten().map(|other| all[other].clone());
@@ -276,6 +306,9 @@ impl Chip<'_> {
             Of::Bytes { .. } => self.note_choice(taken, count, !first),
         }
         self.note_weak_read(range, &read, true, taken, count);
+        if self.flips {
+            self.decisions.rehearsal.read(range, &read);
+        }
         let at = range.start;
         if first {
             let bytes = read;

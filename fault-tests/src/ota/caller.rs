@@ -76,12 +76,13 @@ impl Caller<'_> {
             return Ok(false);
         };
         let twin = Twin::new(self.device, ota.flash());
-        let after = twin.take(step, table, self.running).course();
+        let after = twin.rehearse(step, table, self.running).course();
         alive(ota.flash())?;
         self.plan(plan.calling(after));
         let taken = take(step, self.device, ota, &mut |name, argument| {
             self.journal.call(name, argument);
         });
+        ota.flash().performed();
         alive(ota.flash())?;
         self.plan(plan.called(after));
         match &taken {

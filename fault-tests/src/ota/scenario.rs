@@ -4,7 +4,6 @@ use sim_flash::{Level, Profile};
 
 use super::device::{SelfTest, Writing};
 use super::policy::Policy;
-use super::setup::NotApplicable;
 use crate::explore::ANY;
 use crate::property::Property;
 
@@ -255,22 +254,6 @@ impl Scenario {
             Property::AntiRollback => self.anti_rollback,
             Property::TrustRule | Property::ErrorHonesty => false,
         }
-    }
-
-    /// Whether it says anything about a device of this policy at this level.
-    ///
-    /// What a call must come to is what it does on a copy of the flash. Where weak bits are read otherwise there than
-    /// on the device, the stock policy's windows are known; of the hardened one too much would be asked.
-    pub(crate) fn applies(&self, policy: Policy, level: Level) -> Result<(), NotApplicable> {
-        if matches!(self.begin, Begin::Lives { .. })
-            && matches!(policy, Policy::Hardened(_))
-            && level >= Level::L3
-        {
-            return Err(NotApplicable(
-                "with weak bits nothing tells what its calls must come to; --level L2 sweeps it",
-            ));
-        }
-        Ok(())
     }
 
     /// How many cuts in a row it is explored to: as asked, or else any number. With weak bits the stock

@@ -35,6 +35,8 @@ pub(super) struct TwinFlash<'t, 'm> {
     erased: Ranges,
     changed: Ranges,
     operations: u32,
+    /// What is done here the device does next, and reads weak bits alike.
+    rehearses: bool,
 }
 
 impl<'t, 'm> TwinFlash<'t, 'm> {
@@ -46,6 +48,7 @@ impl<'t, 'm> TwinFlash<'t, 'm> {
             erased: Ranges::new(),
             changed: Ranges::new(),
             operations: 0,
+            rehearses: false,
         }
     }
 
@@ -72,6 +75,8 @@ impl ReadNorFlash for TwinFlash<'_, '_> {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         if { &self.changed }.intersects(&(offset..offset.saturating_add(len))) {
             self.state.read(offset, bytes);
+        } else if self.rehearses {
+            return self.chip.read(offset, bytes);
         } else {
             return self.chip.read_again(offset, bytes);
         }
@@ -195,18 +200,22 @@ impl<'t, 'm> Twin<'t, 'm> {
         (state.hash_range(otadata..otadata + 0x2000), slots)
     }
 
-    /// Takes a step of an errand, as the application in `running` would.
-    pub(super) fn take(
+    /// Takes a step of an errand, as the application in `running` is about to.
+    pub(super) fn rehearse(
         mut self,
         step: Step,
         table: PartitionTable<'_>,
         running: Partition,
     ) -> Self {
         let (device, flash, verifier) = (self.device, &mut self.flash, &mut self.verifier);
+        flash.chip.rehearse();
+        flash.rehearses = true;
         // An error is an outcome like any other: the coming boots tell.
-        let _ = device.with_core(flash, verifier, table, running, |ota| {
+        let _ = device.with_core(&mut *flash, verifier, table, running, |ota| {
             take(step, device, ota, &mut |_, _| {})
         });
+        flash.rehearses = false;
+        flash.chip.rehearsed();
         self
     }
 

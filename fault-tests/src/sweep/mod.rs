@@ -124,12 +124,10 @@ pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progres
     let mut skipped = Vec::new();
     let mut setups = Vec::new();
     for &scenario in &options.scenarios {
-        // First, as the starts of a scenario take time to make.
-        let applies = scenario.applies(options.policy, options.level);
-        let setup = applies.and_then(|()| match &options.inputs {
+        let setup = match &options.inputs {
             None => Ok(scenario.bundled(&options.profile)),
             Some(inputs) => scenario.with_inputs(&options.profile, inputs),
-        });
+        };
         match setup.and_then(|setup| setup.under(options.policy)) {
             Ok(setup) => setups.push((scenario, setup)),
             Err(why) => skipped.push(Skipped {
