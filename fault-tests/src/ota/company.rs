@@ -18,7 +18,6 @@ use super::efuse::Efuse;
 use super::entry::learned;
 use super::hardened;
 use super::marks;
-use super::policy::Policy;
 use super::world::World;
 use crate::chip::{Chip, ChipError};
 use crate::explore::Record;
@@ -159,38 +158,23 @@ pub(super) fn judge_stock_choice(
 
 /// The rows of otadata, and the headers of images, of a device with code of either policy: what either learns of
 /// them.
-pub(super) fn records(device: &Device, policy: Policy) -> Vec<Record> {
-    let learned = match policy {
-        Policy::StockBootloader => by_our_application,
-        _ => by_our_bootloader,
-    };
+pub(super) fn records(device: &Device) -> Vec<Record> {
     let map = device.map();
     let entries = [0, 1].map(|index| map.entry(index));
     let is_entry = |record: &Record| entries.contains(&Some(record.range.clone()));
     let mut rows = hardened::records(device);
     rows.retain(|record| !is_entry(record));
-    let stock = map.records(learned).into_iter().filter(is_entry);
+    let stock = map.records(learned_by_either).into_iter().filter(is_entry);
     rows.extend(stock.map(|record| record.ignoring(0..0)));
     rows
 }
 
-/// Of an entry: what stock code learns of it, and its number and label if that may be of the hardened policy.
-fn by_our_bootloader(bytes: &[u8]) -> u128 {
-    let stock = learned(bytes);
-    match bytes.first_chunk().map(Entry::parse) {
-        Some(Entry { seq, label, .. }) if label.starts_with(b"bo1") => {
-            xxh3_128(&[&stock.to_le_bytes()[..], &seq.to_le_bytes(), &label].concat())
-        }
-        _ => stock,
-    }
-}
-
-/// The same, and whether it is blank: as the one that goes with the factory image has to be.
-fn by_our_application(bytes: &[u8]) -> u128 {
-    if bytes.iter().all(|byte| *byte == 0xFF) {
-        return u128::MAX;
-    }
-    by_our_bootloader(bytes)
+/// Of an entry: what code of either policy learns of it, and the label, which stock code copies and ours heeds.
+fn learned_by_either(bytes: &[u8]) -> u128 {
+    let (stock, ours) = (learned(bytes), hardened::learned_entry(bytes));
+    let label = bytes.first_chunk().map(|bytes| Entry::parse(bytes).label);
+    let label = label.unwrap_or_default();
+    xxh3_128(&[&stock.to_le_bytes()[..], &ours.to_le_bytes(), &label].concat())
 }
 
 #[cfg(test)]
@@ -274,6 +258,16 @@ mod tests {
         };
         assert_eq!(found.property, Property::NoBrick);
         false
+    }
+
+    /// Stock code copies it into the entry that it rewrites.
+    #[test]
+    fn the_label_of_a_damaged_entry_counts() {
+        let mut torn = [0xFF; ENTRY_LEN];
+        torn[0] = 0;
+        let zeroed = [0; ENTRY_LEN];
+        assert_eq!(learned(&torn), learned(&zeroed));
+        assert_ne!(learned_by_either(&torn), learned_by_either(&zeroed));
     }
 
     #[test]

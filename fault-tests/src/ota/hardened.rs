@@ -297,7 +297,7 @@ pub(super) fn records(device: &Device) -> Vec<Record> {
 const REFUSED: u128 = 1;
 
 /// Of an entry for stock code: whether it is erased, damaged, or what it is.
-fn learned_entry(bytes: &[u8]) -> u128 {
+pub(super) fn learned_entry(bytes: &[u8]) -> u128 {
     let Some(entry) = bytes.first_chunk().map(Entry::parse) else {
         return u128::MAX;
     };

@@ -77,7 +77,7 @@ impl Setup {
             }
             self.device.records = match policy {
                 Policy::Hardened(_) => hardened::records(&self.device),
-                _ => company::records(&self.device, policy),
+                _ => company::records(&self.device),
             };
             self.device.labels = Vec::new();
         } else if self.device.cipher.is_some() {
