@@ -152,15 +152,14 @@ fn no_call_has_a_window() {
     assert!(report.scenarios[0].counts.operations > 40_000, "{report}");
 }
 
-/// What a call must come to is known without weak bits alone.
+/// The same with weak bits, which a call may read otherwise than the boot before it.
 #[test]
-fn calls_are_left_out_where_bits_are_weak() {
+fn no_call_has_a_window_where_bits_are_weak() {
     let options = SweepOptions {
         level: Level::L3,
-        ..options("hardened", "calls-2", 1)
+        ..options("hardened", "calls-2-plain", 1)
     };
     let report = sweep::run(&options, &|_, _| {});
-    assert_eq!(report.scenarios.len(), 0);
-    assert_eq!(report.skipped.len(), 1);
-    assert_ne!(report.verdict(), Verdict::Pass);
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    assert!(report.scenarios[0].counts.operations > 12_000, "{report}");
 }

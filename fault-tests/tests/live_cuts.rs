@@ -180,6 +180,7 @@ live_cuts! {
     three_slots "three-slots",
     resumed_update "resumed-update",
     anti_rollback "anti-rollback",
+    factory_reset "factory-reset",
     calls_2_factory "calls-2-factory",
     calls_2 "calls-2",
     calls_3_factory "calls-3-factory",

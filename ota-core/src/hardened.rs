@@ -120,18 +120,18 @@
 //!
 //! # What is guaranteed
 //!
-//! Levels are those of how badly a cut may behave: up to L2 torn operations read the same each time; at
-//! L3 bits may be weak, and a cut erase leaves anything; at L4 a cut may damage other rows of the same
-//! sector; at L5 one sector is lost. *Swept* is what the explorer has shown on this code: of nine updates, one
-//! that is resumed and one under anti-rollback among them, on serial NOR, up to two cuts in a row at L3, and each
-//! single one where re-programming does not heal; and rows of cuts in the smallest update with a small log, which
-//! they fill: with one of three groups any number at L3 until it is full and in doubt; with one of four any number
-//! at L0, three at L3, and at L1 any number until it is. With the whole log any number at L0 until it is. And each
-//! call of an application, first thing after power-on, at each point of a life of two or three slots, with a factory
-//! image and without, monitored and not: each single cut up to L3.
-//! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single
-//! one at L3. At L4 each single cut in the nine updates, and in the smallest one on those chips, where weak bits
-//! read as 0 but in one place at most.
+//! Levels are those of how badly a cut may behave: up to L2 torn operations read the same each time; at L3 bits
+//! may be weak, and a cut erase leaves anything; at L4 a cut may damage other rows of the same sector; at L5 one
+//! sector is lost. *Swept* is what the explorer has shown on this code: of nine updates, one that is resumed and
+//! one under anti-rollback among them, and of a factory reset with the updates after it, on serial NOR, up to two
+//! cuts in a row at L3, and each single one where re-programming does not heal; and rows of cuts in the smallest
+//! update with a small log, which they fill: with one of three groups any number at L3 until it is full and in
+//! doubt; with one of four any number at L0, three at L3, and at L1 any number until it is. With the whole log
+//! any number at L0 until it is. And each call of an application, first thing after power-on, at each point of a
+//! life of two or three slots, with a factory image and without, monitored and not: each single cut up to L3. On
+//! an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single
+//! one at L3, as of the factory reset. At L4 each single cut in the ten, and in the smallest update on those
+//! chips, where weak bits read as 0 but in one place at most.
 //! *Argued* is what follows from the rules above, and was shown by a model of them, but not by the explorer on
 //! this code.
 //!
@@ -142,7 +142,7 @@
 //! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (swept) | any single cut (swept) | **on trial again**, not started yet (P4): *a* | on trial again (argued) |
 //! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept) | any single cut (swept) | any single cut (swept) | before or after (argued) |
 //! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept) | any single cut (swept) | any single cut (swept) | what runs (argued) |
-//! | factory reset | before or after (tested, one and two cuts) | the same (argued) | any single cut (argued) | not known | not known |
+//! | factory reset | before or after; then after (swept) | the same (swept) | any single cut (swept) | any single cut (swept) | before or after (argued) |
 //! | [`resume`](Ota::resume), progress | counts complete parts alone, and loses one at most (swept) | the same (swept) | any single cut (swept) | **begins anew** (P7): *b* | begins anew (argued) |
 //!
 //! The shortest counterexamples at L4; a slot that verifies boots in each of them, and the next change is as
@@ -151,7 +151,8 @@
 //! - *a.* An update is on trial, and its start counted. A cut in the claim of the next decision leaves the rest of
 //!   that page weak; read as zeroed, nothing of the generation counts, and the hand-over in the other sector says:
 //!   on trial, not started yet. Where the boot itself was cut there, it is not what it would have been without the
-//!   cut either (P6). So it was in eight of the nine updates; in the ninth, of a damaged image, all properties hold.
+//!   cut either (P6). So it was in eight of the nine updates, and in those after a factory reset; in the update to a
+//!   damaged image all properties hold.
 //! - *b.* A download is complete but for its last part. A cut in the claim of the next decision leaves the rest of
 //!   the sector weak, with the rows that say which parts there are.
 //!
@@ -260,22 +261,26 @@
 //!   what runs instead is told by the records that adopting the entry erases: a cut there, and what runs is the first
 //!   that verifies.
 //!
-//! What is left of the guarantees, each single cut in the nine updates at L0 to L2 (swept); behind more cuts, and with
+//! What is left of the guarantees, each single cut in the ten at L0 to L2 (swept); behind more cuts, and with
 //! weak bits, no more than the stock policy guarantees:
 //!
 //! | call | stock bootloader, this application | this bootloader, stock application |
 //! |---|---|---|
 //! | boot | starts on trial are not counted, and nobody goes back | counted; after its trial an image is not started again |
+//! | factory reset | before, after, or **the image before** (P2): *d* | before or after |
 //! | `begin`, the first on a device | **may name slot 0xFFFFFFFF mod n** (P13): *a* | as stock: the running slot is not written |
 //! | `set_boot_partition` | before or after; after `Ok` after; the first on a device: *a* | the same at L0, L1; at L2 **any slot that verifies** (P2): *b* |
 //! | confirm | confirmed or on trial; after `Ok` confirmed | confirmed, or **started once more** (P4): *c*; at L2 *b* |
 //! | `resume`, progress | counts complete parts alone, and loses one at most | as the application noted it |
 //!
 //! - *a.* Of a blank sector an erase zeroes the first four bytes and is cut: to stock code an entry with number 0. It
-//!   tries the slot that the number names, and goes on to one that verifies.
+//!   tries the slot that the number names, and goes on to one that verifies. After a factory reset that may be one
+//!   that nobody chose (P3).
 //! - *b.* The CRC of a stock entry covers its number alone, and is affine: torn, it may be right for a larger number.
 //! - *c.* A stock application confirms itself by writing its entry anew in place. In between, the other sector says what
 //!   was handed over: on trial, not started yet.
+//! - *d.* A stock bootloader resets by erasing the two sectors one after the other. With the newer entry gone first, the
+//!   older one boots.
 //!
 //! A stock application is not told that its image is on trial, as the start is counted where it does not look: it has to
 //! confirm itself without asking for the state first. Nor is the one that is gone back to told which image

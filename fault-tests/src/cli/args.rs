@@ -202,7 +202,8 @@ pub(crate) struct SweepArgs {
     /// The slot that `--do select` selects [default: the one to update next]
     #[arg(long, value_name = "SLOT", requires = "dump")]
     pub(crate) slot: Option<String>,
-    /// Sweep this scenario only; may be given again [default: all but `smallest`, which is for `--audit all`]
+    /// Sweep this scenario only, or all `updates`, or all `calls`; may be given again [default: all but `smallest`,
+    /// which is for `--audit all`]
     #[arg(long, value_name = "NAME", conflicts_with = "dump")]
     pub(crate) scenario: Vec<String>,
     /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits, L3 weak bits,

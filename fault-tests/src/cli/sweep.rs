@@ -37,11 +37,10 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         options.jobs = usize::from(jobs);
     }
     if !args.scenario.is_empty() {
-        options.scenarios = args
-            .scenario
-            .iter()
-            .map(|name| scenario(name))
-            .collect::<Result<_, _>>()?;
+        options.scenarios.clear();
+        for name in &args.scenario {
+            options.scenarios.extend(scenarios(name)?);
+        }
     }
     if let Some(path) = &args.firmware.dump.dump {
         return dump::run(path, args, &options);
@@ -186,15 +185,17 @@ fn check(contract: Contract) -> Result<(), Usage> {
     Ok(())
 }
 
-fn scenario(name: &str) -> Result<&'static ota::Scenario, Usage> {
-    ota::find(name).ok_or_else(|| {
-        let all = SCENARIOS.iter().chain(ON_DEMAND);
-        let known: Vec<_> = all.map(|s| s.name).collect();
-        Usage::new(format_args!(
-            "--scenario {name}: found no scenario of this name, expected one of {}",
-            known.join(", ")
-        ))
-    })
+fn scenarios(name: &str) -> Result<Vec<&'static ota::Scenario>, Usage> {
+    let found = ota::find_all(name);
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let all = SCENARIOS.iter().chain(ON_DEMAND);
+    let known: Vec<_> = all.map(|s| s.name).collect();
+    Err(Usage::new(format_args!(
+        "--scenario {name}: found no scenario of this name, expected updates, calls or one of {}",
+        known.join(", ")
+    )))
 }
 
 /// The user's own files, read and checked; `None` if there are none.

@@ -122,6 +122,7 @@ impl DumpDevice {
             map: self.map(),
             monitors: self.boot.rollback || self.boot.anti_rollback,
             entries,
+            wiped: None,
             running,
             by_bootloader: 0,
         }

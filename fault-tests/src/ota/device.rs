@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, boot};
+use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, Wipe, boot};
 use ota_core::flash::Region;
 use ota_core::hardened::{self as ours, Log};
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
@@ -59,6 +59,7 @@ pub type Bootloader = for<'m> fn(
     &mut Verifier<'_>,
     &mut Efuse<'_>,
     &BootConfig,
+    &BootInputs,
     &mut [u8; TABLE_LEN],
 ) -> Result<Decision, BootError<ChipError>>;
 
@@ -72,9 +73,10 @@ pub fn stock_bootloader(
     verifier: &mut Verifier<'_>,
     efuse: &mut Efuse<'_>,
     config: &BootConfig,
+    inputs: &BootInputs,
     table: &mut [u8; TABLE_LEN],
 ) -> Result<Decision, BootError<ChipError>> {
-    boot(chip, verifier, efuse, config, &BootInputs::default(), table)
+    boot(chip, verifier, efuse, config, inputs, table)
 }
 
 /// A device that boots, confirms itself and updates itself.
@@ -185,10 +187,12 @@ impl Subject for Device {
             return Ok(Rest::Stuck);
         };
         let mut verifier = Verifier::knowing(verifier, &self.accepted);
+        let inputs = pins(journal);
         let found = *journal.world();
         let minimum = Cell::new(found.minimum());
         let mut efuse = Efuse::new(&minimum);
-        let booted = (self.bootloader)(chip, &mut verifier, &mut efuse, &self.boot, &mut table);
+        let (bootloader, config) = (self.bootloader, &self.boot);
+        let booted = bootloader(chip, &mut verifier, &mut efuse, config, &inputs, &mut table);
         if chip.dead() {
             return Err(Dead);
         }
@@ -199,7 +203,7 @@ impl Subject for Device {
         let bricked = no_brick::judge(&booted);
         // An application of the hardened policy has no entry that decides alone.
         let entries = entries_of(booted.as_ref()).filter(|_| self.policy == Policy::Stock);
-        let mut conduct = self.conduct(chip, entries);
+        let mut conduct = self.conduct(chip, entries, inputs);
         let decision = match &booted {
             Ok(decision) => decision,
             Err(error) => {
@@ -213,6 +217,9 @@ impl Subject for Device {
             }
         };
         conduct.running = Some(decision.partition);
+        if decision.wipe == Some(Wipe::Done) {
+            journal.change(World::is_reset);
+        }
         let rest = self.run(chip, journal, verifier, &minimum, &table, decision)?;
         watch(journal, chip, &conduct, self.policy.wear());
         Ok(rest)
@@ -284,6 +291,19 @@ impl Subject for Device {
     }
 }
 
+/// The pins at this power-on.
+pub(super) fn pins(journal: &mut Journal<World>) -> BootInputs {
+    let mut factory_reset_pin = false;
+    journal.change(|world| factory_reset_pin = world.begins_reset());
+    if factory_reset_pin {
+        journal.call("factory_reset", "");
+    }
+    BootInputs {
+        factory_reset_pin,
+        ..BootInputs::default()
+    }
+}
+
 /// otadata as a bootloader read it.
 pub(crate) fn entries_of<E>(booted: Result<&Decision, &BootError<E>>) -> Option<[Entry; 2]> {
     match booted {
@@ -329,11 +349,20 @@ impl Device {
     }
 
     /// Where an operation of this power-on may be; so far the bootloader has made some, and read `entries`.
-    pub(super) fn conduct(&self, chip: &Chip<'_>, entries: Option<[Entry; 2]>) -> Conduct<'_> {
+    pub(super) fn conduct(
+        &self,
+        chip: &Chip<'_>,
+        entries: Option<[Entry; 2]>,
+        inputs: BootInputs,
+    ) -> Conduct<'_> {
+        let resets = inputs.factory_reset_pin;
+        let wiped = self.boot.factory_reset.filter(|_| resets);
         Conduct {
             map: self.map(),
             monitors: self.boot.rollback || self.boot.anti_rollback,
-            entries,
+            // That no entry is obeyed is what a factory reset is for.
+            entries: entries.filter(|_| !resets),
+            wiped: wiped.map(|reset| reset.data_labels),
             running: None,
             by_bootloader: u32::try_from(chip.done().count()).unwrap_or(u32::MAX),
         }

@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 
-use ota_core::boot::{BootInputs, Refused};
+use ota_core::boot::{BootInputs, Refused, Wipe};
 use ota_core::flash::SECTOR;
 use ota_core::hardened::{
     Appearance, BootError, Chosen, Decision, Log, Order, Reason, Source, appearance,
@@ -23,7 +23,7 @@ use super::application::CHUNK;
 use super::caller::Caller;
 use super::company::{judge_stock_boot, judge_stock_choice};
 use super::course::Outcome;
-use super::device::{Device, Started, Verifier};
+use super::device::{Device, Started, Verifier, pins};
 use super::efuse::Efuse;
 use super::firmware::ImageId;
 use super::marks;
@@ -66,6 +66,7 @@ pub(super) fn power_on<const W: usize>(
     if alone {
         judge_stock_boot(device, chip, journal);
     }
+    let inputs = pins(journal);
     let found = journal.world().minimum();
     let minimum = Cell::new(found);
     let booted = boot::<W>(
@@ -75,6 +76,7 @@ pub(super) fn power_on<const W: usize>(
         &mut verifier,
         &mut Efuse::new(&minimum),
         journal,
+        inputs,
         &mut table,
     );
     if chip.dead() {
@@ -83,7 +85,7 @@ pub(super) fn power_on<const W: usize>(
     journal.found(anti_rollback::judge_minimum(found, minimum.get()));
     journal.change(|world| world.burn(minimum.get()));
     // It has no entry that decides alone.
-    let mut conduct = device.conduct(chip, None);
+    let mut conduct = device.conduct(chip, None, inputs);
     let decision = match booted {
         Ok(decision) => decision,
         Err(error) => {
@@ -102,6 +104,9 @@ pub(super) fn power_on<const W: usize>(
     };
     let image = device.jump(chip, journal, decision.image.region, &decision)?;
     conduct.running = Some(decision.partition);
+    if decision.wipe == Some(Wipe::Done) && decision.order == Order::Kept {
+        journal.change(World::is_reset);
+    }
     // Where calls are made their plan judges; and when all is over, how the new update ends is all that is judged.
     if matches!(journal.world(), World::Updates(_)) {
         judge(device, journal, &decision, image);
@@ -142,6 +147,10 @@ pub(super) fn power_on<const W: usize>(
     clippy::result_large_err,
     reason = "the list of refused slots is the point of the error"
 )]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "those of the bootloader, and the journal"
+)]
 fn boot<const W: usize>(
     device: &Device,
     log: Log,
@@ -149,9 +158,9 @@ fn boot<const W: usize>(
     verifier: &mut Verifier<'_>,
     efuse: &mut Efuse<'_>,
     journal: &mut Journal<World>,
+    inputs: BootInputs,
     table: &mut [u8; TABLE_LEN],
 ) -> Result<Decision, BootError<ChipError>> {
-    let inputs = BootInputs::default();
     let flash = &mut InUnits::<W>::new(chip);
     let table = load_table(flash, &device.boot, table)?;
     let selection = select_boot_partition(flash, table, &device.boot, log, &inputs)?;

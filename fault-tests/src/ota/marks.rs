@@ -24,6 +24,9 @@ pub const STOCK_BOOTS: &str = "a stock bootloader boots too";
 /// A download was refused.
 pub const REFUSED: &str = "update refused";
 
+/// A factory reset that was cut had been done all the same.
+pub const RESET: &str = "factory reset done before the cut";
+
 /// Every mark that a full sweep of this policy must meet.
 pub const fn owed(policy: Policy) -> &'static [&'static str] {
     match policy {
@@ -34,9 +37,9 @@ pub const fn owed(policy: Policy) -> &'static [&'static str] {
 }
 
 /// Of the hardened policy: it has no entry that decides alone, and reads no damaged one.
-const HARDENED: [&str; 5] = [ROLLED_BACK, FELL_BACK, CONFIRMED, REFUSED, RESUMED];
+const HARDENED: [&str; 6] = [ROLLED_BACK, FELL_BACK, CONFIRMED, REFUSED, RESUMED, RESET];
 
-const STOCK: [&str; 7] = [
+const STOCK: [&str; 8] = [
     ROLLED_BACK,
     FELL_BACK,
     DAMAGED_ENTRY,
@@ -44,6 +47,7 @@ const STOCK: [&str; 7] = [
     CONFIRMED,
     REFUSED,
     RESUMED,
+    RESET,
 ];
 
 /// Marks what this boot shows.

@@ -43,7 +43,7 @@ pub use firmware::{Firmware, ImageId};
 pub(crate) use flash_map::FlashMap;
 pub use hardened::{EXHAUSTED, RENEWED};
 pub use policy::{NoPolicy, Policy};
-pub use scenario::{ON_DEMAND, SCENARIOS, Scenario, find};
+pub use scenario::{ON_DEMAND, SCENARIOS, Scenario, find, find_all};
 pub use setup::{Inputs, NotApplicable, Setup};
 pub(crate) use watch::watch;
 pub use world::{Afresh, Promise, Promises, World};

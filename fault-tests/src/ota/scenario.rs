@@ -51,6 +51,9 @@ pub(super) enum Begin {
     /// The running image in `ota_0` was an update itself: its entry and that of
     /// its predecessor, which lies in the last slot, are both there.
     Updated,
+    /// The same, with the first image in the factory partition, and somebody about to hold the pin for a factory
+    /// reset.
+    Reset,
     /// At every point of an ordinary life, with every call as the first thing that the application does.
     Lives {
         /// Whether bootloader and application are built with rollback.
@@ -146,6 +149,14 @@ pub const SCENARIOS: &[Scenario] = &[
         anti_rollback: true,
         ..UPDATE
     },
+    Scenario {
+        name: "factory-reset",
+        about: "a factory reset of an updated device, which then updates itself again",
+        begin: Begin::Reset,
+        images: &["c3_4k", "c3_16k", "c3_4k_v2"],
+        running: 2,
+        ..UPDATE
+    },
     calls(
         "calls-2-factory",
         "every call first, at every point of a life: two slots, factory",
@@ -224,6 +235,16 @@ const fn calls(
         images: &["c3_4k", "c3_4k_v2", "c3_secver3", "c3_minrev", "c3_64k"],
         running: 0,
         ..UPDATE
+    }
+}
+
+/// The scenario of this name, or all `updates`, or all `calls`.
+pub fn find_all(name: &str) -> Vec<&'static Scenario> {
+    let calls = |scenario: &&Scenario| matches!(scenario.begin, Begin::Lives { .. });
+    match name {
+        "updates" => SCENARIOS.iter().filter(|s| !calls(s)).collect(),
+        "calls" => SCENARIOS.iter().filter(calls).collect(),
+        name => find(name).into_iter().collect(),
     }
 }
 

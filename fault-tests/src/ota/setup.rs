@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use ota_core::boot::BootConfig;
+use ota_core::boot::{BootConfig, FactoryReset};
 use ota_core::flash::SECTOR;
 use ota_core::image::{Header, Target, header};
 use ota_core::otadata::{Entry, OtaState};
@@ -29,7 +29,7 @@ use super::made;
 use super::policy::Policy;
 use super::scenario::{Begin, Scenario, Table};
 use super::twin::Twin;
-use super::world::World;
+use super::world::{Promises, World};
 use crate::chip::{Accepted, Knows};
 use crate::explore::{Conditions, Start, power_on};
 use crate::input::{self, InputError, Place, Problem, TableFile};
@@ -184,7 +184,7 @@ impl Scenario {
         let layout = Layout::of(&*inputs.table.binary, inputs.table_offset);
         let not_applicable = if matches!(self.begin, Begin::Lives { .. }) {
             Some("it has lived on the bundled images only")
-        } else if self.images.len() > 3 {
+        } else if self.images.len() > 3 || self.begin == Begin::Reset {
             Some("it needs more than two images")
         } else if self.begin == Begin::Factory && layout.factory.is_none() {
             Some("the table has no factory partition")
@@ -221,10 +221,90 @@ impl Scenario {
         table: &[u8],
         published: Vec<Firmware>,
     ) -> Setup {
-        let mut state = profile.erased();
         let encryption = profile.rules().encryption.as_ref();
         let cipher = encryption.map(|encryption| Arc::new(encryption.cipher()));
-        let load = |state: &mut State, at: u32, bytes: &[u8]| match &cipher {
+        let state = self.flash(profile, layout, table, &published, cipher.as_deref());
+        let running = &published[usize::from(self.running)];
+        let chip = chip_of(&running.bytes).unwrap_or(&ota_core::chip::ESP32C3);
+        let fresh = if self.anti_rollback {
+            // An older one would be refused.
+            let newest = published.iter().max_by_key(|image| image.secure_version());
+            newest.unwrap_or(running).clone()
+        } else {
+            fresh(chip, &published, self.damaged)
+        };
+        let mut contents: Vec<_> = published.iter().map(Firmware::image).collect();
+        if published
+            .iter()
+            .all(|image| !Arc::ptr_eq(&image.bytes, &fresh.bytes))
+        {
+            contents.push(fresh.image());
+        }
+        let map = FlashMap {
+            partitions: &layout.partitions,
+            table_offset: layout.table_offset,
+        };
+        let (mut labels, mut records) = (map.labels(), map.records(learned));
+        let otadata = layout.otadata;
+        if state.counts() {
+            // Where entries are programmed word by word, what that does depends on every byte of them.
+            labels.clear();
+            records.retain(|record| !(otadata..otadata + 2 * SECTOR).contains(&record.range.start));
+        }
+        let device = Device {
+            damaged: self.damaged.map(ImageId),
+            self_test: self.self_test,
+            writing: self.writing,
+            policy: Policy::Stock,
+            bootloader: stock_bootloader,
+            boot: BootConfig {
+                table_offset: layout.table_offset,
+                rollback: self.begin != Begin::Lives { rollback: false },
+                anti_rollback: self.anti_rollback,
+                factory_reset: (self.begin == Begin::Reset).then_some(FACTORY_RESET),
+                ..BootConfig::new(profile.size())
+            },
+            md5: layout.md5,
+            target: Target::new(chip),
+            partitions: layout.partitions.clone(),
+            accepted: Accepted {
+                contents,
+                header: Some(image_header::HEADER),
+            },
+            labels,
+            records,
+            published,
+            fresh,
+            cipher: cipher.clone(),
+        };
+        let starts = if matches!(self.begin, Begin::Lives { .. }) {
+            lives(&device, profile, &state)
+        } else {
+            let running = ImageId(self.running);
+            let promises = match self.begin {
+                Begin::Reset => Promises::reset_asked(running),
+                _ => Promises::confirmed(running),
+            };
+            vec![Start::only(state, World::Updates(promises))]
+        };
+        Setup {
+            device,
+            starts,
+            profile: profile.clone(),
+        }
+    }
+
+    /// What the flash holds when it begins.
+    fn flash(
+        &self,
+        profile: &Profile,
+        layout: &Layout,
+        table: &[u8],
+        published: &[Firmware],
+        cipher: Option<&Cipher>,
+    ) -> State {
+        let mut state = profile.erased();
+        let load = |state: &mut State, at: u32, bytes: &[u8]| match cipher {
             Some(cipher) => {
                 let mut stored = bytes.to_vec();
                 stored.resize(bytes.len().next_multiple_of(Cipher::BLOCK as usize), 0xFF);
@@ -247,7 +327,10 @@ impl Scenario {
             _ => &layout.slots[0],
         };
         load(&mut state, home.offset, &running.bytes);
-        if self.begin == Begin::Updated {
+        if let (Begin::Reset, Some(factory)) = (self.begin, &layout.factory) {
+            load(&mut state, factory.offset, &published[0].bytes);
+        }
+        if matches!(self.begin, Begin::Updated | Begin::Reset) {
             let slots = u32::try_from(layout.slots.len()).unwrap_or(1);
             let last = &layout.slots[layout.slots.len() - 1];
             if let Some(predecessor) = self.running.checked_sub(1) {
@@ -263,69 +346,15 @@ impl Scenario {
                 load(&mut state, otadata, &entry);
             }
         }
-        let chip = chip_of(&running.bytes).unwrap_or(&ota_core::chip::ESP32C3);
-        let fresh = if self.anti_rollback {
-            // An older one would be refused.
-            let newest = published.iter().max_by_key(|image| image.secure_version());
-            newest.unwrap_or(running).clone()
-        } else {
-            fresh(chip, &published, self.damaged)
-        };
-        let mut contents: Vec<_> = published.iter().map(Firmware::image).collect();
-        if published
-            .iter()
-            .all(|image| !Arc::ptr_eq(&image.bytes, &fresh.bytes))
-        {
-            contents.push(fresh.image());
-        }
-        let map = FlashMap {
-            partitions: &layout.partitions,
-            table_offset: layout.table_offset,
-        };
-        let (mut labels, mut records) = (map.labels(), map.records(learned));
-        if state.counts() {
-            // Where entries are programmed word by word, what that does depends on every byte of them.
-            labels.clear();
-            records.retain(|record| !(otadata..otadata + 2 * SECTOR).contains(&record.range.start));
-        }
-        let device = Device {
-            damaged: self.damaged.map(ImageId),
-            self_test: self.self_test,
-            writing: self.writing,
-            policy: Policy::Stock,
-            bootloader: stock_bootloader,
-            boot: BootConfig {
-                table_offset: layout.table_offset,
-                rollback: self.begin != Begin::Lives { rollback: false },
-                anti_rollback: self.anti_rollback,
-                ..BootConfig::new(profile.size())
-            },
-            md5: layout.md5,
-            target: Target::new(chip),
-            partitions: layout.partitions.clone(),
-            accepted: Accepted {
-                contents,
-                header: Some(image_header::HEADER),
-            },
-            labels,
-            records,
-            published,
-            fresh,
-            cipher: cipher.clone(),
-        };
-        let starts = if matches!(self.begin, Begin::Lives { .. }) {
-            lives(&device, profile, &state)
-        } else {
-            let world = World::confirmed(ImageId(self.running));
-            vec![Start::only(state, world)]
-        };
-        Setup {
-            device,
-            starts,
-            profile: profile.clone(),
-        }
+        state
     }
 }
+
+/// What a factory reset erases: otadata, and what ESP-IDF proposes (`CONFIG_BOOTLOADER_DATA_FACTORY_RESET`).
+const FACTORY_RESET: FactoryReset = FactoryReset {
+    data_labels: "nvs",
+    erase_otadata: true,
+};
 
 /// An image that works, for a device that has come to rest: the smallest there is, or what it ran first.
 fn fresh(chip: &Chip, published: &[Firmware], damaged: Option<u8>) -> Firmware {

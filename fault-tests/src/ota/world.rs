@@ -4,6 +4,7 @@ use ota_core::partition::Slot;
 
 use super::course::Plan;
 use super::firmware::ImageId;
+use super::marks;
 use crate::property::Property;
 use crate::property::promises::{self, Ran};
 use crate::subject::Journal;
@@ -76,10 +77,15 @@ impl World {
 
     /// What otadata says is in order, and this image runs: a switch from it that was cut is undone.
     pub(super) fn settle(&mut self, image: ImageId) {
-        if let Self::Updates(promises) = self
-            && let Promise::Switching { from, to } = promises.promise
-            && (from, from) == (image, promises.confirmed)
-        {
+        let Self::Updates(promises) = self else {
+            return;
+        };
+        let (from, to) = match promises.promise {
+            Promise::Switching { from, to } => (from, to),
+            Promise::Resetting => (promises.confirmed, FACTORY),
+            _ => return,
+        };
+        if (from, from) == (image, promises.confirmed) {
             promises.promise = Promise::Undone { to };
         }
     }
@@ -94,6 +100,22 @@ impl World {
     /// Whether nobody asks for `image` again.
     pub(super) fn has_given_up(&self, image: ImageId) -> bool {
         matches!(self, Self::Updates(promises) if promises.given_up == Some(image))
+    }
+
+    /// At this power-on somebody holds the pin for a factory reset: whether so. After a cut nobody does.
+    pub(super) fn begins_reset(&mut self) -> bool {
+        match self {
+            Self::Updates(promises) if promises.promise == Promise::ResetAsked => {
+                promises.promise = Promise::Resetting;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The bootloader has done a factory reset: the image of the factory is the one to keep.
+    pub(super) fn is_reset(&mut self) {
+        self.confirm(FACTORY);
     }
 
     /// Whether `image` is on trial and was started before.
@@ -159,6 +181,9 @@ impl World {
     }
 }
 
+/// The image in the factory partition of a device that is reset to it: the oldest.
+const FACTORY: ImageId = ImageId(0);
+
 /// What a device that updates itself has promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Promises {
@@ -221,6 +246,10 @@ pub enum Promise {
         /// The image that was to be started.
         to: ImageId,
     },
+    /// Somebody is about to ask for a factory reset: the pin is held at the next power-on.
+    ResetAsked,
+    /// The bootloader resets the device to the image of the factory.
+    Resetting,
     /// `to` was started; until it confirms itself, the device may fall back.
     Started {
         /// The image that asked for the switch.
@@ -252,6 +281,14 @@ impl Promises {
         }
     }
 
+    /// The same, and a factory reset is about to be asked for.
+    pub(super) const fn reset_asked(image: ImageId) -> Self {
+        Self {
+            promise: Promise::ResetAsked,
+            ..Self::confirmed(image)
+        }
+    }
+
     /// The images that a boot may run now.
     fn allowed(self) -> Vec<ImageId> {
         let mut allowed = match self.promise {
@@ -262,6 +299,7 @@ impl Promises {
                 vec![self.confirmed, from, to]
             }
             Promise::Activated { to, .. } => vec![to],
+            Promise::ResetAsked | Promise::Resetting => vec![self.confirmed, FACTORY],
         };
         allowed.dedup();
         allowed
@@ -280,6 +318,7 @@ impl Promises {
             {
                 self.promise = Promise::Started { from, to };
             }
+            Promise::Resetting if image == FACTORY => self = self.after_confirming(image),
             _ if self.allowed().contains(&image) => {}
             _ => self = self.after_confirming(image),
         }
@@ -309,12 +348,17 @@ pub(super) fn judge_boot(
         Promise::None | Promise::Undone { .. } | Promise::Activated { .. } => {
             promises::broken(false)
         }
-        Promise::Switching { .. } | Promise::Counting { .. } | Promise::Started { .. } => {
-            promises::broken(true)
-        }
+        Promise::Switching { .. }
+        | Promise::Counting { .. }
+        | Promise::Started { .. }
+        | Promise::ResetAsked
+        | Promise::Resetting => promises::broken(true),
     };
     journal.found(promises::judge(ran, &world.allowed(), wrong, name));
     if let Some(image) = image {
+        if world.promise == Promise::Resetting && image == FACTORY {
+            journal.sometimes(marks::RESET);
+        }
         journal.change(|now| *now = World::Updates(world.after_boot(image)));
     }
 }
@@ -365,5 +409,26 @@ mod tests {
         assert_eq!(boots(undone, NEW).0, Some(Property::Stability));
         assert_eq!(boots(Promise::None, NEW).0, Some(Property::Durability));
         assert_eq!(boots(switching, NEW).0, None);
+    }
+
+    /// A factory reset that was cut is done or undone.
+    #[test]
+    fn a_reset_leads_to_the_factory_image_or_nowhere() {
+        let keeps = Promises::reset_asked(NEW);
+        let mut world = World::Updates(keeps);
+        assert!(world.begins_reset() && !world.begins_reset());
+        let World::Updates(resetting) = world else {
+            unreachable!("a device that updates itself");
+        };
+        assert_eq!(resetting.allowed(), [NEW, FACTORY]);
+        assert_eq!(resetting.after_boot(FACTORY), Promises::confirmed(FACTORY));
+        assert_eq!(resetting.after_boot(NEW), resetting);
+        world.settle(NEW);
+        let World::Updates(undone) = world else {
+            unreachable!("a device that updates itself");
+        };
+        assert_eq!(undone.allowed(), [NEW]);
+        world.is_reset();
+        assert_eq!(world, World::confirmed(FACTORY));
     }
 }

@@ -5,9 +5,12 @@
 //! * otadata, or a slot that does not run; never the partition table, the bootloader, another
 //!   partition or the space between partitions;
 //! * never the **running slot**: the one that the bootloader decided for in this power-on. The
-//!   bootloader itself, as long as it has not decided, writes otadata alone;
+//!   bootloader itself, as long as it has not decided, writes otadata alone, and in a factory reset the
+//!   data partitions that this names;
 //! * never the **sole authority**: the otadata entry that the next boot would obey, while the other
 //!   one is none that it would. A cut in such an operation leaves nothing to obey.
+//!
+//! A factory reset is there to leave no entry to obey, and is not judged by that.
 //!
 //! An entry has authority if it is valid, and not one that the next boot takes back: with rollback
 //! that is one in state `PENDING_VERIFY`.
@@ -24,7 +27,7 @@
 use std::ops::Range;
 
 use ota_core::otadata::{ENTRY_LEN, Entry, OtaState};
-use ota_core::partition::Partition;
+use ota_core::partition::{Partition, Type};
 use sim_flash::{OpKind, Row};
 
 use super::{Finding, Property};
@@ -40,6 +43,8 @@ pub struct Conduct<'a> {
     pub monitors: bool,
     /// otadata as it was read before the first operation.
     pub entries: Option<[Entry; 2]>,
+    /// In a factory reset: the labels of the data partitions that it erases, with commas between them.
+    pub wiped: Option<&'static str>,
     /// The slot that the boot decided for; `None` if nothing boots.
     pub running: Option<Partition>,
     /// Operations of the bootloader, before the application's.
@@ -99,12 +104,19 @@ impl Conduct<'_> {
         self.map.partitions.iter().find(inside)
     }
 
+    fn wipes(&self, partition: &Partition) -> bool {
+        let label = partition.label.to_string();
+        let mut named = self.wiped.into_iter().flat_map(|labels| labels.split(','));
+        partition.kind == Type::DATA && named.any(|named| named == label)
+    }
+
     /// Judges where an operation is.
     fn outside(&self, deed: &Deed<'_>, span: &Range<u32>) -> Option<Finding> {
         let partition = self.partition_of(span);
         let by_bootloader = deed.index < self.by_bootloader;
         let why = match partition {
             Some(p) if Some(p.offset) == self.map.otadata() => return None,
+            Some(p) if by_bootloader && self.wipes(p) => return None,
             Some(p) if p.slot().is_some() && by_bootloader => "",
             Some(p) if p.slot().is_some() && self.running.map(|r| r.offset) != Some(p.offset) => {
                 return None;

@@ -1,6 +1,7 @@
 //! An update that asks the wrong one which slot is free: otadata, and not where it runs from.
 
 use embedded_storage::nor_flash::NorFlash;
+use ota_core::boot::BootInputs;
 use ota_core::efuse::NoSecureVersion;
 use ota_core::image::StreamVerifier;
 use ota_core::partition::{Partition, PartitionTable, TABLE_LEN};
@@ -28,6 +29,7 @@ impl Updater {
             map: self.device.map(),
             monitors: false,
             entries: None,
+            wiped: None,
             running: None,
             by_bootloader: 0,
         }
@@ -74,7 +76,8 @@ impl Subject for Updater {
         let mut verifier = Verifier::knowing(verifier, &self.device.accepted);
         let fuses = std::cell::Cell::new(0);
         let (efuse, config) = (&mut Efuse::new(&fuses), &self.device.boot);
-        let booted = stock_bootloader(chip, &mut verifier, efuse, config, &mut table);
+        let inputs = BootInputs::default();
+        let booted = stock_bootloader(chip, &mut verifier, efuse, config, &inputs, &mut table);
         if chip.dead() {
             return Err(Dead);
         }

@@ -77,11 +77,11 @@ pub fn crc_blind_bootloader(
     verifier: &mut Verifier<'_>,
     efuse: &mut Efuse<'_>,
     config: &BootConfig,
+    inputs: &BootInputs,
     table: &mut [u8; TABLE_LEN],
 ) -> Result<Decision, BootError<ChipError>> {
     let (mut flash, mut verifier) = (CrcBlind(chip), Through(verifier));
-    let inputs = BootInputs::default();
-    boot(&mut flash, &mut verifier, efuse, config, &inputs, table)
+    boot(&mut flash, &mut verifier, efuse, config, inputs, table)
 }
 
 pub(super) const SPECIMENS: &[Specimen] = &[Specimen {

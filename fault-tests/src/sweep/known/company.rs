@@ -1,10 +1,10 @@
 //! The known windows of devices of which one half is ESP-IDF's: what that half does, and the other half cannot
 //! make up for.
 
-use super::stock::FORGED;
+use super::stock::{FORGED, ONE_BY_ONE};
 use super::{Known, known};
 use crate::property::Property::{
-    AtomicSwitch as P2, PublishOrder as P13, RollbackConvergence as P4,
+    AtomicSwitch as P2, Durability as P3, PublishOrder as P13, RollbackConvergence as P4,
 };
 
 const NUMBER_ZERO: &str = "a cut erase of a blank sector can zero its first four bytes alone: a stock bootloader takes that for \
@@ -14,7 +14,9 @@ const CONFIRMED_IN_PLACE: &str = "a stock application confirms itself by rewriti
 
 /// Under ESP-IDF's bootloader.
 #[rustfmt::skip] // a table
-pub const STOCK_BOOTLOADER: [Known; 3] = [
+pub const STOCK_BOOTLOADER: [Known; 5] = [
+    known(P2, "factory_reset", "erase otadata (VALID -> erased)", 1, ONE_BY_ONE),
+    known(P3, "begin", "erase otadata (erased -> erased)", 1, NUMBER_ZERO),
     known(P13, "boot", "erase otadata (erased -> erased)", 1, NUMBER_ZERO),
     known(P13, "begin", "erase otadata (erased -> erased)", 1, NUMBER_ZERO),
     known(P13, "set_boot_partition", "erase otadata (erased -> erased)", 1, NUMBER_ZERO),

@@ -52,7 +52,7 @@ const SAME_SLOT: &str = "switching to the slot that is active already erases the
     same sector: in between, the other entry boots, or factory, or ota_0";
 const SAME_SLOT_HALF: &str = "switching to the slot that is active already erases the active entry; without rollback the other \
     one still names the slot that a download was writing";
-const ONE_BY_ONE: &str =
+pub(super) const ONE_BY_ONE: &str =
     "otadata is erased a sector at a time: with the newer entry gone first, the older one boots";
 const CONFIRMED_IN_PLACE: &str = "confirming rewrites the active entry in place: between erase and program no entry names the \
     running image, which without rollback was in no need of it";
@@ -66,7 +66,7 @@ const COPIED_OVER: &str =
 
 /// Every known window of the stock algorithm in which a cut does harm.
 #[rustfmt::skip] // a table
-pub const STOCK: [Known; 170] = [
+pub const STOCK: [Known; 171] = [
     known(P3, "boot", "erase otadata (NEW -> erased)", 1, IN_PLACE),
     known(P3, "boot", "program otadata (-> PENDING_VERIFY)", 1, ONE_TRY),
     known(P13, "boot", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
@@ -138,6 +138,7 @@ pub const STOCK: [Known; 170] = [
     known(P13, "set_boot_partition(running)", "program otadata (-> UNDEFINED)", 1, SAME_SLOT_HALF),
     known(P4, "set_boot_partition(running)", "program otadata (-> NEW)", 1, STATE_BITS),
     // set_boot_partition to factory
+    known(P2, "factory_reset", "erase otadata (VALID -> erased)", 1, ONE_BY_ONE),
     known(P2, "set_boot_partition(factory)", "erase otadata (VALID -> erased)", 1, ONE_BY_ONE),
     known(P2, "set_boot_partition(factory)", "erase otadata (UNDEFINED -> erased)", 1, ONE_BY_ONE),
     known(P3, "set_boot_partition(factory)", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
