@@ -126,12 +126,12 @@
 //! one under anti-rollback among them, and of a factory reset with the updates after it, on serial NOR, up to two
 //! cuts in a row at L3, and each single one where re-programming does not heal; and rows of cuts in the smallest
 //! update with a small log, which they fill: with one of three groups any number at L3 until it is full and in
-//! doubt; with one of four any number at L0, three at L3, and at L1 any number until it is. With the whole log
-//! any number at L0 until it is. And each call of an application, first thing after power-on, at each point of a
-//! life of two or three slots, with a factory image and without, monitored and not: each single cut up to L3. On
-//! an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single
-//! one at L3, as of the factory reset. At L4 each single cut in the ten, and in the smallest update on those
-//! chips, where weak bits read as 0 but in one place at most.
+//! doubt, as in the update to a damaged image; with one of four any number at L0, three at L3, and at L1 any
+//! number until it is. With the whole log any number at L0 until it is. And each call of an application, first
+//! thing after power-on, at each point of a life of two or three slots, with a factory image and without,
+//! monitored and not: each single cut up to L3. On an nRF52840, on an STM32L4 and through flash encryption: of
+//! the smallest update two cuts at L1, each single one at L3, as of the factory reset. At L4 each single cut in
+//! the ten, and in the smallest update on those chips, where weak bits read as 0 but in one place at most.
 //! *Argued* is what follows from the rules above, and was shown by a model of them, but not by the explorer on
 //! this code.
 //!
