@@ -176,7 +176,7 @@ impl SweepReport {
         }
     }
 
-    /// `any number of cuts`, or what else was tried.
+    /// `any number of cuts`, or what else was tried; and in how many scenarios fewer.
     fn depth(&self) -> String {
         let words = |cuts: u32| match cuts {
             ANY => self.any_number().into(),
@@ -186,8 +186,15 @@ impl SweepReport {
         let mut depths: Vec<u32> = self.scenarios.iter().map(|s| s.cuts).collect();
         depths.sort_unstable();
         depths.dedup();
-        let depths: Vec<String> = depths.into_iter().rev().map(words).collect();
-        depths.join(" or ")
+        let Some(most) = depths.pop() else {
+            return String::new();
+        };
+        let fewer = depths.into_iter().rev().map(|cuts| {
+            let scenarios = self.scenarios.iter().filter(|s| s.cuts == cuts).count();
+            let all = self.scenarios.len();
+            format!("; {} in {scenarios} of {all} scenarios", words(cuts))
+        });
+        words(most) + &fewer.collect::<String>()
     }
 
     /// What was shown, and what was not.
@@ -266,9 +273,10 @@ impl SweepReport {
             )?;
         }
         if closed < self.scenarios.len() {
+            let elsewhere = if closed > 0 { "elsewhere " } else { "" };
             writeln!(
                 f,
-                "  elsewhere longer rows of cuts were not tried: inconclusive there"
+                "  {elsewhere}longer rows of cuts were not tried: inconclusive there"
             )?;
         }
         if first.contract.level >= Level::L4 {
