@@ -161,11 +161,6 @@ impl<'m> Chip<'m> {
         self.flash.profile().program_unit()
     }
 
-    /// Whether the chip encrypts what it stores.
-    pub const fn encrypts(&self) -> bool {
-        self.cipher.is_some()
-    }
-
     /// Whether what lies in the flash may be told by comparing bytes: not where a read may fail.
     fn recognises(&self) -> bool {
         matches!(self.knows, Knows::Contents(_)) && !self.flash.state().checks()

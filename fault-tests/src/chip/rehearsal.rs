@@ -25,7 +25,7 @@ pub(super) enum Rehearsal {
 }
 
 impl Rehearsal {
-    pub(super) const fn begin() -> Self {
+    const fn begin() -> Self {
         Self::On {
             read: VecDeque::new(),
             flips: Vec::new(),
@@ -69,8 +69,13 @@ impl Rehearsal {
         read.pop_front().map(|(_, bytes)| bytes)
     }
 
+    /// Whether it is going on.
+    const fn is_on(&self) -> bool {
+        matches!(self, Self::On { .. })
+    }
+
     /// Whether the call is made as it was rehearsed.
-    pub(super) const fn is_over(&self) -> bool {
+    const fn is_over(&self) -> bool {
         matches!(self, Self::Over(_))
     }
 }
@@ -82,8 +87,13 @@ impl Chip<'_> {
     /// Not where the copy has been erased or programmed: a [read](Self::read_again) of that is no read of the call.
     pub(crate) fn rehearse(&mut self) {
         if self.decisions.weak {
-            self.decisions.rehearse();
+            self.decisions.rehearsal = Rehearsal::begin();
         }
+    }
+
+    /// Whether a call is being rehearsed; never where no bit is weak, as any two reads are the same there.
+    pub(crate) const fn rehearses(&self) -> bool {
+        self.decisions.rehearsal.is_on()
     }
 
     /// What follows is the call itself.

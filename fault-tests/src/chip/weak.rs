@@ -178,11 +178,6 @@ impl Decisions {
         self.settled.push(Settled::Bytes { at, bytes, flips });
     }
 
-    /// What follows is only rehearsed.
-    pub(super) fn rehearse(&mut self) {
-        self.rehearsal = Rehearsal::begin();
-    }
-
     /// It has been rehearsed: what was read otherwise in it reads as before, until that comes.
     pub(super) fn rehearsed(&mut self) {
         for flip in self.rehearsal.end().into_iter().rev() {

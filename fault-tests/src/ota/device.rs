@@ -539,13 +539,21 @@ impl Device {
         running: Partition,
         log: Log,
     ) -> ours::Ota<'t, F, V, S, 1> {
-        let encrypts = self.cipher.is_some();
-        let log = if encrypts { log.encrypted() } else { log };
         let config = AppConfig {
-            flash_encryption: encrypts,
+            flash_encryption: self.cipher.is_some(),
             ..app_config(&self.boot, self.target)
         };
+        let log = self.on_flash(log);
         ours::Ota::new(flash, verifier, efuse, table, running, config, log)
+    }
+
+    /// The log as the device's flash stores it.
+    pub(super) fn on_flash(&self, log: Log) -> Log {
+        if self.cipher.is_some() {
+            log.encrypted()
+        } else {
+            log
+        }
     }
 
     /// The partition of `slot`.

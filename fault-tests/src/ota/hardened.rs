@@ -56,11 +56,6 @@ pub(super) fn power_on<const W: usize>(
         return Ok(Rest::Stuck);
     };
     let mut verifier = Verifier::knowing(verifier, &device.accepted);
-    let log = if chip.encrypts() {
-        log.encrypted()
-    } else {
-        log
-    };
     // Otherwise what a stock bootloader finds is not of this policy's making.
     let alone = device.policy.in_application().is_some();
     if alone {
@@ -71,7 +66,7 @@ pub(super) fn power_on<const W: usize>(
     let minimum = Cell::new(found);
     let booted = boot::<W>(
         device,
-        log,
+        device.on_flash(log),
         chip,
         &mut verifier,
         &mut Efuse::new(&minimum),

@@ -240,10 +240,9 @@ const fn calls(
 
 /// The scenario of this name, or all `updates`, or all `calls`.
 pub fn find_all(name: &str) -> Vec<&'static Scenario> {
-    let calls = |scenario: &&Scenario| matches!(scenario.begin, Begin::Lives { .. });
     match name {
-        "updates" => SCENARIOS.iter().filter(|s| !calls(s)).collect(),
-        "calls" => SCENARIOS.iter().filter(calls).collect(),
+        "updates" => SCENARIOS.iter().filter(|s| !s.makes_calls()).collect(),
+        "calls" => SCENARIOS.iter().filter(|s| s.makes_calls()).collect(),
         name => find(name).into_iter().collect(),
     }
 }
@@ -255,6 +254,11 @@ pub fn find(name: &str) -> Option<&'static Scenario> {
 }
 
 impl Scenario {
+    /// Whether its application makes one call, first thing after power-on, and does not update itself.
+    pub(super) const fn makes_calls(&self) -> bool {
+        matches!(self.begin, Begin::Lives { .. })
+    }
+
     /// Whether `property` is judged in it. Of the stock policy it is known of single calls only what follows a boot
     /// without a command.
     pub fn judges(&self, property: Property, policy: Policy) -> bool {
@@ -269,7 +273,7 @@ impl Scenario {
             | Property::PublishOrder
             | Property::Totality => true,
             Property::RollbackConvergence | Property::Stability => {
-                matches!(self.begin, Begin::Lives { .. }) || policy != Policy::Stock
+                self.makes_calls() || policy != Policy::Stock
             }
             Property::Resumability => self.writing == Writing::Resumed,
             Property::AntiRollback => self.anti_rollback,
@@ -286,7 +290,7 @@ impl Scenario {
         let in_bytes = !(2..=32).contains(&profile.program_unit()) && rules.encryption.is_none();
         let depth = match (policy, level) {
             (Policy::Stock, Level::L0 | Level::L1 | Level::L2) => ANY,
-            _ if matches!(self.begin, Begin::Lives { .. }) => 1,
+            _ if self.makes_calls() => 1,
             (Policy::Hardened(_), Level::L0 | Level::L1 | Level::L2) => 2,
             (Policy::Hardened(_), Level::L3) if rules.reprogram_heals && in_bytes => 2,
             _ => 1,

@@ -182,7 +182,7 @@ impl Scenario {
     /// The scenario on a user's own table and images, which have been [checked](Inputs::check).
     pub fn with_inputs(&self, profile: &Profile, inputs: &Inputs) -> Result<Setup, NotApplicable> {
         let layout = Layout::of(&*inputs.table.binary, inputs.table_offset);
-        let not_applicable = if matches!(self.begin, Begin::Lives { .. }) {
+        let not_applicable = if self.makes_calls() {
             Some("it has lived on the bundled images only")
         } else if self.images.len() > 3 || self.begin == Begin::Reset {
             Some("it needs more than two images")
@@ -277,7 +277,7 @@ impl Scenario {
             fresh,
             cipher: cipher.clone(),
         };
-        let starts = if matches!(self.begin, Begin::Lives { .. }) {
+        let starts = if self.makes_calls() {
             lives(&device, profile, &state)
         } else {
             let running = ImageId(self.running);

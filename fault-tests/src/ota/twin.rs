@@ -35,8 +35,6 @@ pub(super) struct TwinFlash<'t, 'm> {
     erased: Ranges,
     changed: Ranges,
     operations: u32,
-    /// What is done here the device does next, and reads weak bits alike.
-    rehearses: bool,
 }
 
 impl<'t, 'm> TwinFlash<'t, 'm> {
@@ -48,7 +46,6 @@ impl<'t, 'm> TwinFlash<'t, 'm> {
             erased: Ranges::new(),
             changed: Ranges::new(),
             operations: 0,
-            rehearses: false,
         }
     }
 
@@ -75,7 +72,7 @@ impl ReadNorFlash for TwinFlash<'_, '_> {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         if { &self.changed }.intersects(&(offset..offset.saturating_add(len))) {
             self.state.read(offset, bytes);
-        } else if self.rehearses {
+        } else if self.chip.rehearses() {
             return self.chip.read(offset, bytes);
         } else {
             return self.chip.read_again(offset, bytes);
@@ -209,12 +206,10 @@ impl<'t, 'm> Twin<'t, 'm> {
     ) -> Self {
         let (device, flash, verifier) = (self.device, &mut self.flash, &mut self.verifier);
         flash.chip.rehearse();
-        flash.rehearses = true;
         // An error is an outcome like any other: the coming boots tell.
         let _ = device.with_core(&mut *flash, verifier, table, running, |ota| {
             take(step, device, ota, &mut |_, _| {})
         });
-        flash.rehearses = false;
         flash.chip.rehearsed();
         self
     }

@@ -137,7 +137,7 @@ pub const STOCK: [Known; 171] = [
     known(P3, "set_boot_partition(running)", "program otadata (-> UNDEFINED)", 1, SAME_SLOT),
     known(P13, "set_boot_partition(running)", "program otadata (-> UNDEFINED)", 1, SAME_SLOT_HALF),
     known(P4, "set_boot_partition(running)", "program otadata (-> NEW)", 1, STATE_BITS),
-    // set_boot_partition to factory
+    // factory reset, and set_boot_partition to factory
     known(P2, "factory_reset", "erase otadata (VALID -> erased)", 1, ONE_BY_ONE),
     known(P2, "set_boot_partition(factory)", "erase otadata (VALID -> erased)", 1, ONE_BY_ONE),
     known(P2, "set_boot_partition(factory)", "erase otadata (UNDEFINED -> erased)", 1, ONE_BY_ONE),
