@@ -75,8 +75,8 @@ pub trait Subject: Sync {
     /// without them.
     ///
     /// The states of such a device never repeat; those that stand for them do. Both must do the same,
-    /// now and ever after: operations of the same kinds at the same addresses, the same world, the same
-    /// findings, and be left in states that have the same simplest one. Of a cut operation each can
+    /// now and ever after: operations of the same kinds at the same addresses, or at
+    /// [interchangeable](Self::interchangeable) ones, the same world, the same findings, and be left in states that have the same simplest one. Of a cut operation each can
     /// be left in the same states but for such differences, be it by other tears; the simplest one may be left
     /// in more, which are judged then as if the other one could. And what the device looks
     /// at where it may go on programming without an erase before, it looks at in the simplest state too:
@@ -86,6 +86,13 @@ pub trait Subject: Sync {
     fn simplest(&self, state: &State) -> Option<State> {
         let _ = state;
         None
+    }
+
+    /// The first address that is as good as this one, where what the [simplest](Self::simplest) flash holds may stand
+    /// at another address. Wherever it stands there, the device must look at all addresses that it looks at in the
+    /// other flash.
+    fn interchangeable(&self, addr: u32) -> u32 {
+        addr
     }
 
     /// A state that has the same [`simplest`](Self::simplest) one, if one is quickly found: of the many ways

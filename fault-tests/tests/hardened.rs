@@ -2,7 +2,7 @@
 
 use fault_tests::explore::ANY;
 use fault_tests::ota::{self, EXHAUSTED, Policy, RENEWED, marks};
-use fault_tests::sweep::{self, SweepOptions, SweepReport, Verdict};
+use fault_tests::sweep::{self, Filling, SweepOptions, SweepReport, Verdict};
 use sim_flash::{Level, Profile};
 
 fn options(policy: &str, scenario: &str, cuts: u32) -> SweepOptions {
@@ -98,7 +98,7 @@ fn three_cuts_in_a_row_fill_a_small_log_and_find_no_window() {
 fn any_number_of_cuts_until_a_small_log_is_full_find_no_window() {
     let options = SweepOptions {
         level: Level::L0,
-        until_full: true,
+        filling: Filling::UntilFull,
         ..options("hardened-4-2", "smallest", ANY)
     };
     let report = sweep::run(&options, &|_, _| {});
@@ -112,7 +112,24 @@ fn any_number_of_cuts_until_a_small_log_is_full_find_no_window() {
     assert_eq!(met(&report, EXHAUSTED), 0);
 }
 
-/// The same with weak bits: what a cut leaves reads otherwise each time, and the second cut may fall
+/// Any number of cuts in a row in a log that is never full, as what was cut moves ahead in the groups that are kept
+/// back.
+#[test]
+fn any_number_of_cuts_while_a_log_has_room_find_no_window() {
+    let options = SweepOptions {
+        level: Level::L0,
+        filling: Filling::WhileRoom,
+        audit_one_in: 10,
+        ..options("hardened-21-20", "smallest", ANY)
+    };
+    let report = sweep::run(&options, &|_, _| {});
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    assert!(report.scenarios[0].closure, "{report}");
+    assert_eq!(met(&report, RENEWED), 0, "{report}");
+    assert!(met(&report, marks::CONFIRMED) > 0);
+}
+
+/// Two cuts with weak bits: what a cut leaves reads otherwise each time, and the second cut may fall
 /// wherever that leads to.
 #[test]
 fn two_cuts_with_weak_bits_find_no_window_in_a_small_log() {

@@ -311,7 +311,7 @@ pub use decision::{BootError, Chosen, Decision, Order, Reason, Source};
 pub use layout::Log;
 pub use ota::Ota;
 pub use record::{Appearance, appearance};
-pub use simplest::{simplify, simplify_torn_rows};
+pub use simplest::{Room, interchangeable, simplify, simplify_torn_rows};
 pub use stock::Origin;
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::dump::Call;
 use crate::explore::ANY;
 use crate::ota::Policy;
 use crate::partition_csv;
-use crate::sweep::{self, Budget, Shard};
+use crate::sweep::{self, Budget, Filling, Shard};
 
 const EXIT_CODES: &str = "Exit codes:
   0  every promised property holds
@@ -212,9 +212,9 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "LEVEL")]
     pub(crate) level: Option<Contract>,
     /// Cuts in a row, at most; `any` for all there may be, `until-full` for all until the log of the hardened
-    /// policy is full and in doubt [default: 2; above L3, and at L3 on chips that encrypt or program in words: 1;
+    /// policy is full and in doubt, `while-room` for the same with a log that is never full [default: 2; above L3, and at L3 on chips that encrypt or program in words: 1;
     /// stock: any, 1 with weak bits; in company with stock code: 1]
-    #[arg(long, value_name = "N|any|until-full")]
+    #[arg(long, value_name = "N|any|until-full|while-room")]
     pub(crate) cuts: Option<Depth>,
     /// Give a scenario up as inconclusive after so many boots (200000) or so much time (30s)
     #[arg(long, value_name = "BOOTS|SECONDSs", default_value = "2000000")]
@@ -411,24 +411,27 @@ impl FromStr for Budget {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Depth {
     pub(crate) cuts: u32,
-    /// None where a log is full.
-    pub(crate) until_full: bool,
+    /// How far they may fill a log, by name, if that is limited.
+    pub(crate) filling: Option<(&'static str, Filling)>,
 }
 
 impl FromStr for Depth {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let cuts = match text {
-            "any" | "until-full" => ANY,
-            text => text
-                .parse()
-                .map_err(|_| format!("found \"{text}\", expected a number, any or until-full"))?,
+        let filling = match text {
+            "until-full" => Some(("until-full", Filling::UntilFull)),
+            "while-room" => Some(("while-room", Filling::WhileRoom)),
+            _ => None,
         };
-        Ok(Self {
-            cuts,
-            until_full: text == "until-full",
-        })
+        let cuts = match text {
+            _ if filling.is_some() => ANY,
+            "any" => ANY,
+            text => text.parse().map_err(|_| {
+                format!("found \"{text}\", expected a number, any, until-full or while-room")
+            })?,
+        };
+        Ok(Self { cuts, filling })
     }
 }
 

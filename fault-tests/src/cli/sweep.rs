@@ -13,7 +13,7 @@ use super::{Output, Usage, dump};
 use crate::input;
 use crate::ota::{self, Inputs, ON_DEMAND, Policy, SCENARIOS};
 use crate::partition_csv;
-use crate::sweep::{self, SweepOptions, SweepReport};
+use crate::sweep::{self, Filling, SweepOptions, SweepReport};
 
 pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     // A dump's device has the policy of ESP-IDF.
@@ -26,7 +26,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     let mut options = SweepOptions {
         level: contract.level,
         cuts: args.cuts.map(|depth| depth.cuts),
-        until_full: until_full(args)?,
+        filling: filling(args)?,
         budget: args.budget,
         seed: args.seed,
         profile: { args.profile.clone() }.with_reprogram_heals(contract.reprogram_heals),
@@ -153,21 +153,23 @@ pub(super) fn keep(report: &SweepReport, folder: &Path) -> Result<(), Usage> {
     Ok(())
 }
 
-/// Whether cuts end where a log is full.
-fn until_full(args: &SweepArgs) -> Result<bool, Usage> {
-    let asked = args.cuts.is_some_and(|depth| depth.until_full);
-    if asked && args.policy == Policy::Stock {
-        return Err(Usage::new(
-            "--cuts until-full: the stock policy keeps no log that could be full, expected a number or any",
-        ));
-    }
-    if asked && args.profile.rules().encryption.is_some() {
+/// How far cuts may fill a log.
+fn filling(args: &SweepArgs) -> Result<Filling, Usage> {
+    let Some((name, filling)) = args.cuts.and_then(|depth| depth.filling) else {
+        return Ok(Filling::Any);
+    };
+    if args.policy == Policy::Stock {
         return Err(Usage::new(format_args!(
-            "--cuts until-full: {} encrypts, and there a full log is left without a trace, expected a number or any",
+            "--cuts {name}: the stock policy keeps no log that could be full, expected a number or any",
+        )));
+    }
+    if args.profile.rules().encryption.is_some() {
+        return Err(Usage::new(format_args!(
+            "--cuts {name}: {} encrypts, and there a full log is left without a trace, expected a number or any",
             args.profile.name()
         )));
     }
-    Ok(asked)
+    Ok(filling)
 }
 
 fn check(contract: Contract) -> Result<(), Usage> {

@@ -156,11 +156,11 @@ impl<W: Hash> Recording<W> {
         }
     }
 
-    /// A hash of what it did, but for the bytes that it programmed.
-    pub(super) fn shape(&self) -> u128 {
+    /// A hash of what it did, but for the bytes that it programmed, and for where, if that is interchangeable.
+    pub(super) fn shape(&self, interchangeable: impl Fn(u32) -> u32) -> u128 {
         let mut hasher = Xxh3::new();
         for op in self.segments.iter().flat_map(|segment| &segment.ops) {
-            (op.kind() as u8, op.addr(), op.len()).hash(&mut hasher);
+            (op.kind() as u8, interchangeable(op.addr()), op.len()).hash(&mut hasher);
         }
         self.end
             .map_or(u8::MAX, |rest| rest as u8)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, Wipe, boot};
 use ota_core::flash::Region;
-use ota_core::hardened::{self as ours, Log};
+use ota_core::hardened::{self as ours, Log, Room};
 use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
 use ota_core::otadata::Entry;
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
@@ -94,6 +94,8 @@ pub struct Device {
     pub writing: Writing,
     /// How it writes otadata.
     pub policy: Policy,
+    /// What the room that is left in its log counts for, to whoever explores it.
+    pub room: Room,
     /// The bootloader, under the stock policy.
     pub bootloader: Bootloader,
     /// The bootloader's configuration.
@@ -255,6 +257,13 @@ impl Subject for Device {
 
     fn simplest(&self, state: &State) -> Option<State> {
         hardened::simplest(self, self.simplified()?, state)
+    }
+
+    fn interchangeable(&self, addr: u32) -> u32 {
+        match (self.room, self.otadata()) {
+            (Room::Ample, Some(otadata)) => hardened::interchangeable(otadata, addr),
+            _ => addr,
+        }
     }
 
     fn plainer(&self, state: &State) -> Option<State> {

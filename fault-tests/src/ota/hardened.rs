@@ -40,8 +40,11 @@ pub const EXHAUSTED: &str = "log exhausted";
 /// A full log that was in doubt was left for a new one.
 pub const RENEWED: &str = "full log left in doubt";
 
+/// Bytes of a row of otadata.
+const ROW: u32 = 32;
+
 /// Rows of a sector of otadata.
-const ROWS: u32 = SECTOR / 32;
+const ROWS: u32 = SECTOR / ROW;
 
 /// One power-on of `device` under the hardened policy, on a chip that programs `W` bytes at least.
 pub(super) fn power_on<const W: usize>(
@@ -165,6 +168,11 @@ fn boot<const W: usize>(
     load_boot_image(flash, verifier, efuse, table, &device.boot, selection)
 }
 
+/// Whether a record says what is chosen, and no entry of stock code.
+const fn by_record(chosen: Chosen) -> bool {
+    matches!(chosen.source, Source::Record { .. })
+}
+
 /// The slot that otadata chooses, if its image does not verify.
 fn astray(decision: &Decision) -> Option<Slot> {
     let (chosen, first) = (decision.chosen?, decision.tried.iter().next()?);
@@ -187,7 +195,6 @@ fn judge(
     decision: &Decision,
     image: Option<ImageId>,
 ) {
-    let by_record = |chosen: Chosen| matches!(chosen.source, Source::Record { .. });
     if let Some(slot) = astray(decision).filter(|_| decision.chosen.is_some_and(by_record)) {
         journal.violated(
             Property::PublishOrder,
@@ -231,8 +238,20 @@ fn judge(
 /// The flash with the simplest otadata that the device cannot tell from this one, if that is another.
 pub(super) fn simplest(device: &Device, log: Log, state: &State) -> Option<State> {
     with_otadata(device, state, |otadata, weak, table| {
-        simplify(otadata, weak, table, log);
+        simplify(otadata, weak, table, log, device.room);
     })
+}
+
+/// The first address that is as good as this one where there is always room in a log of this otadata.
+pub(super) fn interchangeable(otadata: u32, addr: u32) -> u32 {
+    let at = addr.wrapping_sub(otadata);
+    match u8::try_from(at % SECTOR / ROW) {
+        Ok(row) if at < otadata::MIN_SIZE => {
+            let first = ota_core::hardened::interchangeable(row);
+            addr - u32::from(row - first) * ROW
+        }
+        _ => addr,
+    }
 }
 
 /// The flash with plainer otadata that has the same simplest one, if rows are torn in ways of their own.
@@ -279,7 +298,7 @@ pub(super) fn records(device: &Device) -> Vec<Record> {
     let rows = device.otadata().into_iter().flat_map(|otadata| {
         [otadata, otadata + SECTOR]
             .into_iter()
-            .flat_map(|sector| (0..ROWS).map(move |row| (row, sector + row * 32)))
+            .flat_map(|sector| (0..ROWS).map(move |row| (row, sector + row * ROW)))
     });
     let images = device.records.iter().filter(|record| {
         let otadata = device.otadata().unwrap_or(u32::MAX);
@@ -287,7 +306,7 @@ pub(super) fn records(device: &Device) -> Vec<Record> {
     });
     rows.map(|(row, at)| {
         let learned = if row == 0 { learned_entry } else { learned_row };
-        Record::new(at..at + 32, learned).telling_all(|learned| learned > REFUSED)
+        Record::new(at..at + ROW, learned).telling_all(|learned| learned > REFUSED)
     })
     .chain(images.cloned())
     .map(|record| match &device.cipher {

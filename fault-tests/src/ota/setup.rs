@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ota_core::boot::{BootConfig, FactoryReset};
 use ota_core::flash::SECTOR;
+use ota_core::hardened::Room;
 use ota_core::image::{Header, Target, header};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{
@@ -256,6 +257,7 @@ impl Scenario {
             self_test: self.self_test,
             writing: self.writing,
             policy: Policy::Stock,
+            room: Room::Counted,
             bootloader: stock_bootloader,
             boot: BootConfig {
                 table_offset: layout.table_offset,

@@ -63,7 +63,7 @@ impl<W: World> Exhibit<'_, W> {
             } else {
                 DEPARTURES
             },
-            spared: options.until_full.then_some(Mark::Borrowed(RENEWED)),
+            spared: options.filling.spares().then_some(Mark::Borrowed(RENEWED)),
             ..Limits::default()
         }
     }
@@ -92,6 +92,7 @@ impl<W: World> Exhibit<'_, W> {
             counts: exploration.counts,
             closure: exploration.closure,
             cuts: self.cuts,
+            filling: options.filling,
             seconds: started.elapsed().as_secs_f64(),
             disagreement: exploration.disagreement.as_ref().map(|disagreement| {
                 let Disagreement { what, start, path } = disagreement;

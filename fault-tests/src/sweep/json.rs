@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::coverage::Row;
+use super::filling::Filling;
 use super::report::{ScenarioReport, SweepReport};
 use crate::explore::ANY;
 use crate::property::Property;
@@ -47,6 +48,9 @@ struct JsonLine<'a> {
     closure: bool,
     /// None: any number.
     cuts: Option<u32>,
+    /// How far they could fill a log, if that was limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filling: Option<Filling>,
     seconds: f64,
     /// What is said of each property, by its id.
     properties: BTreeMap<&'static str, String>,
@@ -98,6 +102,7 @@ impl<'a> From<&'a ScenarioReport> for JsonLine<'a> {
             audited: report.counts.audited,
             closure: report.closure,
             cuts: Some(report.cuts).filter(|cuts| *cuts != ANY),
+            filling: Some(report.filling).filter(|filling| *filling != Filling::Any),
             seconds: (report.seconds * 1000.0).round() / 1000.0,
             properties: { Property::ALL.into_iter() }
                 .map(|property| (property.id(), report.says(property).to_string()))

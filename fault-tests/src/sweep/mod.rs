@@ -2,6 +2,7 @@
 
 pub mod coverage;
 mod exhibit;
+mod filling;
 mod gap;
 mod json;
 pub mod known;
@@ -23,6 +24,7 @@ use crate::explore::Counts;
 use crate::ota::{Inputs, Policy, Scenario, Setup};
 
 pub(crate) use exhibit::Exhibit;
+pub use filling::Filling;
 pub use gap::{Difference, Gap};
 pub use print::Windows;
 pub(crate) use print::thousands;
@@ -45,10 +47,8 @@ pub struct SweepOptions {
     pub level: Level,
     /// Cuts in a row, at most.
     pub cuts: Option<u32>,
-    /// Whether power-ons that leave a full log of otadata in doubt are spared cuts: each is judged, but what is
-    /// shown is shown for cuts until then. Each cut in the leaving of a log costs rows of the next one, so there
-    /// are many ways to do that again and again.
-    pub until_full: bool,
+    /// How far they may fill a log of otadata.
+    pub filling: Filling,
     /// When to give up.
     pub budget: Budget,
     /// Threads; scenarios run side by side.
@@ -84,7 +84,7 @@ impl SweepOptions {
             policy,
             level: policy.level(),
             cuts: None,
-            until_full: false,
+            filling: Filling::default(),
             budget: Budget::Boots(2_000_000),
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             seed: 0,
@@ -129,7 +129,10 @@ pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progres
             Some(inputs) => scenario.with_inputs(&options.profile, inputs),
         };
         match setup.and_then(|setup| setup.under(options.policy)) {
-            Ok(setup) => setups.push((scenario, setup)),
+            Ok(mut setup) => {
+                setup.device.room = options.filling.room();
+                setups.push((scenario, setup));
+            }
             Err(why) => skipped.push(Skipped {
                 scenario: scenario.name.to_owned(),
                 why: why.0.to_owned(),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use sim_flash::{Contract, Level};
 
+use super::filling::Filling;
 use super::known::{self, Known};
 use super::report::{SweepReport, Verdict, WindowReport};
 use crate::explore::{ANY, Counts};
@@ -170,8 +171,10 @@ impl SweepReport {
 
     /// All the cuts that there may be, or that were asked for.
     fn any_number(&self) -> &'static str {
-        match self.spared() {
-            0 => "any number of cuts",
+        let filling = self.scenarios.first().map(|s| s.filling);
+        match (filling, self.spared()) {
+            (Some(Filling::WhileRoom), _) => "any number of cuts while a log has room",
+            (_, 0) => "any number of cuts",
             _ => "any number of cuts until a log is full",
         }
     }

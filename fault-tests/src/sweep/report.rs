@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sim_flash::{Contract, Level};
 
 use super::coverage::{self, Row};
+use super::filling::Filling;
 use super::known::Known;
 use crate::case::{CaseFile, CaseId, Expected, Window};
 use crate::explore::Counts;
@@ -142,6 +143,8 @@ pub struct ScenarioReport {
     pub closure: bool,
     /// How many cuts in a row were tried; [`ANY`](crate::explore::ANY) for all.
     pub cuts: u32,
+    /// How far they could fill a log.
+    pub filling: Filling,
     /// Host time, in seconds.
     pub seconds: f64,
     /// The contradiction behind a nondeterministic verdict: what, and after which cuts.

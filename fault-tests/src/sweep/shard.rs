@@ -13,6 +13,7 @@ use serde_json::Value;
 use sim_flash::Contract;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::filling::Filling;
 use super::gap::{Difference, Gap};
 use super::report::{ScenarioReport, SweepReport};
 use super::unit_line::UnitLine;
@@ -67,7 +68,7 @@ struct Plan {
     level: String,
     policy: String,
     cuts: Option<u32>,
-    until_full: bool,
+    filling: Filling,
     budget: String,
     seed: u64,
     audit_one_in: u32,
@@ -86,7 +87,7 @@ impl Plan {
             level: Contract::on(options.level, &options.profile).to_string(),
             policy: options.policy.to_string(),
             cuts: options.cuts,
-            until_full: options.until_full,
+            filling: options.filling,
             budget: format!("{:?}", options.budget),
             seed: options.seed,
             audit_one_in: options.audit_one_in,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::coverage::Row;
+use super::filling::Filling;
 use super::known;
 use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
 use crate::case::{CaseId, Window};
@@ -21,6 +22,7 @@ pub(super) struct UnitLine {
     counts: Counts,
     closure: bool,
     cuts: u32,
+    filling: Filling,
     seconds: f64,
     disagreement: Option<String>,
     windows: Vec<WindowLine>,
@@ -67,6 +69,7 @@ impl UnitLine {
             counts: report.counts,
             closure: report.closure,
             cuts: report.cuts,
+            filling: report.filling,
             seconds: report.seconds,
             disagreement: report.disagreement.clone(),
             windows: report.windows.iter().map(window).collect(),
@@ -90,6 +93,7 @@ impl UnitLine {
             counts: self.counts,
             closure: self.closure,
             cuts: self.cuts,
+            filling: self.filling,
             seconds: self.seconds,
             disagreement: self.disagreement,
             windows: self

@@ -30,16 +30,21 @@
 
 mod cells;
 mod log;
+mod room;
 mod shift;
 mod survey;
 
+use core::ops::Range;
+
 use self::cells::Cells;
+use self::room::{Ahead, Used};
+pub use self::room::{Room, interchangeable};
 use self::shift::Numbers;
 use self::survey::Survey;
 use super::choice::Birth;
-use super::layout::{self, BIRTH, BIRTH_ROWS, LOG, Log, Place, SUMMARY, Sector};
+use super::layout::{self, BIRTH, BIRTH_ROWS, GROUP_ROWS, LOG, Log, Place, SUMMARY, Sector};
 use super::read;
-use super::record::{LEN, Row, Salt};
+use super::record::{LEN, Record, Row, Salt};
 use crate::flash::SECTOR;
 use crate::partition::PartitionTable;
 
@@ -47,16 +52,27 @@ use crate::partition::PartitionTable;
 ///
 /// `otadata` is both sectors, 8192 bytes, and `weak` tells of each of their bits whether its cell is
 /// weak; what weak bits read as in `otadata` does not matter, and afterwards they are 1. Where either
-/// is shorter nothing is done, and nothing beyond is looked at. `log` is that of the device. Of otadata that
-/// is the simplest already nothing changes.
-pub fn simplify(otadata: &mut [u8], weak: &mut [u8], table: PartitionTable<'_>, log: Log) {
+/// is shorter nothing is done, and nothing beyond is looked at. `log` is that of the device, and `room` says
+/// whether the groups that are left in it count. Of otadata that is the simplest already nothing changes.
+pub fn simplify(
+    otadata: &mut [u8],
+    weak: &mut [u8],
+    table: PartitionTable<'_>,
+    log: Log,
+    room: Room,
+) {
     let salt = layout::salt(table);
     let (Some(bits), Some(weak)) = (rows_of(otadata), rows_of(weak)) else {
         return;
     };
     let mut rows = Rows { bits, weak };
     rows.leave_out_what_is_over(salt, log);
-    rows.lower_numbers(salt, table.boot_ota_count());
+    let ahead = match room {
+        Room::Counted => Ahead::default(),
+        Room::Ample => rows.ahead(salt, log),
+    };
+    rows.lower_numbers(salt, table.boot_ota_count(), ahead);
+    rows.move_ahead(ahead);
 }
 
 /// Rewrites rows of a log that a cut has torn, each as the simplest one of those that are read alike. What
@@ -79,6 +95,9 @@ pub fn simplify_torn_rows(otadata: &mut [u8], weak: &mut [u8], table: PartitionT
     });
 }
 
+/// The rows of a log.
+const LOG_ROWS: Range<usize> = LOG as usize..(LOG + Log::MOST * GROUP_ROWS) as usize;
+
 /// Rows of a sector.
 const ROWS: usize = SECTOR as usize / LEN;
 
@@ -94,6 +113,17 @@ fn rows_of(bytes: &mut [u8]) -> Option<&mut Sectors> {
 struct Rows<'b> {
     bits: &'b mut Sectors,
     weak: &'b mut Sectors,
+}
+
+impl Record {
+    /// The sector in whose log the hand-over began that a record of this sector names.
+    fn parent(&self, sector: Sector) -> Sector {
+        if self.kind.is_of_birth() {
+            sector.other()
+        } else {
+            sector
+        }
+    }
 }
 
 impl Rows<'_> {
@@ -159,12 +189,72 @@ impl Rows<'_> {
         });
     }
 
-    fn lower_numbers(&mut self, salt: Salt, slots: u32) {
-        let survey = self.survey(salt);
+    fn numbers(&self, salt: Salt) -> Numbers {
         let mut numbers = Numbers::default();
         self.said()
             .for_each(|(place, cells)| numbers.count(place, &cells, salt));
-        let shift = numbers.shift(slots).handing_over(survey.handing_over());
+        numbers
+    }
+
+    /// How far its logs may move ahead.
+    fn ahead(&self, salt: Salt, log: Log) -> Ahead {
+        if self.numbers(salt).are_unknown() {
+            return Ahead::default();
+        }
+        let mut used = [Used::NOTHING; 2];
+        for (place, cells) in self.said() {
+            if let Some(used) = used.get_mut(place.sector.index()) {
+                used.see(place, &cells);
+            }
+        }
+        Ahead::of(&used, log, self.children(salt))
+    }
+
+    /// The first group of each log in which a hand-over began that is told from others.
+    fn children(&self, salt: Salt) -> [Option<u8>; 2] {
+        let survey = self.survey(salt);
+        let handing_over = survey.handing_over();
+        let mut children = [None; 2];
+        for (place, cells) in self.said().filter(|(place, _)| place.row != SUMMARY) {
+            let Row::Valid(record) = Row::parse(&cells.meant(place, salt), place, salt) else {
+                continue;
+            };
+            let over = record.child == 0
+                || handing_over == Some(record.child)
+                || record.kind.is_of_birth() && survey.of(place.sector).is_opened();
+            if let Some(child) = children.get_mut(record.parent(place.sector).index())
+                && !over
+            {
+                *child = Some(child.map_or(record.child, |first: u8| first.min(record.child)));
+            }
+        }
+        children
+    }
+
+    /// Moves what is in each log ahead.
+    fn move_ahead(&mut self, ahead: Ahead) {
+        let sectors = self.bits.iter_mut().zip(&mut *self.weak);
+        for (sector, (bits, weak)) in [Sector::First, Sector::Second].into_iter().zip(sectors) {
+            let by = usize::from(ahead.by(sector)) * usize::from(GROUP_ROWS);
+            for (rows, blank) in [(bits, 0xFF), (weak, 0)] {
+                if let Some(log) = rows.get_mut(LOG_ROWS)
+                    && by <= log.len()
+                {
+                    log.rotate_left(by);
+                    let behind = log.len() - by;
+                    log.iter_mut()
+                        .skip(behind)
+                        .for_each(|row| *row = [blank; LEN]);
+                }
+            }
+        }
+    }
+
+    fn lower_numbers(&mut self, salt: Salt, slots: u32, ahead: Ahead) {
+        let survey = self.survey(salt);
+        let shift = { self.numbers(salt).shift(slots) }
+            .handing_over(survey.handing_over())
+            .moving(ahead);
         // What the row before is or was to become, and what that is now.
         let mut before = ([0; LEN], [0; LEN]);
         self.replace(|place, cells| {
@@ -177,7 +267,7 @@ impl Rows<'_> {
                 let wanted = content.wanted(place).map(|record| record.emit(place, salt));
                 shift.row(&cells, place, salt, &before, content.is_opened(), wanted)
             };
-            before = (cells.meant(place, salt), new.meant(place, salt));
+            before = (cells.meant(place, salt), new.meant(ahead.to(place), salt));
             new
         });
     }

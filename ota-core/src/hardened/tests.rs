@@ -88,6 +88,8 @@ struct Device {
     ram: Ram,
     slots: Vec<Slot>,
     log: Log,
+    /// What the room in that counts for, where its otadata is stood for.
+    room: Room,
     attempts: u8,
     config: BootConfig,
     inputs: BootInputs,
@@ -110,6 +112,7 @@ impl Device {
             ram,
             slots: slots.to_vec(),
             log: Log::DEFAULT,
+            room: Room::Counted,
             attempts: 1,
             config: BootConfig {
                 factory_reset: Some(FactoryReset {

@@ -6,7 +6,8 @@
 //! numbers of the one that was explored, and stood for in turn.
 //!
 //! A state that is stood for demands what its stand-in demands: the same bytes, at the same
-//! addresses. So of what leads to it no less is asked than if it had been explored itself.
+//! addresses, and more where the stand-in makes the device look further. So of what leads to it no less is asked
+//! than if it had been explored itself.
 
 use std::collections::HashSet;
 use std::hash::Hash as _;
@@ -215,7 +216,8 @@ impl<W: World> Engine<'_, W> {
             let recording = Recording::of(&run, Unseen::by(self.subject), &mut self.segments);
             let end = self.subject.simplest(&run.state).unwrap_or(run.state);
             let mut hasher = Xxh3::new();
-            recording.shape().hash(&mut hasher);
+            let interchangeable = |addr| self.subject.interchangeable(addr);
+            recording.shape(interchangeable).hash(&mut hasher);
             run.findings.hash(&mut hasher);
             end.hash_range(0..end.size()).hash(&mut hasher);
             outcomes.insert(hasher.digest128());

@@ -1,6 +1,7 @@
 //! Lower numbers.
 
 use super::cells::{self, Cells, can_become};
+use super::room::Ahead;
 use crate::hardened::choice::Birth;
 use crate::hardened::layout::{GIVEN_UP, LOG, Place, SUMMARY};
 use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
@@ -61,6 +62,11 @@ impl Numbers {
         }
     }
 
+    /// Whether there are some that cannot be told.
+    pub(super) const fn are_unknown(&self) -> bool {
+        self.unknown
+    }
+
     /// By how much all numbers may be lowered.
     pub(super) fn shift(&self, slots: u32) -> Shift {
         if self.unknown {
@@ -69,9 +75,9 @@ impl Numbers {
         // The first `slots` numbers are left out: below them there is no number for every slot.
         let rounds = self.seq.and_then(|seq| seq.checked_div(slots));
         Shift {
-            child: None,
             generations: self.generation.map_or(0, |low| low.saturating_sub(1)),
             seqs: rounds.map_or(0, |rounds| rounds.saturating_sub(1).saturating_mul(slots)),
+            ..Shift::default()
         }
     }
 }
@@ -99,12 +105,19 @@ pub(super) struct Shift {
     seqs: u32,
     /// The group in which a hand-over began that may be the first as well: the next one begins later.
     child: Option<u8>,
+    /// Where rows go.
+    ahead: Ahead,
 }
 
 impl Shift {
     /// The same, and the hand-over under way began in the first group.
     pub(super) fn handing_over(self, child: Option<u8>) -> Self {
         Self { child, ..self }
+    }
+
+    /// The same, and the rows of logs move.
+    pub(super) fn moving(self, ahead: Ahead) -> Self {
+        Self { ahead, ..self }
     }
 
     const fn generation(&self, generation: u32) -> u32 {
@@ -247,9 +260,14 @@ impl Shift {
         let child = match self.child {
             _ if begins && opened => 0,
             Some(child) if record.child == child => 1,
-            _ => record.child,
+            _ => {
+                let parent = record.parent(place.sector);
+                record.child.saturating_sub(self.ahead.by(parent))
+            }
         };
+        let to = self.ahead.to(place);
         let mut new = Record {
+            number: record.number.saturating_sub(self.ahead.by_row(place)),
             generation: self.generation(record.generation),
             child,
             ..record
@@ -259,7 +277,7 @@ impl Shift {
             Birth::put_seq(&mut new.payload, seq);
         }
         new.reseal(before);
-        Some(new.emit(place, salt))
+        Some(new.emit(to, salt))
     }
 }
 
