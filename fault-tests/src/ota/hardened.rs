@@ -132,9 +132,10 @@ pub(super) fn power_on<const W: usize>(
         device.application::<W>(chip, journal, started)?
     };
     watch(journal, chip, &conduct, device.policy.wear());
+    // A generation that was begun in the place of stock code's entries is given up by zeroing rows, too.
     let wipes =
         |op: Op| matches!(op, Op::Program { data, .. } if data.iter().all(|byte| *byte == 0));
-    if chip.done().filter_map(|row| row.op()).any(wipes) {
+    if decision.chosen.is_some_and(by_record) && chip.done().filter_map(|row| row.op()).any(wipes) {
         journal.sometimes(RENEWED);
     }
     Ok(rest)
