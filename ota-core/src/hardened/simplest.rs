@@ -207,7 +207,7 @@ impl Rows<'_> {
                 used.see(place, &cells);
             }
         }
-        Ahead::of(&used, log, self.children(salt))
+        Ahead::of(used, log, self.children(salt))
     }
 
     /// The first group of each log in which a hand-over began that is told from others.

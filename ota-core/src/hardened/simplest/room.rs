@@ -68,7 +68,7 @@ impl Used {
     }
 
     /// By how many groups all of it may stand further ahead.
-    pub(super) fn spare(&self, log: Log) -> u8 {
+    pub(super) fn spare(self, log: Log) -> u8 {
         if self.may_show >= log.groups() || self.given_up {
             return 0;
         }
@@ -87,7 +87,7 @@ pub(super) struct Ahead([u8; 2]);
 impl Ahead {
     /// As far as may be, and no further than that these groups, in which hand-overs of either sector's log began,
     /// are told apart.
-    pub(super) fn of(used: &[Used; 2], log: Log, children: [Option<u8>; 2]) -> Self {
+    pub(super) fn of(used: [Used; 2], log: Log, children: [Option<u8>; 2]) -> Self {
         let [first, second] = [0, 1].map(|sector: usize| {
             let spare = used.get(sector).map_or(0, |used| used.spare(log));
             let child = children.get(sector).copied().flatten();
