@@ -88,6 +88,12 @@ pub trait Subject: Sync {
         None
     }
 
+    /// Whether the [simplest](Self::simplest) flash may do more than one that it stands for, with the power on: what it
+    /// does is judged then as if the other one could.
+    fn stands_for_less(&self) -> bool {
+        false
+    }
+
     /// The first address that is as good as this one, where what the [simplest](Self::simplest) flash holds may stand
     /// at another address. Wherever it stands there, the device must look at all addresses that it looks at in the
     /// other flash.

@@ -259,6 +259,10 @@ impl Subject for Device {
         hardened::simplest(self, self.simplified()?, state)
     }
 
+    fn stands_for_less(&self) -> bool {
+        self.room == Room::Ample
+    }
+
     fn interchangeable(&self, addr: u32) -> u32 {
         match (self.room, self.otadata()) {
             (Room::Ample, Some(otadata)) => hardened::interchangeable(otadata, addr),

@@ -37,7 +37,7 @@ mod survey;
 use core::ops::Range;
 
 use self::cells::Cells;
-use self::room::{Ahead, Used};
+use self::room::{Ahead, Doubtful, Used};
 pub use self::room::{Room, interchangeable};
 use self::shift::Numbers;
 use self::survey::Survey;
@@ -67,12 +67,16 @@ pub fn simplify(
     };
     let mut rows = Rows { bits, weak };
     rows.leave_out_what_is_over(salt, log);
-    let ahead = match room {
-        Room::Counted => Ahead::default(),
-        Room::Ample => rows.ahead(salt, log),
-    };
-    rows.lower_numbers(salt, table.boot_ota_count(), ahead);
-    rows.move_ahead(ahead);
+    let slots = table.boot_ota_count();
+    match room {
+        Room::Counted => rows.lower_numbers(salt, slots, Ahead::default()),
+        Room::Ample => {
+            let ahead = rows.ahead(salt, log);
+            rows.lower_numbers(salt, slots, ahead);
+            rows.move_ahead(ahead);
+            rows.level_claims(salt, log);
+        }
+    }
 }
 
 /// Rewrites rows of a log that a cut has torn, each as the simplest one of those that are read alike. What
@@ -248,6 +252,24 @@ impl Rows<'_> {
                 }
             }
         }
+    }
+
+    /// Puts three claims in doubt where a log ends in two or more.
+    fn level_claims(&mut self, salt: Salt, log: Log) {
+        let births = self.births(salt);
+        let mut ends = [Doubtful::NOTHING; 2];
+        for (place, cells) in self.said() {
+            if let (Some(end), Some(birth)) = (
+                ends.get_mut(place.sector.index()),
+                births.get(place.sector.index()),
+            ) {
+                end.see(place, &cells, birth.as_ref(), salt);
+            }
+        }
+        self.replace(|place, cells| {
+            let end = ends.get(place.sector.index());
+            end.map_or(cells, |end| end.level(place, cells, salt, log))
+        });
     }
 
     fn lower_numbers(&mut self, salt: Salt, slots: u32, ahead: Ahead) {

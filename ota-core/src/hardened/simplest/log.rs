@@ -298,21 +298,24 @@ pub(super) struct Simplest {
 }
 
 impl Simplest {
-    /// Leaves out decisions that may be read, and say what the word before them says for sure: unless one is
-    /// sealed, for all that shows.
+    /// Leaves out words that may be read, and say what one before them says that may be read as well: unless one
+    /// is sealed, for all that shows. Any of those that may be read is the last one that is, in one reading or another.
     fn drop_repetitions(&mut self, may_seal: u8) {
-        let mut said = None;
+        // Those behind the last one that is sure, and that one.
+        let mut said = [None; GROUPS];
         for (group, word) in (1..).zip(&mut self.words) {
             let Some(Word { record, holds }) = *word else {
                 continue;
             };
-            let says = (record.kind, record.payload);
+            let says = Some((record.kind, record.child, record.payload));
             if holds == Holds::Surely {
-                said = Some(says);
-            } else if said == Some(says) && (group < self.seal || group != may_seal) {
+                said = [None; GROUPS];
+            } else if said.contains(&says) && (group < self.seal || group != may_seal) {
                 *word = None;
-            } else {
-                said = None;
+                continue;
+            }
+            if let Some(free) = said.iter_mut().find(|says| says.is_none()) {
+                *free = says;
             }
         }
     }

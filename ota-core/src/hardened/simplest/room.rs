@@ -6,9 +6,16 @@
 //! that are kept back all that may still be read can stand further ahead, where only groups were that say nothing
 //! any more; as long as it is not full. Whoever reads a log from its end reads there what it read before, and
 //! what it looked at before.
+//!
+//! And where a claim was cut, and is read as one, the next is made behind it; cut as well, there are two that may not
+//! be there, and so on. However many there are, the next group is behind one of them, or before all; and what it
+//! leaves behind itself is none, one, or several. So two of them or more are taken for three: of those, all of that
+//! can come.
 
 use super::cells::Cells;
-use crate::hardened::layout::{GIVEN_UP, GROUP_ROWS, LOG, Log, Place, Sector};
+use crate::hardened::choice::Birth;
+use crate::hardened::layout::{BIRTH, GIVEN_UP, GROUP_ROWS, LOG, Log, Place, Sector};
+use crate::hardened::record::{LEN, Record, Salt};
 
 /// What the room that is left in a log counts for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -17,7 +24,7 @@ pub enum Room {
     #[default]
     Counted,
     /// There is always more: the simplest otadata stands for all that lead to it with fewer groups left, and
-    /// does what they do until their logs are full.
+    /// does what they do until their logs are full; and with weak bits, it may do more.
     Ample,
 }
 
@@ -118,4 +125,85 @@ impl Ahead {
         let rows = self.by_row(place).saturating_mul(GROUP_ROWS);
         Place::new(place.sector, place.row.saturating_sub(rows))
     }
+}
+
+/// Claims in doubt that a log ends in: each was cut, read as begun, and the next one cut as well.
+#[derive(Clone, Copy)]
+pub(super) struct Doubtful {
+    /// The generation that they are of, if all are of one.
+    generation: Option<u32>,
+    /// The last group of which something shows, for sure; 0 if there is none.
+    shown: u8,
+    /// Claims in doubt in the groups behind that, in a row.
+    claims: u8,
+    /// There is something else in the groups behind.
+    else_too: bool,
+    /// The generation is in doubt, or was to be given up.
+    unsure: bool,
+}
+
+impl Doubtful {
+    pub(super) const NOTHING: Self = Self {
+        generation: None,
+        shown: 0,
+        claims: 0,
+        else_too: false,
+        unsure: false,
+    };
+
+    /// How many claims in doubt stand for two or more: which of them is read as the last one, and how many are left
+    /// behind the one that is programmed next, none, one, or as many again.
+    const MANY: u8 = 3;
+
+    /// Takes a row into account that is not blank for sure, or an entry; in ascending order.
+    pub(super) fn see(&mut self, place: Place, cells: &Cells, birth: Option<&Birth>, salt: Salt) {
+        let Some((group, which)) = place.group() else {
+            let born = (BIRTH..LOG).contains(&place.row);
+            self.unsure |= born && !cells.is_sure() || place.row == GIVEN_UP;
+            return;
+        };
+        if !cells.reads_blank() {
+            (self.shown, self.claims) = (group, 0);
+            self.else_too = false;
+            return;
+        }
+        if group == self.shown {
+            return;
+        }
+        self.generation = birth.map(|birth| birth.generation);
+        let next = self.shown.saturating_add(self.claims).saturating_add(1);
+        let claim = { self.generation }
+            .map(|generation| Record::claim(group, generation).emit(place, salt));
+        if which == 0 && group == next && claim.is_some_and(|claim| *cells == doubtful(&claim)) {
+            self.claims = self.claims.saturating_add(1);
+        } else {
+            self.else_too = true;
+        }
+    }
+
+    /// The row that stands for this one.
+    pub(super) fn level(&self, place: Place, cells: Cells, salt: Salt, log: Log) -> Cells {
+        let last = self.shown.saturating_add(Self::MANY);
+        let (Some(generation), Some((group, which))) = (self.generation, place.group()) else {
+            return cells;
+        };
+        if self.else_too
+            || self.unsure
+            || self.claims < 2
+            || last >= log.groups()
+            || group <= self.shown
+        {
+            return cells;
+        }
+        if which == 0 && group <= last {
+            doubtful(&Record::claim(group, generation).emit(place, salt))
+        } else {
+            Cells::sure([0xFF; LEN])
+        }
+    }
+}
+
+/// A row of which nothing may be read, or some, or all.
+fn doubtful(row: &[u8; LEN]) -> Cells {
+    Cells::torn(row, true)
 }

@@ -4,6 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::hardened::layout::{Place, Sector};
+use crate::hardened::record::{Record, Row};
 use crate::otadata::OtaState;
 
 const SECTORS: core::ops::Range<usize> = OTADATA as usize..OTADATA as usize + 0x2000;
@@ -214,6 +216,88 @@ fn with_ample_room_a_log_does_not_fill() {
     assert!(seen.iter().skip(4).all(|one| one == last));
     device.room = Room::Counted;
     assert!(device.simplest().otadata() != *last, "its groups count");
+}
+
+/// Claims that may not be there, one behind the other, are one thing from the second on, as long as there is room.
+#[test]
+fn with_ample_room_claims_in_doubt_are_none_one_or_many() {
+    let chain = |claims: usize, room| {
+        let mut device = Device::new(&[A, B]);
+        (device.log, device.room) = (Log::new(30, 28).unwrap(), room);
+        device.download(A, B, 2).unwrap();
+        device.set_boot(A, B).unwrap();
+        let before = device.otadata();
+        for _ in 0..claims {
+            (device.ram.power, device.ram.torn) = (0, Torn::Done);
+            let _ = device.boot();
+            device = device.power_on();
+        }
+        // Each bit that these cuts have programmed is weak.
+        let changed = before.iter().zip(device.otadata());
+        let weak = changed.map(|(before, now)| before & !now).collect();
+        device.simplest_with(weak)
+    };
+    let many = chain(2, Room::Ample);
+    for claims in 3..8 {
+        assert!(chain(claims, Room::Ample) == many, "{claims} claims");
+    }
+    for claims in [0, 1] {
+        assert!(chain(claims, Room::Ample) != many, "{claims} claims");
+    }
+    for claims in 1..8 {
+        let more = chain(claims + 1, Room::Counted);
+        assert!(chain(claims, Room::Counted) != more, "{claims} claims");
+    }
+}
+
+/// Of words that may be read, one that says what another before it says may be left out.
+#[test]
+fn words_in_doubt_are_told_apart_by_what_they_say() {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(30, 28).unwrap();
+    device.update(A, B, 2);
+    let sector = device.newer();
+    let word = |n: usize| sector + (6 + 3 * n) * 32..sector + (7 + 3 * n) * 32;
+    let bytes = device.ram.table();
+    let salt = layout::salt(PartitionTable::for_application(&bytes, true).unwrap());
+    let of = [Sector::First, Sector::Second][sector / 4096];
+    let place = |n: usize| Place::new(of, u8::try_from(6 + 3 * n).unwrap());
+    let record = |device: &Device, n: usize| {
+        let row = device.otadata()[word(n)].try_into().unwrap();
+        match Row::parse(&row, place(n), salt) {
+            Row::Valid(record) => Some(record),
+            _ => None,
+        }
+    };
+    let last = (0..30).rfind(|n| record(&device, *n).is_some()).unwrap();
+    let said = record(&device, last).unwrap();
+    let other = Record {
+        payload: choice::with_nothing_done(said.payload),
+        ..said
+    };
+    assert!(other != said);
+    // Groups behind the last one: each claimed, and then cut in the word.
+    let with = |words: &[Record]| {
+        let mut device = device.power_on();
+        let mut weak = std::vec![0; 0x2000];
+        for (n, word_of) in (last + 1..).zip(words) {
+            let number = u8::try_from(n + 1).unwrap();
+            let claim = Record::claim(number, said.generation);
+            let claim = claim.emit(Place::new(of, place(n).row - 1), salt);
+            let row = Record { number, ..*word_of }.emit(place(n), salt);
+            let start = SECTORS.start + word(n).start;
+            device.ram.bytes[start - 32..start].copy_from_slice(&claim);
+            device.ram.bytes[start..start + 32].copy_from_slice(&row);
+            for (weak, byte) in weak[word(n)].iter_mut().zip(row) {
+                *weak = !byte;
+            }
+        }
+        device.simplest_with(weak)
+    };
+    // Behind the same number of groups, so that nothing else differs.
+    assert!(with(&[other, other, said]) == with(&[other, said, other]));
+    assert!(with(&[other, other, said]) == with(&[said, said, other]));
+    assert!(with(&[other, other, said]) != with(&[said, said, said]));
 }
 
 /// The entry of a sector that is over.
