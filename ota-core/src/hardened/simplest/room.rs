@@ -207,3 +207,88 @@ impl Doubtful {
 fn doubtful(row: &[u8; LEN]) -> Cells {
     Cells::torn(row, true)
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use std::vec::Vec;
+
+    const SHOWS: Cells = Cells::sure([0x7F; LEN]);
+    const MAY_SHOW: Cells = Cells {
+        bits: [0xFF; LEN],
+        weak: [1; LEN],
+    };
+
+    /// A log in which these groups have these rows, as far as they have any; none of the others has.
+    fn used(groups: &[[Option<Cells>; 3]]) -> Used {
+        let mut used = Used::NOTHING;
+        for (group, rows) in (1..).zip(groups) {
+            for (which, cells) in (0..).zip(rows) {
+                if let Some(cells) = cells {
+                    used.see(Place::in_group(Sector::First, group, which), cells);
+                }
+            }
+        }
+        used
+    }
+
+    /// Ahead by as many groups as say nothing and are kept back, unless the log is full.
+    #[test]
+    fn a_log_moves_ahead_over_groups_that_say_nothing() {
+        let log = Log::new(8, 6).unwrap();
+        let over = [Some(Cells::REFUSED); 3];
+        let says = [Some(SHOWS), None, None];
+        for (before, after, ahead) in [
+            (1, 0, 0),
+            (2, 0, 1),
+            (4, 0, 3),
+            (7, 0, 0),
+            (4, 2, 3),
+            (4, 3, 0),
+        ] {
+            let mut groups = std::vec![over; before];
+            groups.push(says);
+            // Behind what shows, groups that may show, which are as many more.
+            groups.extend(std::vec![[Some(MAY_SHOW), None, None]; after]);
+            let spare = used(&groups).spare(log);
+            assert_eq!(spare, ahead, "{before} before, {after} behind");
+        }
+        // One that may be read keeps those behind it.
+        for kept in 0..4 {
+            for row in 0..3 {
+                let mut groups = std::vec![over; 4];
+                groups[kept][row] = Some(MAY_SHOW);
+                groups.push(says);
+                let spare = used(&groups).spare(log);
+                assert_eq!(usize::from(spare), kept.min(3), "group {kept}, row {row}");
+            }
+        }
+    }
+
+    /// What is given up is given up group by group, wherever the groups are.
+    #[test]
+    fn a_log_that_was_given_up_stays_where_it_is() {
+        let log = Log::new(8, 6).unwrap();
+        let over = [Some(Cells::REFUSED); 3];
+        let mut used = used(&[over, over, over, [Some(SHOWS), None, None]]);
+        assert_eq!(used.spare(log), 2);
+        used.see(Place::new(Sector::First, GIVEN_UP - 1), &SHOWS);
+        assert_eq!(used.spare(log), 2, "progress");
+        used.see(Place::new(Sector::First, GIVEN_UP), &SHOWS);
+        assert_eq!(used.spare(log), 0);
+    }
+
+    #[test]
+    fn rows_of_a_log_are_interchangeable_with_those_of_its_first_group() {
+        let rows: Vec<u8> = (0..128).map(interchangeable).collect();
+        for (row, first) in (0..).zip(rows) {
+            let expected = match row {
+                5..95 => 5 + (row - 5) % 3,
+                _ => row,
+            };
+            assert_eq!(first, expected, "row {row}");
+        }
+    }
+}
