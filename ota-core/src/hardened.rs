@@ -125,8 +125,8 @@
 //! sector is lost. *Swept* is what the explorer has shown on this code: of nine updates, one that is resumed and
 //! one under anti-rollback among them, and of a factory reset with the updates after it, on serial NOR, up to two
 //! cuts in a row at L3, and each single one where re-programming does not heal. Any number of cuts, in a log with two
-//! groups for ordinary decisions, until it is full, however many it keeps back: at L0 in all of these, at L2 in the
-//! updates but the resumed one and three in a row. In the smallest update rows of cuts with a small log, which they
+//! groups for ordinary decisions, until it is full, however many it keeps back: at L0 in all of these, at L2 in
+//! all but the resumed update and three in a row. In the smallest update rows of cuts with a small log, which they
 //! fill: with one of three groups any number at L3 until it is full and in doubt, as in the update to a damaged image;
 //! with one of four any number at L0, three at L3, and at L1 any number until it is. With the whole log any number at
 //! L0 until it is. And each call of an application, first thing after power-on, at each point of a life of two or
