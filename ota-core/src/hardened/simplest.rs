@@ -37,7 +37,7 @@ mod survey;
 use core::ops::Range;
 
 use self::cells::Cells;
-use self::room::{Ahead, Doubtful, Used};
+use self::room::{Ahead, Doubtful};
 pub use self::room::{Room, interchangeable};
 use self::shift::Numbers;
 use self::survey::Survey;
@@ -67,15 +67,9 @@ pub fn simplify(
     };
     let mut rows = Rows { bits, weak };
     rows.leave_out_what_is_over(salt, log);
-    let slots = table.boot_ota_count();
-    match room {
-        Room::Counted => rows.lower_numbers(salt, slots, Ahead::default()),
-        Room::Ample => {
-            let ahead = rows.ahead(salt, log);
-            rows.lower_numbers(salt, slots, ahead);
-            rows.move_ahead(ahead);
-            rows.level_claims(salt, log);
-        }
+    rows.lower_numbers(salt, table.boot_ota_count(), log, room);
+    if room == Room::Ample {
+        rows.level_claims(salt, log);
     }
 }
 
@@ -193,30 +187,8 @@ impl Rows<'_> {
         });
     }
 
-    fn numbers(&self, salt: Salt) -> Numbers {
-        let mut numbers = Numbers::default();
-        self.said()
-            .for_each(|(place, cells)| numbers.count(place, &cells, salt));
-        numbers
-    }
-
-    /// How far its logs may move ahead.
-    fn ahead(&self, salt: Salt, log: Log) -> Ahead {
-        if self.numbers(salt).are_unknown() {
-            return Ahead::default();
-        }
-        let mut used = [Used::NOTHING; 2];
-        for (place, cells) in self.said() {
-            if let Some(used) = used.get_mut(place.sector.index()) {
-                used.see(place, &cells);
-            }
-        }
-        Ahead::of(used, log, self.children(salt))
-    }
-
     /// The first group of each log in which a hand-over began that is told from others.
-    fn children(&self, salt: Salt) -> [Option<u8>; 2] {
-        let survey = self.survey(salt);
+    fn children(&self, survey: &Survey, salt: Salt) -> [Option<u8>; 2] {
         let handing_over = survey.handing_over();
         let mut children = [None; 2];
         for (place, cells) in self.said().filter(|(place, _)| place.row != SUMMARY) {
@@ -272,9 +244,17 @@ impl Rows<'_> {
         });
     }
 
-    fn lower_numbers(&mut self, salt: Salt, slots: u32, ahead: Ahead) {
+    fn lower_numbers(&mut self, salt: Salt, slots: u32, log: Log, room: Room) {
         let survey = self.survey(salt);
-        let shift = { self.numbers(salt).shift(slots) }
+        let mut numbers = Numbers::default();
+        self.said()
+            .for_each(|(place, cells)| numbers.count(place, &cells, salt));
+        let ahead = if room == Room::Counted || numbers.are_unknown() {
+            Ahead::default()
+        } else {
+            Ahead::of(survey.spare(log), self.children(&survey, salt))
+        };
+        let shift = { numbers.shift(slots) }
             .handing_over(survey.handing_over())
             .moving(ahead);
         // What the row before is or was to become, and what that is now.
@@ -292,5 +272,6 @@ impl Rows<'_> {
             before = (cells.meant(place, salt), new.meant(ahead.to(place), salt));
             new
         });
+        self.move_ahead(ahead);
     }
 }

@@ -11,8 +11,8 @@
 
 use super::cells::Cells;
 use crate::hardened::choice::{self, Birth};
-use crate::hardened::layout::{GIVEN_UP, Log as Length, Place};
-use crate::hardened::record::{Kind, Record, Row, Salt};
+use crate::hardened::layout::{GIVEN_UP, GROUP_ROWS, LOG, Log as Length, Place};
+use crate::hardened::record::{Kind, PAYLOAD, Record, Row, Salt};
 
 /// Groups of a log, at most.
 const GROUPS: usize = Length::MOST as usize;
@@ -25,6 +25,12 @@ const WORDS: [Kind; 2] = [Kind::Decision, Kind::Handover];
 struct Word {
     record: Record,
     holds: Holds,
+}
+
+impl Word {
+    const fn says(&self) -> (Kind, u8, [u8; PAYLOAD]) {
+        (self.record.kind, self.record.child, self.record.payload)
+    }
 }
 
 /// How much a row holds to what it says.
@@ -63,6 +69,8 @@ pub(super) struct Log {
     odd: bool,
     /// The generation was to be given up.
     given_up: bool,
+    /// Rows at its beginning that say nothing.
+    over: u8,
 }
 
 /// The groups in which hand-overs began.
@@ -86,6 +94,7 @@ impl Log {
         hands_over: Children::None,
         odd: false,
         given_up: false,
+        over: 0,
     };
 
     /// Whether there is a claim, for sure.
@@ -101,6 +110,18 @@ impl Log {
     /// Whether there is a group in which nothing shows, for sure.
     const fn has_room(&self, length: Length) -> bool {
         self.may_show < length.groups()
+    }
+
+    /// By how many groups all that may be read of it can stand further ahead, where [room is ample](super::Room).
+    pub(super) fn spare(&self, length: Length) -> u8 {
+        // What is given up is given up group by group.
+        if !self.has_room(length) || self.given_up {
+            return 0;
+        }
+        let ordinary = length.groups().saturating_sub(length.reserve());
+        // One of which something shows is left: without, the log would seem to begin.
+        let shown = self.shown.saturating_sub(ordinary.max(1));
+        shown.min(self.over / GROUP_ROWS)
     }
 
     /// Whether a claim may be read.
@@ -148,6 +169,9 @@ impl Log {
             self.given_up |= place.row == GIVEN_UP;
             return;
         };
+        if place.row == LOG.saturating_add(self.over) && *cells == Cells::REFUSED {
+            self.over = self.over.saturating_add(1);
+        }
         if !cells.reads_blank() {
             self.shown = group;
         }
@@ -301,21 +325,23 @@ impl Simplest {
     /// Leaves out words that may be read, and say what one before them says that may be read as well: unless one
     /// is sealed, for all that shows. Any of those that may be read is the last one that is, in one reading or another.
     fn drop_repetitions(&mut self, may_seal: u8) {
-        // Those behind the last one that is sure, and that one.
-        let mut said = [None; GROUPS];
-        for (group, word) in (1..).zip(&mut self.words) {
-            let Some(Word { record, holds }) = *word else {
+        let mut sure = 0;
+        for at in 0..GROUPS {
+            let Some((before, [slot, ..])) = self.words.split_at_mut_checked(at) else {
                 continue;
             };
-            let says = Some((record.kind, record.child, record.payload));
-            if holds == Holds::Surely {
-                said = [None; GROUPS];
-            } else if said.contains(&says) && (group < self.seal || group != may_seal) {
-                *word = None;
+            let Some(word) = *slot else {
+                continue;
+            };
+            if word.holds == Holds::Surely {
+                sure = at;
                 continue;
             }
-            if let Some(free) = said.iter_mut().find(|says| says.is_none()) {
-                *free = says;
+            let mut said = before.iter().skip(sure).flatten();
+            let repeats = said.any(|said| said.says() == word.says());
+            let group = word.record.number;
+            if repeats && (group < self.seal || group != may_seal) {
+                *slot = None;
             }
         }
     }
@@ -386,5 +412,86 @@ fn shows(cells: Cells, place: Place, salt: Salt) -> Cells {
         cells
     } else {
         Cells::torn(&meant, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::hardened::layout::Sector;
+    use crate::hardened::record::LEN;
+
+    const SHOWS: Cells = Cells::sure([0x7F; LEN]);
+    const MAY_SHOW: Cells = Cells {
+        bits: [0xFF; LEN],
+        weak: [1; LEN],
+    };
+
+    const SALT: Salt = Salt([0; 8]);
+
+    /// A log in which these groups have these rows, as far as they have any; none of the others has.
+    fn used(groups: &[[Option<Cells>; 3]]) -> Log {
+        let mut used = Log::EMPTY;
+        for (group, rows) in (1..).zip(groups) {
+            for (which, cells) in (0..).zip(rows) {
+                if let Some(cells) = cells {
+                    used.see(
+                        Place::in_group(Sector::First, group, which),
+                        cells,
+                        None,
+                        SALT,
+                    );
+                }
+            }
+        }
+        used
+    }
+
+    /// Ahead by as many groups as say nothing and are kept back, unless the log is full.
+    #[test]
+    fn a_log_moves_ahead_over_groups_that_say_nothing() {
+        let log = Length::new(8, 6).unwrap();
+        let over = [Some(Cells::REFUSED); 3];
+        let says = [Some(SHOWS), None, None];
+        for (before, after, ahead) in [
+            (1, 0, 0),
+            (2, 0, 1),
+            (4, 0, 3),
+            (7, 0, 0),
+            (4, 2, 3),
+            (4, 3, 0),
+        ] {
+            let mut groups = std::vec![over; before];
+            groups.push(says);
+            // Behind what shows, groups that may show, which are as many more.
+            groups.extend(std::vec![[Some(MAY_SHOW), None, None]; after]);
+            let spare = used(&groups).spare(log);
+            assert_eq!(spare, ahead, "{before} before, {after} behind");
+        }
+        // One that may be read keeps those behind it.
+        for kept in 0..4 {
+            for row in 0..3 {
+                let mut groups = std::vec![over; 4];
+                groups[kept][row] = Some(MAY_SHOW);
+                groups.push(says);
+                let spare = used(&groups).spare(log);
+                assert_eq!(usize::from(spare), kept.min(3), "group {kept}, row {row}");
+            }
+        }
+    }
+
+    /// What is given up is given up group by group, wherever the groups are.
+    #[test]
+    fn a_log_that_was_given_up_stays_where_it_is() {
+        let log = Length::new(8, 6).unwrap();
+        let over = [Some(Cells::REFUSED); 3];
+        let mut used = used(&[over, over, over, [Some(SHOWS), None, None]]);
+        assert_eq!(used.spare(log), 2);
+        used.see(Place::new(Sector::First, GIVEN_UP - 1), &SHOWS, None, SALT);
+        assert_eq!(used.spare(log), 2, "progress");
+        used.see(Place::new(Sector::First, GIVEN_UP), &SHOWS, None, SALT);
+        assert_eq!(used.spare(log), 0);
     }
 }

@@ -38,69 +38,19 @@ pub const fn interchangeable(row: u8) -> u8 {
     }
 }
 
-/// How much of a log is used, once what is over is left out.
-#[derive(Clone, Copy)]
-pub(super) struct Used {
-    /// Rows at its beginning that say nothing.
-    over: u8,
-    /// The last group of which something shows, for sure; 0 if there is none.
-    shown: u8,
-    /// The last group of which something may show.
-    may_show: u8,
-    /// The generation was to be given up, which is done group by group.
-    given_up: bool,
-}
-
-impl Used {
-    pub(super) const NOTHING: Self = Self {
-        over: 0,
-        shown: 0,
-        may_show: 0,
-        given_up: false,
-    };
-
-    /// Takes a row into account that is not blank for sure; in ascending order.
-    pub(super) fn see(&mut self, place: Place, cells: &Cells) {
-        let Some((group, _)) = place.group() else {
-            self.given_up |= place.row == GIVEN_UP;
-            return;
-        };
-        if *cells == Cells::REFUSED && place.row == LOG.saturating_add(self.over) {
-            self.over = self.over.saturating_add(1);
-        }
-        if !cells.reads_blank() {
-            self.shown = group;
-        }
-        self.may_show = group;
-    }
-
-    /// By how many groups all of it may stand further ahead.
-    pub(super) fn spare(self, log: Log) -> u8 {
-        if self.may_show >= log.groups() || self.given_up {
-            return 0;
-        }
-        let ordinary = log.groups().saturating_sub(log.reserve());
-        let over = self.over / GROUP_ROWS;
-        // One of which something shows is left: without, the log would seem to begin.
-        let shown = self.shown.saturating_sub(ordinary.max(1));
-        over.min(shown)
-    }
-}
-
 /// By how many groups the log of each sector moves ahead.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Ahead([u8; 2]);
 
 impl Ahead {
-    /// As far as may be, and no further than that these groups, in which hand-overs of either sector's log began,
-    /// are told apart.
-    pub(super) fn of(used: [Used; 2], log: Log, children: [Option<u8>; 2]) -> Self {
-        let [first, second] = [0, 1].map(|sector: usize| {
-            let spare = used.get(sector).map_or(0, |used| used.spare(log));
-            let child = children.get(sector).copied().flatten();
-            child.map_or(spare, |child| spare.min(child.saturating_sub(1)))
-        });
-        Self([first, second])
+    /// As far as each log can, and no further than that the first of these groups, in which hand-overs of it began,
+    /// is told from none.
+    pub(super) fn of(logs: [u8; 2], children: [Option<u8>; 2]) -> Self {
+        let ([first, second], [child, other]) = (logs, children);
+        let as_far = |log: u8, child: Option<u8>| {
+            child.map_or(log, |child| log.min(child.saturating_sub(1)))
+        };
+        Self([as_far(first, child), as_far(second, other)])
     }
 
     /// By how many groups the log of this sector does.
@@ -214,71 +164,6 @@ mod tests {
 
     use super::*;
     use std::vec::Vec;
-
-    const SHOWS: Cells = Cells::sure([0x7F; LEN]);
-    const MAY_SHOW: Cells = Cells {
-        bits: [0xFF; LEN],
-        weak: [1; LEN],
-    };
-
-    /// A log in which these groups have these rows, as far as they have any; none of the others has.
-    fn used(groups: &[[Option<Cells>; 3]]) -> Used {
-        let mut used = Used::NOTHING;
-        for (group, rows) in (1..).zip(groups) {
-            for (which, cells) in (0..).zip(rows) {
-                if let Some(cells) = cells {
-                    used.see(Place::in_group(Sector::First, group, which), cells);
-                }
-            }
-        }
-        used
-    }
-
-    /// Ahead by as many groups as say nothing and are kept back, unless the log is full.
-    #[test]
-    fn a_log_moves_ahead_over_groups_that_say_nothing() {
-        let log = Log::new(8, 6).unwrap();
-        let over = [Some(Cells::REFUSED); 3];
-        let says = [Some(SHOWS), None, None];
-        for (before, after, ahead) in [
-            (1, 0, 0),
-            (2, 0, 1),
-            (4, 0, 3),
-            (7, 0, 0),
-            (4, 2, 3),
-            (4, 3, 0),
-        ] {
-            let mut groups = std::vec![over; before];
-            groups.push(says);
-            // Behind what shows, groups that may show, which are as many more.
-            groups.extend(std::vec![[Some(MAY_SHOW), None, None]; after]);
-            let spare = used(&groups).spare(log);
-            assert_eq!(spare, ahead, "{before} before, {after} behind");
-        }
-        // One that may be read keeps those behind it.
-        for kept in 0..4 {
-            for row in 0..3 {
-                let mut groups = std::vec![over; 4];
-                groups[kept][row] = Some(MAY_SHOW);
-                groups.push(says);
-                let spare = used(&groups).spare(log);
-                assert_eq!(usize::from(spare), kept.min(3), "group {kept}, row {row}");
-            }
-        }
-    }
-
-    /// What is given up is given up group by group, wherever the groups are.
-    #[test]
-    fn a_log_that_was_given_up_stays_where_it_is() {
-        let log = Log::new(8, 6).unwrap();
-        let over = [Some(Cells::REFUSED); 3];
-        let mut used = used(&[over, over, over, [Some(SHOWS), None, None]]);
-        assert_eq!(used.spare(log), 2);
-        used.see(Place::new(Sector::First, GIVEN_UP - 1), &SHOWS);
-        assert_eq!(used.spare(log), 2, "progress");
-        used.see(Place::new(Sector::First, GIVEN_UP), &SHOWS);
-        assert_eq!(used.spare(log), 0);
-    }
 
     #[test]
     fn rows_of_a_log_are_interchangeable_with_those_of_its_first_group() {

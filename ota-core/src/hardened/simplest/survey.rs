@@ -245,6 +245,11 @@ impl Survey {
         }
     }
 
+    /// By how many groups all that may be read of each log can stand further ahead.
+    pub(super) fn spare(&self, length: Length) -> [u8; 2] {
+        self.sectors.map(|content| content.log.spare(length))
+    }
+
     /// The group in which the hand-over began that is under way, if that may be any other as well: nothing
     /// is to be told from it but whether the child is the one that is handed over to.
     pub(super) fn handing_over(&self) -> Option<u8> {
