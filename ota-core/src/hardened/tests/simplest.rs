@@ -1,11 +1,12 @@
 //! Otadata that stands for other otadata.
 
+mod room;
+mod weak;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::hardened::layout::{Place, Sector};
-use crate::hardened::record::{Record, Row};
 use crate::otadata::OtaState;
 
 const SECTORS: core::ops::Range<usize> = OTADATA as usize..OTADATA as usize + 0x2000;
@@ -194,112 +195,6 @@ proptest! {
     }
 }
 
-/// Cut again and again where a start is counted, a device uses up its log: with ample room it stands where it stood
-/// after the first few of these cuts, and no log is full.
-#[test]
-fn with_ample_room_a_log_does_not_fill() {
-    let mut device = Device::new(&[A, B]);
-    (device.log, device.room) = (Log::new(30, 28).unwrap(), Room::Ample);
-    device.download(A, B, 2).unwrap();
-    device.set_boot(A, B).unwrap();
-    let mut seen = Vec::new();
-    for _ in 0..24 {
-        device = device.power_on();
-        // The claim is there, and nothing else.
-        (device.ram.power, device.ram.torn) = (0, Torn::Done);
-        let _ = device.boot();
-        device = device.power_on();
-        stands_for(&device);
-        seen.push(device.simplest().otadata());
-    }
-    let last = seen.last().unwrap();
-    assert!(seen.iter().skip(4).all(|one| one == last));
-    device.room = Room::Counted;
-    assert!(device.simplest().otadata() != *last, "its groups count");
-}
-
-/// Claims that may not be there, one behind the other, are one thing from the second on, as long as there is room.
-#[test]
-fn with_ample_room_claims_in_doubt_are_none_one_or_many() {
-    let chain = |claims: usize, room| {
-        let mut device = Device::new(&[A, B]);
-        (device.log, device.room) = (Log::new(30, 28).unwrap(), room);
-        device.download(A, B, 2).unwrap();
-        device.set_boot(A, B).unwrap();
-        let before = device.otadata();
-        for _ in 0..claims {
-            (device.ram.power, device.ram.torn) = (0, Torn::Done);
-            let _ = device.boot();
-            device = device.power_on();
-        }
-        // Each bit that these cuts have programmed is weak.
-        let changed = before.iter().zip(device.otadata());
-        let weak = changed.map(|(before, now)| before & !now).collect();
-        device.simplest_with(weak)
-    };
-    let many = chain(2, Room::Ample);
-    for claims in 3..8 {
-        assert!(chain(claims, Room::Ample) == many, "{claims} claims");
-    }
-    for claims in [0, 1] {
-        assert!(chain(claims, Room::Ample) != many, "{claims} claims");
-    }
-    for claims in 1..8 {
-        let more = chain(claims + 1, Room::Counted);
-        assert!(chain(claims, Room::Counted) != more, "{claims} claims");
-    }
-}
-
-/// Of words that may be read, one that says what another before it says may be left out.
-#[test]
-fn words_in_doubt_are_told_apart_by_what_they_say() {
-    let mut device = Device::new(&[A, B]);
-    device.log = Log::new(30, 28).unwrap();
-    device.update(A, B, 2);
-    let sector = device.newer();
-    let word = |n: usize| sector + (6 + 3 * n) * 32..sector + (7 + 3 * n) * 32;
-    let bytes = device.ram.table();
-    let salt = layout::salt(PartitionTable::for_application(&bytes, true).unwrap());
-    let of = [Sector::First, Sector::Second][sector / 4096];
-    let place = |n: usize| Place::new(of, u8::try_from(6 + 3 * n).unwrap());
-    let record = |device: &Device, n: usize| {
-        let row = device.otadata()[word(n)].try_into().unwrap();
-        match Row::parse(&row, place(n), salt) {
-            Row::Valid(record) => Some(record),
-            _ => None,
-        }
-    };
-    let last = (0..30).rfind(|n| record(&device, *n).is_some()).unwrap();
-    let said = record(&device, last).unwrap();
-    let other = Record {
-        payload: choice::with_nothing_done(said.payload),
-        ..said
-    };
-    assert!(other != said);
-    // Groups behind the last one: each claimed, and then cut in the word.
-    let with = |words: &[Record]| {
-        let mut device = device.power_on();
-        let mut weak = std::vec![0; 0x2000];
-        for (n, word_of) in (last + 1..).zip(words) {
-            let number = u8::try_from(n + 1).unwrap();
-            let claim = Record::claim(number, said.generation);
-            let claim = claim.emit(Place::new(of, place(n).row - 1), salt);
-            let row = Record { number, ..*word_of }.emit(place(n), salt);
-            let start = SECTORS.start + word(n).start;
-            device.ram.bytes[start - 32..start].copy_from_slice(&claim);
-            device.ram.bytes[start..start + 32].copy_from_slice(&row);
-            for (weak, byte) in weak[word(n)].iter_mut().zip(row) {
-                *weak = !byte;
-            }
-        }
-        device.simplest_with(weak)
-    };
-    // Behind the same number of groups, so that nothing else differs.
-    assert!(with(&[other, other, said]) == with(&[other, said, other]));
-    assert!(with(&[other, other, said]) == with(&[said, said, other]));
-    assert!(with(&[other, other, said]) != with(&[said, said, said]));
-}
-
 /// The entry of a sector that is over.
 const OVER: [u8; 32] = {
     let mut entry = [0xFF; 32];
@@ -467,44 +362,6 @@ fn groups_before_the_last_that_decides_are_all_alike() {
     }
 }
 
-/// A claim that may be read as a claim may be read as the simpler one, and shows for sure where it did: the
-/// next group depends on that.
-#[test]
-fn weak_bits_stay_where_they_matter() {
-    let mut device = Device::new(&[A, B]);
-    device.update(A, B, 2);
-    device.update(B, A, 3);
-    device.download(A, B, 2).unwrap();
-    device.set_boot(A, B).unwrap();
-    // The start is to be counted, and all that comes of it is a claim.
-    let mut device = device.power_on();
-    let before = device.otadata();
-    (device.ram.power, device.ram.torn) = (0, Torn::Done);
-    let _ = device.boot();
-    let after = device.otadata();
-    let at = (0..0x2000).find(|at| before[*at] != after[*at]).unwrap();
-    let claim = at / 32 * 32..at / 32 * 32 + 32;
-    let simplest = device.simplest().otadata();
-    for all in [true, false] {
-        let mut weak = std::vec![0; 0x2000];
-        for (weak, byte) in weak[claim.clone()].iter_mut().zip(&after[claim.clone()]) {
-            *weak = !byte & if all { 0xFF } else { 0x0F };
-        }
-        let (otadata, weak) = device.simplest_with(weak);
-        let (otadata, weak) = (&otadata[claim.clone()], &weak[claim.clone()]);
-        assert_eq!(otadata.iter().all(|byte| *byte == 0xFF), all);
-        assert_eq!(
-            weak.iter().any(|weak| *weak != 0),
-            all,
-            "one that shows counts as used up"
-        );
-        if all {
-            let solid = |n: usize| otadata[n] & !weak[n];
-            assert!((0..32).all(|n| solid(n) == simplest[claim.start + n]));
-        }
-    }
-}
-
 /// Which groups of a log the words are in that count is not to be told, as long as there is room behind them.
 #[test]
 fn words_may_be_in_any_group_of_a_log_with_room() {
@@ -538,87 +395,4 @@ fn words_may_be_in_any_group_of_a_log_with_room() {
     // From a full log what it says is written where it is.
     assert_eq!(after(2, true), [3]);
     assert_eq!(after(3, true), [1]);
-}
-
-/// The rows of a birth are programmed together, and count together: in doubt is one of them for all.
-#[test]
-fn a_birth_in_doubt_is_one_row_in_doubt() {
-    let mut device = Device::new(&[A, B]);
-    // The hand-over is written, and the birth that it hands over to reads as it likes.
-    device.ram.power = 6;
-    device.download(A, B, 2).unwrap_err();
-    let births = 32..160;
-    let mut all = Vec::new();
-    for sector in [0, 4096] {
-        let mut weak = std::vec![0; 0x2000];
-        let rows = births.start + sector..births.end + sector;
-        let written = device.otadata()[rows.clone()].to_vec();
-        if written == [0xFF; 128] {
-            continue;
-        }
-        for (weak, byte) in weak[rows.clone()].iter_mut().zip(&written) {
-            *weak = !byte;
-        }
-        let (_, weak) = device.simplest_with(weak);
-        let in_doubt = |row: usize| weak[sector + 32 * row..][..32].iter().any(|w| *w != 0);
-        let doubts: Vec<usize> = (0..128).filter(|row| in_doubt(*row)).collect();
-        all.push(doubts);
-    }
-    assert_eq!(all, [[1]]);
-}
-
-/// An entry that a cut erase has zeroed in part is not one that a cut program has left.
-#[test]
-fn an_entry_that_cannot_be_completed_stays_so() {
-    let mut device = Device::new(&[A, B]);
-    device.update(A, B, 2);
-    device.download(B, A, 3).unwrap();
-    // The hand-over is written, the second half of the entry is not.
-    device.ram.power = 6;
-    device.set_boot(B, A).unwrap_err();
-    let first = device.otadata();
-    let half = |sector: usize| first[sector + 16..sector + 32] == [0xFF; 16];
-    let new = if half(0) { 0 } else { 4096 };
-    let begun = device.simplest().otadata()[new..new + 32].to_vec();
-    assert!(begun[..16] != [0xFF; 16] && begun[16..] == [0xFF; 16]);
-    device.ram.bytes[SECTORS][new..new + 29].fill(0);
-    assert_eq!(device.simplest().otadata()[new..new + 32], [0; 32]);
-}
-
-/// A row that was zeroed, and cut in it, may look blank; the record that is programmed there next may fade
-/// where it is 1.
-#[test]
-fn a_record_over_weak_bits_may_fade() {
-    let mut device = Device::new(&[A, B]);
-    device.update(A, B, 2);
-    device.update(B, A, 3);
-    device.boot().unwrap();
-    let row_of = |device: &Device| {
-        let new = device.newer();
-        let claims = (0..30).map(|group| new + (5 + 3 * group) * 32);
-        let is_blank = |row: &usize| device.otadata()[*row..*row + 32] == [0xFF; 32];
-        claims.clone().find(is_blank).unwrap()
-    };
-    let mut zeroed = std::vec![0; 0x2000];
-    let row = row_of(&device);
-    zeroed[row..row + 32].fill(0xFF);
-    let (_, weak) = device.simplest_with(zeroed);
-    assert_eq!(weak[row..row + 32], [0xFF; 32]);
-    // What stands for a last decision that may fade, whatever its numbers: it, with one bit that is weak.
-    let mut fading = Vec::new();
-    for _ in 0..2 {
-        let decision = row_of(&device) - 64;
-        let mut weak = std::vec![0; 0x2000];
-        weak[decision..decision + 32].copy_from_slice(&device.otadata()[decision..decision + 32]);
-        let (otadata, weak) = device.simplest_with(weak);
-        let bits = weak[decision..decision + 32]
-            .iter()
-            .map(|byte| byte.count_ones());
-        assert_eq!(bits.sum::<u32>(), 1);
-        fading.push((otadata, weak));
-        device.update(A, B, 2);
-        device.update(B, A, 3);
-        device.boot().unwrap();
-    }
-    assert!(fading[0] == fading[1]);
 }

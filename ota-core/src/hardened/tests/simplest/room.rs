@@ -1,0 +1,59 @@
+//! Where the groups that are left in a log do not count.
+
+use super::*;
+
+/// Cut again and again where a start is counted, a device uses up its log: with ample room it stands where it stood
+/// after the first few of these cuts, and no log is full.
+#[test]
+fn with_ample_room_a_log_does_not_fill() {
+    let mut device = Device::new(&[A, B]);
+    (device.log, device.room) = (Log::new(30, 28).unwrap(), Room::Ample);
+    device.download(A, B, 2).unwrap();
+    device.set_boot(A, B).unwrap();
+    let mut seen = Vec::new();
+    for _ in 0..24 {
+        device = device.power_on();
+        // The claim is there, and nothing else.
+        (device.ram.power, device.ram.torn) = (0, Torn::Done);
+        let _ = device.boot();
+        device = device.power_on();
+        stands_for(&device);
+        seen.push(device.simplest().otadata());
+    }
+    let last = seen.last().unwrap();
+    assert!(seen.iter().skip(4).all(|one| one == last));
+    device.room = Room::Counted;
+    assert!(device.simplest().otadata() != *last, "its groups count");
+}
+
+/// Claims that may not be there, one behind the other, are one thing from the second on, as long as there is room.
+#[test]
+fn with_ample_room_claims_in_doubt_are_none_one_or_many() {
+    let chain = |claims: usize, room| {
+        let mut device = Device::new(&[A, B]);
+        (device.log, device.room) = (Log::new(30, 28).unwrap(), room);
+        device.download(A, B, 2).unwrap();
+        device.set_boot(A, B).unwrap();
+        let before = device.otadata();
+        for _ in 0..claims {
+            (device.ram.power, device.ram.torn) = (0, Torn::Done);
+            let _ = device.boot();
+            device = device.power_on();
+        }
+        // Each bit that these cuts have programmed is weak.
+        let changed = before.iter().zip(device.otadata());
+        let weak = changed.map(|(before, now)| before & !now).collect();
+        device.simplest_with(weak)
+    };
+    let many = chain(2, Room::Ample);
+    for claims in 3..8 {
+        assert!(chain(claims, Room::Ample) == many, "{claims} claims");
+    }
+    for claims in [0, 1] {
+        assert!(chain(claims, Room::Ample) != many, "{claims} claims");
+    }
+    for claims in 1..8 {
+        let more = chain(claims + 1, Room::Counted);
+        assert!(chain(claims, Room::Counted) != more, "{claims} claims");
+    }
+}
