@@ -212,8 +212,8 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "LEVEL")]
     pub(crate) level: Option<Contract>,
     /// Cuts in a row, at most; `any` for all there may be, `until-full` for all until the log of the hardened
-    /// policy is full and in doubt, `while-room` for the same with a log that is never full [default: 2; above L3, and at L3 on chips that encrypt or program in words: 1;
-    /// stock: any, 1 with weak bits; in company with stock code: 1]
+    /// policy is full and in doubt, `while-room` for all in a log that is never full [default: 2; above L3, and at L3
+    /// on chips that encrypt or program in words: 1; stock: any, 1 with weak bits; in company with stock code: 1]
     #[arg(long, value_name = "N|any|until-full|while-room")]
     pub(crate) cuts: Option<Depth>,
     /// Give a scenario up as inconclusive after so many boots (200000) or so much time (30s)
@@ -411,8 +411,8 @@ impl FromStr for Budget {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Depth {
     pub(crate) cuts: u32,
-    /// How far they may fill a log, by name, if that is limited.
-    pub(crate) filling: Option<(&'static str, Filling)>,
+    /// How far they may fill a log.
+    pub(crate) filling: Filling,
 }
 
 impl FromStr for Depth {
@@ -420,13 +420,12 @@ impl FromStr for Depth {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let filling = match text {
-            "until-full" => Some(("until-full", Filling::UntilFull)),
-            "while-room" => Some(("while-room", Filling::WhileRoom)),
-            _ => None,
+            "until-full" => Filling::UntilFull,
+            "while-room" => Filling::WhileRoom,
+            _ => Filling::Any,
         };
         let cuts = match text {
-            _ if filling.is_some() => ANY,
-            "any" => ANY,
+            "any" | "until-full" | "while-room" => ANY,
             text => text.parse().map_err(|_| {
                 format!("found \"{text}\", expected a number, any, until-full or while-room")
             })?,

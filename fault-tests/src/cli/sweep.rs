@@ -155,8 +155,11 @@ pub(super) fn keep(report: &SweepReport, folder: &Path) -> Result<(), Usage> {
 
 /// How far cuts may fill a log.
 fn filling(args: &SweepArgs) -> Result<Filling, Usage> {
-    let Some((name, filling)) = args.cuts.and_then(|depth| depth.filling) else {
-        return Ok(Filling::Any);
+    let filling = args.cuts.map(|depth| depth.filling).unwrap_or_default();
+    let name = match filling {
+        Filling::Any => return Ok(filling),
+        Filling::UntilFull => "until-full",
+        Filling::WhileRoom => "while-room",
     };
     if args.policy == Policy::Stock {
         return Err(Usage::new(format_args!(
