@@ -2,6 +2,8 @@
 
 mod command;
 
+use std::process::{Command, Stdio};
+
 use command::Folder;
 
 fn image(name: &str) -> &'static [u8] {
@@ -320,5 +322,43 @@ fn tables_convert_there_and_back() {
     assert!(
         !folder.0.join("bad.bin").exists(),
         "nothing is half written"
+    );
+}
+
+/// Who pipes the output into `head` has seen enough after ten lines; the exit code tells the verdict all the same.
+#[test]
+fn output_that_nobody_reads_any_more_changes_nothing_else() {
+    let sweep = ["--scenario", "smallest", "--level", "L0", "--cuts", "1"];
+    let case = ["replay", "bo1:nonsense"];
+    for (args, code) in [(&sweep[..], 0), (&["conform"], 0), (&case, 2)] {
+        let child = Command::new(env!("CARGO_BIN_EXE_brownout"))
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.expect("the command runs");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {message}");
+        assert!(!message.contains("panicked"), "{message}");
+    }
+}
+
+/// On a disk that is full nothing can be said, and that is said.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let full = std::fs::File::create("/dev/full").expect("Linux has one");
+    let output = Command::new(env!("CARGO_BIN_EXE_brownout"))
+        .arg("conform")
+        .stdout(full)
+        .output()
+        .expect("the command runs");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(
+        message.starts_with("brownout: standard output: cannot be written: "),
+        "{message}"
     );
 }

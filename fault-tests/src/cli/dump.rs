@@ -34,7 +34,7 @@ pub(super) fn run(path: &Path, args: &SweepArgs, options: &SweepOptions) -> Resu
     bars.finish();
     json.write(&report, &report.json())?;
     if !json.is_stdout() {
-        more(&report.sweep, args.windows, args.coverage);
+        more(&report.sweep, args.windows, args.coverage)?;
     }
     if let Some(folder) = &args.keep {
         keep(&report.sweep, folder)?;

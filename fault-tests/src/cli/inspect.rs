@@ -1,11 +1,11 @@
 //! `brownout inspect`, `brownout conform` and `brownout table`: one look at one thing.
 
-use std::io::Write;
 use std::path::Path;
 
 use ota_core::chip::{CHIPS, Chip};
 
 use super::args::{ConformArgs, InspectArgs, TableArgs};
+use super::stdout::{self, outln};
 use super::{Output, Usage};
 use crate::conform::{self, ConformOptions};
 use crate::input;
@@ -23,9 +23,9 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<u8, Usage> {
     let inspection = inspect::file(&args.dump, &options).map_err(Usage::new)?;
     if args.json {
         let json = serde_json::to_string_pretty(&inspection).map_err(Usage::new)?;
-        println!("{json}");
+        outln!("{json}")?;
     } else {
-        println!("{inspection}");
+        outln!("{inspection}")?;
     }
     Ok(0)
 }
@@ -47,7 +47,7 @@ pub(super) fn conform(args: &ConformArgs) -> Result<u8, Usage> {
         tables: args.tables.clone(),
     };
     let report = conform::run(&options).map_err(Usage::new)?;
-    println!("{report}");
+    outln!("{report}")?;
     Ok(if report.passed() { 0 } else { DIFFERS })
 }
 
@@ -69,9 +69,7 @@ pub(super) fn table(args: &TableArgs) -> Result<u8, Usage> {
     };
     match output {
         Some(output) => output.write(text)?,
-        None => std::io::stdout()
-            .write_all(text)
-            .map_err(|error| Usage::new(format_args!("standard output: {error}")))?,
+        None => stdout::write(text)?,
     }
     Ok(0)
 }

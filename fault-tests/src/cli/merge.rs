@@ -20,7 +20,7 @@ pub(super) fn run(args: &MergeArgs) -> Result<u8, Usage> {
     };
     json.write(&report, &report.json())?;
     if !json.is_stdout() {
-        more(&report, args.windows, args.coverage);
+        more(&report, args.windows, args.coverage)?;
     }
     Ok(report.verdict().exit_code())
 }

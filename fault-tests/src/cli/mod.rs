@@ -5,6 +5,7 @@ mod dump;
 mod inspect;
 mod merge;
 mod replay;
+mod stdout;
 mod sweep;
 mod zoo;
 

@@ -6,6 +6,7 @@ use sim_flash::Profile;
 
 use super::Usage;
 use super::args::ReplayArgs;
+use super::stdout::{out, outln};
 use crate::case::{CaseFile, CaseId, Expected, Replay, Timeline, replay};
 use crate::dump::{Call, DumpSetup};
 use crate::explore::Start;
@@ -34,22 +35,22 @@ pub(super) fn run(args: &ReplayArgs) -> Result<u8, Usage> {
 /// Prints the timeline of one case.
 fn one(id: &CaseId, args: &ReplayArgs) -> Result<u8, Usage> {
     let device = Device::of(id, args, &|why| Usage::new(format_args!("{id}: {why}")))?;
-    println!("{id}");
+    outln!("{id}")?;
     match device.play(id) {
         Err(stale) => {
-            println!("\nSTALE: {stale}");
+            outln!("\nSTALE: {stale}")?;
             Ok(STALE)
         }
         Ok(replay) => {
             let finding = replay.finding();
-            print!("\n{}", device.timeline(&replay, finding));
+            out!("\n{}", device.timeline(&replay, finding))?;
             match finding {
                 Some(finding) => {
-                    println!("\n{finding}");
+                    outln!("\n{finding}")?;
                     Ok(VIOLATED)
                 }
                 None => {
-                    println!("\nPASS: no property is violated");
+                    outln!("\nPASS: no property is violated")?;
                     Ok(HOLDS)
                 }
             }
@@ -65,26 +66,26 @@ fn file(path: &Path, args: &ReplayArgs, timeline: bool) -> Result<u8, Usage> {
     let name = path.display();
     match device.play(&case.id) {
         Err(stale) => {
-            println!("STALE  {name}: {stale}");
+            outln!("STALE  {name}: {stale}")?;
             Ok(STALE)
         }
         Ok(replay) => {
             if timeline {
-                println!("{}\n", case.id);
-                println!("{}", device.timeline(&replay, case.expected.finding()));
+                outln!("{}\n", case.id)?;
+                outln!("{}", device.timeline(&replay, case.expected.finding()))?;
             }
             let expected = &case.expected;
             let met = expected.is_met_by(&replay);
             match (expected, met) {
-                (Expected::Shown(_), true) => println!("shown  {name}: {expected}"),
-                (Expected::Holds(_), true) => println!("held   {name}: {expected}"),
+                (Expected::Shown(_), true) => outln!("shown  {name}: {expected}")?,
+                (Expected::Holds(_), true) => outln!("held   {name}: {expected}")?,
                 (Expected::Shown(_), false) => {
                     let seen = seen(&replay);
-                    println!("GONE   {name}: expected \"{expected}\", found {seen}");
+                    outln!("GONE   {name}: expected \"{expected}\", found {seen}")?;
                 }
                 (Expected::Holds(_), false) => {
                     let seen = seen(&replay);
-                    println!("BACK   {name}: expected no violation, found {seen}");
+                    outln!("BACK   {name}: expected no violation, found {seen}")?;
                 }
             }
             Ok(if met { HOLDS } else { VIOLATED })
@@ -123,7 +124,7 @@ fn folder(path: &Path, args: &ReplayArgs) -> Result<u8, Usage> {
         .iter()
         .map(|code| usize::from(*code == HOLDS))
         .sum::<usize>();
-    println!("{shown} of {} cases show what they say", codes.len());
+    outln!("{shown} of {} cases show what they say", codes.len())?;
     // A case that is gone weighs more than one that is stale.
     let gravest = codes.into_iter().filter(|code| *code != HOLDS).min();
     Ok(gravest.unwrap_or(HOLDS))

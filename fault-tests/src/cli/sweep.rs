@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sim_flash::{Contract, Level, Profile};
 
 use super::args::{FirmwareArgs, SweepArgs};
+use super::stdout::{out, outln};
 use super::{Output, Usage, dump};
 use crate::input;
 use crate::ota::{self, Inputs, ON_DEMAND, Policy, SCENARIOS};
@@ -79,10 +80,10 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     if let Some(shard) = args.shard
         && !json.is_stdout()
     {
-        println!("  shard {shard}: {mine} of {total} units; `brownout merge` has the verdict");
+        outln!("  shard {shard}: {mine} of {total} units; `brownout merge` has the verdict")?;
     }
     if !json.is_stdout() {
-        more(&report, args.windows, args.coverage);
+        more(&report, args.windows, args.coverage)?;
     }
     if let Some(folder) = &args.keep {
         keep(&report, folder)?;
@@ -118,11 +119,11 @@ impl Json {
     /// Prints `report`, and writes `json`.
     pub(super) fn write(&self, report: &impl fmt::Display, json: &str) -> Result<(), Usage> {
         match self {
-            Self::No => print!("{report}"),
-            Self::Stdout => print!("{json}"),
+            Self::No => out!("{report}")?,
+            Self::Stdout => out!("{json}")?,
             Self::File(output) => {
-                print!("{report}");
                 output.write(json.as_bytes())?;
+                out!("{report}")?;
             }
         }
         Ok(())
@@ -130,13 +131,14 @@ impl Json {
 }
 
 /// Prints what was asked for beyond the report.
-pub(super) fn more(report: &SweepReport, windows: bool, coverage: bool) {
+pub(super) fn more(report: &SweepReport, windows: bool, coverage: bool) -> Result<(), Usage> {
     if windows {
-        print!("\n{}", report.known_windows_in_full());
+        out!("\n{}", report.known_windows_in_full())?;
     }
     if coverage {
-        print!("\n{}", report.coverage());
+        out!("\n{}", report.coverage())?;
     }
+    Ok(())
 }
 
 /// Writes one case file for each window.

@@ -2,6 +2,7 @@
 
 use super::Usage;
 use super::args::ZooArgs;
+use super::stdout::out;
 use crate::zoo::{self, Specimen};
 
 const SURVIVED: u8 = 1;
@@ -15,11 +16,11 @@ pub(super) fn run(args: &ZooArgs) -> Result<u8, Usage> {
     };
     let report = zoo::hunt(&specimens);
     if args.json {
-        print!("{}", report.json());
+        out!("{}", report.json())?;
     } else {
-        print!("{report}");
+        out!("{report}")?;
         if !args.subject.is_empty() {
-            print!("{}", report.told());
+            out!("{}", report.told())?;
         }
     }
     Ok(if report.passed() { 0 } else { SURVIVED })
