@@ -42,12 +42,18 @@ pub(super) const ONE_BIT: [u8; LEN] = {
     bytes
 };
 
+/// Bytes of the number of an entry, which come first, and of its CRC, which come last.
+const NUMBER: usize = 4;
+
 /// Up to so many weak bits every combination is a reading.
 const ALL_COMBINATIONS: u32 = 3;
 
 impl Cells {
     /// As good as any other row that is refused.
     pub(super) const REFUSED: Self = Self::sure([0; LEN]);
+
+    /// As it is erased.
+    pub(super) const BLANK: Self = Self::sure([0xFF; LEN]);
 
     pub(super) fn new(mut bits: [u8; LEN], weak: [u8; LEN]) -> Self {
         for (bits, weak) in bits.iter_mut().zip(weak) {
@@ -105,6 +111,26 @@ impl Cells {
             wire::put::<HALF, { LEN - HALF }, LEN>(&mut entry.weak, blank);
         }
         entry
+    }
+
+    /// An entry that may be read as one of number 0, or as none.
+    pub(super) const MAYBE_NUMBER_0: Self = {
+        let mut entry = Self::sure([0xFF; LEN]);
+        let (number, _) = entry.bits.split_at_mut(NUMBER);
+        number.copy_from_slice(&[0; NUMBER]);
+        let (_, crc) = entry.weak.split_at_mut(LEN - NUMBER);
+        crc.copy_from_slice(&[0xFF; NUMBER]);
+        entry
+    };
+
+    /// Whether it is such an entry: where an erase that is cut zeroes a number whose CRC may be read as blank, or
+    /// some of a number that may be read otherwise, whose CRC is. Nobody wrote it, so of its other fields nothing
+    /// comes.
+    pub(super) fn may_be_number_0(&self) -> bool {
+        let crc = |bytes| wire::u32_at::<{ LEN - NUMBER }, LEN>(bytes);
+        let number = |bytes| wire::u32_at::<0, LEN>(bytes);
+        let in_doubt = (number(&self.weak) != 0) != (crc(&self.weak) != 0);
+        in_doubt && number(&self.written()) == 0 && crc(&self.bits) == u32::MAX
     }
 
     /// Whether it is read as blank each time.

@@ -103,8 +103,13 @@ impl Log {
     }
 
     /// Whether something shows in it, for sure, there is room for more, and nothing in it is out of the ordinary.
-    pub(super) const fn has_begun(&self, length: Length) -> bool {
-        self.shown > 0 && self.has_room(length) && !self.odd && !self.given_up
+    pub(super) fn has_begun(&self, length: Length) -> bool {
+        self.shown > 0 && self.has_room(length) && !self.odd && !self.is_given_up()
+    }
+
+    /// Whether its generation was to be given up, as far as that counts: where something is said nobody asks for it.
+    fn is_given_up(&self) -> bool {
+        self.given_up && !self.says()
     }
 
     /// Whether there is a group in which nothing shows, for sure.
@@ -114,8 +119,9 @@ impl Log {
 
     /// By how many groups all that may be read of it can stand further ahead, where [room is ample](super::Room).
     pub(super) fn spare(&self, length: Length) -> u8 {
-        // What is given up is given up group by group.
-        if !self.has_room(length) || self.given_up {
+        // While the power is on two groups may be written: one of a generation that was to be given up, and is read to
+        // count after all, says what is chosen before it is left.
+        if length.groups().saturating_sub(self.may_show) < 2 {
             return 0;
         }
         let ordinary = length.groups().saturating_sub(length.reserve());
@@ -255,10 +261,17 @@ impl Log {
                 .map(|group| (group, Holds::Surely)),
             words: self.words,
             seal: self.shown,
+            is_given_up: self.is_given_up(),
+            used: 0,
         };
         let said = self.last(&WORDS);
-        // What is given up is given up group by group; where something is said nobody asks for that.
-        if self.odd || self.given_up && said == 0 {
+        if self.odd {
+            simplest.shown = 0;
+            return simplest;
+        }
+        // What is given up is given up group by group: each claim counts until it is zeroed.
+        if simplest.is_given_up {
+            simplest.used = self.shown;
             simplest.shown = 0;
             return simplest;
         }
@@ -319,6 +332,10 @@ pub(super) struct Simplest {
     words: [Option<Word>; GROUPS],
     /// The only group whose seal counts.
     seal: u8,
+    /// Whether it matters that the generation was to be given up.
+    is_given_up: bool,
+    /// The last of the groups in which nothing is programmed any more where it was to be given up.
+    used: u8,
 }
 
 impl Simplest {
@@ -368,9 +385,14 @@ impl Simplest {
 
     /// The row that nobody tells from this one.
     pub(super) fn row(&self, place: Place, cells: Cells, generation: u32, salt: Salt) -> Cells {
-        let Some((group, which)) = place.group().filter(|(group, _)| *group <= self.shown) else {
-            return cells;
+        let Some((group, which)) = place.group() else {
+            let over = place.row == GIVEN_UP && !self.is_given_up;
+            return if over { Cells::BLANK } else { cells };
         };
+        if group > self.shown {
+            let used = group <= self.used && which > 0 && cells.is_blank();
+            return if used { Cells::REFUSED } else { cells };
+        }
         match which {
             0 => match self.claim {
                 Some((claim, _)) if group < claim => Cells::REFUSED,
@@ -449,7 +471,7 @@ mod tests {
         used
     }
 
-    /// Ahead by as many groups as say nothing and are kept back, unless the log is full.
+    /// Ahead by as many groups as say nothing and are kept back, unless the log may be full soon.
     #[test]
     fn a_log_moves_ahead_over_groups_that_say_nothing() {
         let log = Length::new(8, 6).unwrap();
@@ -460,7 +482,8 @@ mod tests {
             (2, 0, 1),
             (4, 0, 3),
             (7, 0, 0),
-            (4, 2, 3),
+            (4, 1, 3),
+            (4, 2, 0),
             (4, 3, 0),
         ] {
             let mut groups = std::vec![over; before];
@@ -482,16 +505,31 @@ mod tests {
         }
     }
 
-    /// What is given up is given up group by group, wherever the groups are.
+    /// What is given up is given up group by group: of those that were used each claim counts, and of the others
+    /// nothing is taken for used.
     #[test]
-    fn a_log_that_was_given_up_stays_where_it_is() {
+    fn of_a_log_that_was_given_up_each_claim_counts() {
         let log = Length::new(8, 6).unwrap();
-        let over = [Some(Cells::REFUSED); 3];
-        let mut used = used(&[over, over, over, [Some(SHOWS), None, None]]);
-        assert_eq!(used.spare(log), 2);
-        used.see(Place::new(Sector::First, GIVEN_UP - 1), &SHOWS, None, SALT);
-        assert_eq!(used.spare(log), 2, "progress");
+        let over = [Some(Cells::REFUSED), None, None];
+        let mut used = used(&[over, [Some(SHOWS), None, None], over]);
         used.see(Place::new(Sector::First, GIVEN_UP), &SHOWS, None, SALT);
-        assert_eq!(used.spare(log), 0);
+        let simplest = used.simplest(log, true);
+        let row = |group, which, cells| {
+            let place = Place::in_group(Sector::First, group, which);
+            simplest.row(place, cells, 1, SALT)
+        };
+        for group in 1..=3 {
+            assert_eq!(row(group, 0, SHOWS), SHOWS, "group {group}");
+            for which in 1..3 {
+                assert_eq!(row(group, which, Cells::BLANK), Cells::REFUSED);
+                assert_eq!(row(group, which, MAY_SHOW), MAY_SHOW);
+            }
+        }
+        assert_eq!(row(4, 1, Cells::BLANK), Cells::BLANK);
+        let given_up = Place::new(Sector::First, GIVEN_UP);
+        assert_eq!(
+            simplest.row(given_up, Cells::REFUSED, 1, SALT),
+            Cells::REFUSED
+        );
     }
 }

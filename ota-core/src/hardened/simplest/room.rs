@@ -148,7 +148,7 @@ impl Doubtful {
         if which == 0 && group <= last {
             doubtful(&Record::claim(group, generation).emit(place, salt))
         } else {
-            Cells::sure([0xFF; LEN])
+            Cells::BLANK
         }
     }
 }

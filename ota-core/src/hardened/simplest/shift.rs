@@ -23,13 +23,15 @@ impl Numbers {
     pub(super) fn count(&mut self, place: Place, cells: &Cells, salt: Salt) {
         let written = cells.written();
         if place.row == SUMMARY {
-            if *cells == cells.over() {
+            if *cells == cells.over() || cells.may_be_number_0() || is_lost(cells) {
                 // However its weak bits are read, it selects nothing: it has no number.
                 return;
             }
             let entry = Entry::parse(&written);
-            self.unknown |=
-                !cells.is_sure() && !is_half_weak(cells, &entry) && !is_begun_weakly(cells);
+            self.unknown |= !cells.is_sure()
+                && !is_half_weak(cells, &entry)
+                && !is_begun_weakly(cells)
+                && !is_nobodys_weakly(cells, &entry);
             let generation = summary::generation(&entry);
             if generation.is_some() || entry.is_valid() {
                 self.seq(entry.seq);
@@ -98,6 +100,52 @@ fn is_begun_weakly(cells: &Cells) -> bool {
         && summary::generation(&Entry::parse(&written)).is_some()
 }
 
+/// The second half of an entry.
+type Second = [u8; LEN - HALF];
+
+/// Whether it is an entry the first half of which was cut, and the second half of which was spoilt then: it selects
+/// nothing, however it is read, and cannot be completed.
+fn is_lost(cells: &Cells) -> bool {
+    let second: Second = wire::bytes::<HALF, { LEN - HALF }, LEN>(&cells.bits);
+    let weak: Second = wire::bytes::<HALF, { LEN - HALF }, LEN>(&cells.weak);
+    let written = Entry::parse(&cells.written());
+    let can_be_completed = || {
+        let wanted = summary::generation(&written)
+            .map(|generation| summary::halves(&summary::entry(written.seq, generation)).1);
+        wanted.is_some_and(|wanted| can_become(&second, &wanted))
+    };
+    let selects = || {
+        let mut readings = cells.readings();
+        readings.any(|bytes| Entry::parse(&bytes).is_valid())
+    };
+    !cells.is_sure() && weak == [0; LEN - HALF] && !can_be_completed() && !selects()
+}
+
+/// Whether the label of an entry tells that it is nobody's: where the second half was spoilt, what was ours is not.
+fn is_nobodys(entry: &Entry) -> bool {
+    !entry.label.ends_with(&[0xFF; LABEL - LABEL_IN_USE])
+}
+
+/// Whether of such an entry the CRC is weak, and nothing else.
+fn is_nobodys_weakly(cells: &Cells, written: &Entry) -> bool {
+    let all_but_crc = wire::bytes::<0, { LEN - CRC }, LEN>(&cells.weak);
+    all_but_crc == [0; LEN - CRC] && is_nobodys(written) && written.crc_matches()
+}
+
+/// Bytes of the CRC of an entry, which come last.
+const CRC: usize = 4;
+
+/// Bytes of a label, and how many of them tell something in one of ours.
+const LABEL: usize = 20;
+const LABEL_IN_USE: usize = 12;
+
+/// A label that is nobody's.
+const NOBODYS: [u8; LABEL] = {
+    let mut label = [0xFF; LABEL];
+    label[LABEL_IN_USE] = 0;
+    label
+};
+
 /// What is subtracted.
 #[derive(Default)]
 pub(super) struct Shift {
@@ -135,6 +183,9 @@ impl Shift {
 
     /// An entry with lower numbers, beside this birth.
     pub(super) fn entry(&self, cells: &Cells, birth: Option<Birth>) -> Cells {
+        if cells.may_be_number_0() {
+            return Cells::MAYBE_NUMBER_0;
+        }
         let written = cells.written();
         let lower = self.lower_entry(&written, birth);
         if cells.is_sure() {
@@ -143,14 +194,18 @@ impl Shift {
                 _ => or_refused(cells, lower),
             };
         }
+        if is_lost(cells) {
+            return if birth.is_none() {
+                cells.over()
+            } else {
+                Cells::REFUSED
+            };
+        }
         match lower {
-            Some(new) if is_half_weak(cells, &Entry::parse(&written)) => {
-                let mut second = new;
-                wire::put::<0, HALF, LEN>(&mut second, [0xFF; HALF]);
-                let mut torn = Cells::torn(&second, true);
-                wire::put::<0, HALF, LEN>(&mut torn.bits, wire::bytes::<0, HALF, LEN>(&new));
-                torn
+            Some(new) if is_nobodys_weakly(cells, &Entry::parse(&written)) => {
+                weak_from::<{ LEN - CRC }>(&new)
             }
+            Some(new) if is_half_weak(cells, &Entry::parse(&written)) => weak_from::<HALF>(&new),
             Some(new) if is_begun_weakly(cells) => Cells::torn(&new, cells.reads_blank()),
             _ => *cells,
         }
@@ -167,7 +222,17 @@ impl Shift {
         if own.is_none() && old.is_valid() {
             let seq = self.seq(old.seq);
             let crc = crc(seq);
-            return Some(Entry { seq, crc, ..old }.emit());
+            let label = if is_nobodys(&old) { NOBODYS } else { old.label };
+            let state = { old.state.name() }.map_or(OtaState::UNDEFINED, |_| old.state);
+            return Some(
+                Entry {
+                    seq,
+                    label,
+                    state,
+                    crc,
+                }
+                .emit(),
+            );
         }
         if record::is_blank(bytes) {
             return None;
@@ -279,6 +344,13 @@ impl Shift {
         new.reseal(before);
         Some(new.emit(to, salt))
     }
+}
+
+/// An entry of which nothing may be read from byte `AT` on, or some, or all.
+fn weak_from<const AT: usize>(entry: &[u8; LEN]) -> Cells {
+    let mut weak = entry.map(|byte| !byte);
+    wire::put::<0, AT, LEN>(&mut weak, [0; AT]);
+    Cells::new(*entry, weak)
 }
 
 /// The row when all that is programmed of it is one bit.

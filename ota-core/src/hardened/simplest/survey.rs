@@ -5,7 +5,7 @@ use super::log::{Log, Simplest};
 use crate::hardened::choice::{self, Birth, Choice, Digest, Status};
 use crate::hardened::layout::{BIRTH, BIRTH_ROWS, LOG, Log as Length, Place, SUMMARY, Sector};
 use crate::hardened::read;
-use crate::hardened::record::{LEN, Record, Row, Salt};
+use crate::hardened::record::{Record, Row, Salt};
 use crate::hardened::summary;
 use crate::otadata::Entry;
 
@@ -352,7 +352,7 @@ fn overridden(birth: Birth) -> Birth {
 /// A row of a log in which nothing but this hand-over was ever said.
 fn handed_over(record: &Record, place: Place, salt: Salt) -> Cells {
     let Some((1, which)) = place.group() else {
-        return Cells::sure([0xFF; LEN]);
+        return Cells::BLANK;
     };
     let record = Record {
         number: 1,

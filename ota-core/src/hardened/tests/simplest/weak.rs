@@ -174,3 +174,89 @@ fn a_record_over_weak_bits_may_fade() {
     }
     assert!(fading[0] == fading[1]);
 }
+
+/// Where an erase that is cut zeroes a number, and the CRC may be read as blank, an entry of number 0 may be
+/// read: whatever else is there, as nobody wrote it.
+#[test]
+fn of_an_entry_that_may_be_number_0_nothing_else_counts() {
+    let device = Device::new(&[A, B]);
+    let with = |zeroed: usize, from: usize| {
+        let mut device = device.power_on();
+        device.ram.bytes[SECTORS][4096..4096 + zeroed].fill(0);
+        let mut weak = std::vec![0; 0x2000];
+        weak[4096 + from..4096 + 32].fill(0xFF);
+        device.simplest_with(weak)
+    };
+    let simplest = with(4, 28);
+    let (otadata, weak) = &simplest;
+    assert_eq!(otadata[4096..4096 + 5], [0, 0, 0, 0, 0xFF]);
+    assert_eq!(
+        weak[4096 + 24..4096 + 32],
+        [0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]
+    );
+    for zeroed in 4..28 {
+        for from in zeroed..29 {
+            assert!(
+                with(zeroed, from) == simplest,
+                "{zeroed} zeroed, weak from {from} on"
+            );
+        }
+    }
+    assert!(with(3, 28) != simplest, "part of a number is none");
+    assert!(with(4, 32) != simplest, "this is number 0");
+    assert!(with(32, 32) != simplest, "this is no entry");
+}
+
+/// The entry of the younger generation, whole or with its second half blank; of which the second half was zeroed
+/// in part then, and some is weak.
+fn spoilt(whole: bool, zeroed: usize, weak_in: core::ops::Range<usize>) -> (Vec<u8>, Vec<u8>) {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let entry = device.newer();
+    let mut weak = std::vec![0; 0x2000];
+    for at in weak_in {
+        weak[entry + at] = !device.otadata()[entry + at];
+    }
+    let second = &mut device.ram.bytes[SECTORS][entry + 16..entry + 32];
+    if !whole {
+        second.fill(0xFF);
+    }
+    second[..zeroed].fill(0);
+    let (otadata, weak) = device.simplest_with(weak);
+    let entry = entry..entry + 32;
+    (otadata[entry.clone()].to_vec(), weak[entry].to_vec())
+}
+
+/// An entry whose label is spoilt is nobody's: how far it is makes no difference, the state does.
+#[test]
+fn an_entry_of_which_the_label_is_spoilt_is_nobodys() {
+    for crc in [28..32, 0..0] {
+        let with = |zeroed| spoilt(true, zeroed, crc.clone());
+        let (bytes, weak) = with(1);
+        assert_eq!(bytes[24..28], [0xFF; 4]);
+        assert_eq!(weak.iter().any(|weak| *weak != 0), !crc.is_empty());
+        for zeroed in 2..12 {
+            assert_eq!(with(zeroed), with(1), "{zeroed} zeroed");
+        }
+        assert_ne!(with(12), with(1), "this is state 0");
+        assert_ne!(with(0), with(1), "this one is ours");
+    }
+}
+
+/// An entry that was begun, and is spoilt where the rest was to be, is none.
+#[test]
+fn an_entry_that_is_spoilt_before_it_is_whole_is_none() {
+    for weak_in in [0..16, 0..0] {
+        for zeroed in 1..=16 {
+            let (bytes, weak) = spoilt(false, zeroed, weak_in.clone());
+            assert_eq!(
+                (bytes, weak),
+                (std::vec![0; 32], std::vec![0; 32]),
+                "{zeroed} zeroed"
+            );
+        }
+    }
+    let (bytes, weak) = spoilt(false, 0, 0..16);
+    assert_ne!(bytes, [0; 32], "this one can be completed");
+    assert_ne!(weak, [0; 32]);
+}
