@@ -124,10 +124,9 @@
 //! may be weak, and a cut erase leaves anything; at L4 a cut may damage other rows of the same sector; at L5 one
 //! sector is lost. *Swept* is what the explorer has shown on this code: of nine updates, one that is resumed and
 //! one under anti-rollback among them, and of a factory reset with the updates after it, on serial NOR, up to two
-//! cuts in a row at L3, and each single one where re-programming does not heal. Any number of cuts, in a log with two
-//! groups for ordinary decisions, until it is full, however many it keeps back: at L0 in all of these, at L2 in
-//! all but the resumed update and three in a row. In the smallest update rows of cuts with a small log, which they
-//! fill: with one of three groups any number at L3 until it is full and in doubt, as in the update to a damaged image;
+//! cuts in a row at L3, and each single one where re-programming does not heal. Any number of cuts up to L2 in all
+//! of these, in a log with two groups for ordinary decisions, until it is full, however many it keeps back. In the
+//! smallest update rows of cuts with a small log, which they fill: with one of three groups any number at L3 until it is full and in doubt, as in the update to a damaged image;
 //! with one of four any number at L0, three at L3, and at L1 any number until it is. With the whole log any number at
 //! L0 until it is. And each call of an application, first thing after power-on, at each point of a life of two or
 //! three slots, with a factory image and without, monitored and not: each single cut up to L3. On an nRF52840, on an STM32L4 and through flash encryption: of
