@@ -127,8 +127,8 @@
 //! cuts in a row at L3, and each single one where re-programming does not heal. Any number of cuts up to L2 in all
 //! of these, in a log with two groups for ordinary decisions, until it is full, however many it keeps back. In the
 //! smallest update rows of cuts with a small log, which they fill: with one of three groups any number at L3 until it is full and in doubt, as in the update to a damaged image;
-//! with one of four any number at L0, three at L3, and at L1 any number until it is. With the whole log any number at
-//! L0 until it is. And each call of an application, first thing after power-on, at each point of a life of two or
+//! with one of four any number at L0, three at L3, and at L1 any number until it is. With the whole log three at L3,
+//! and any number at L0 until it is. And each call of an application, first thing after power-on, at each point of a life of two or
 //! three slots, with a factory image and without, monitored and not: each single cut up to L3. On an nRF52840, on an STM32L4 and through flash encryption: of
 //! the smallest update two cuts at L1, each single one at L3, as of the factory reset. At L4 each single cut in
 //! the ten, and in the smallest update on those chips, where weak bits read as 0 but in one place at most.

@@ -18,6 +18,10 @@
 //! selects for a stock bootloader, and of the second half of one that is to be completed, a completed one. One
 //! of which all of that can come stands for those of which less can.
 //!
+//! *Entries that nobody wrote.* Of an entry of number 0, which a cut erase makes, no other field counts, nor whether
+//! its number or its CRC is in doubt. Of one of ours whose label is spoilt the number counts, and a state that has a
+//! name; and nothing, where it was not whole before.
+//!
 //! *What is refused.* Of a row that is no record nothing depends on the bytes, as it is not programmed
 //! again before its sector is erased, but for the second half of an entry, which is only ever completed.
 //!
