@@ -122,16 +122,23 @@
 //!
 //! Levels are those of how badly a cut may behave: up to L2 torn operations read the same each time; at L3 bits
 //! may be weak, and a cut erase leaves anything; at L4 a cut may damage other rows of the same sector; at L5 one
-//! sector is lost. *Swept* is what the explorer has shown on this code: of nine updates, one that is resumed and
-//! one under anti-rollback among them, and of a factory reset with the updates after it, on serial NOR, up to two
-//! cuts in a row at L3, and each single one where re-programming does not heal. Any number of cuts up to L2 in all
-//! of these, in a log with two groups for ordinary decisions, until it is full, however many it keeps back. In the
-//! smallest update rows of cuts with a small log, which they fill: with one of three groups any number at L3 until it is full and in doubt, as in the update to a damaged image;
-//! with one of four any number at L0, three at L3, and at L1 any number until it is. With the whole log three at L3,
-//! and any number at L0 until it is. And each call of an application, first thing after power-on, at each point of a life of two or
-//! three slots, with a factory image and without, monitored and not: each single cut up to L3. On an nRF52840, on an STM32L4 and through flash encryption: of
-//! the smallest update two cuts at L1, each single one at L3, as of the factory reset. At L4 each single cut in
-//! the ten, and in the smallest update on those chips, where weak bits read as 0 but in one place at most.
+//! sector is lost. *Swept* is what the explorer has shown on this code. On serial NOR:
+//!
+//! - Of ten updates, among them one that is resumed, one under anti-rollback and those after a factory reset: up to
+//!   two cuts in a row at L3, and each single one where re-programming does not heal; at L4 each single one, where
+//!   weak bits read as 0 but in one place at most.
+//! - Of the same any number of cuts up to L2, in a log with two groups for ordinary decisions, until it is full,
+//!   however many it keeps back.
+//! - Of the smallest update with the whole log: three cuts in a row at L3, and any number at L0 until it is full.
+//! - Of the smallest with a small log, which cuts fill: with one of three groups any number at L3 until it is full
+//!   and in doubt, as of the update to a damaged image; with one of four any number at L0, three at L3, and at L1
+//!   any number until it is.
+//! - Of each call of an application, first thing after power-on, at each point of a life of two or three slots, with
+//!   a factory image and without, monitored and not: each single cut up to L3.
+//!
+//! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single one
+//! at L3, as of the factory reset, and each single one at L4 as above.
+//!
 //! *Argued* is what follows from the rules above, and was shown by a model of them, but not by the explorer on
 //! this code.
 //!
