@@ -37,7 +37,7 @@ use crate::input::{self, InputError, Place, Problem, TableFile};
 use crate::partition_csv::Options;
 
 /// A scenario made concrete: everything an exploration needs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     /// The device under test.
     pub device: Device,

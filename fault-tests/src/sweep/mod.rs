@@ -228,7 +228,9 @@ pub fn sweep_one(
     setup: &Setup,
     progress: Progress<'_>,
 ) -> ScenarioReport {
-    let units = unit::split(scenario, setup);
+    let mut setup = setup.clone();
+    setup.device.room = options.filling.room();
+    let units = unit::split(scenario, &setup);
     let reports = units.iter().map(|unit| unit.sweep(options, progress));
     let mut together = unit::together(reports);
     together.pop().expect("a setup has a start")
