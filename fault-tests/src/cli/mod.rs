@@ -1,5 +1,8 @@
 //! The `brownout` command: arguments in, text and exit code out.
 
+// What is printed goes through `stdout`, which bears with a reader who has seen enough.
+#![deny(clippy::print_stdout)]
+
 mod args;
 mod dump;
 mod inspect;
