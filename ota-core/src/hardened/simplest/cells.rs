@@ -43,7 +43,7 @@ pub(super) const ONE_BIT: [u8; LEN] = {
 };
 
 /// Bytes of the number of an entry, which come first, and of its CRC, which come last.
-const NUMBER: usize = 4;
+pub(super) const NUMBER: usize = 4;
 
 /// Up to so many weak bits every combination is a reading.
 const ALL_COMBINATIONS: u32 = 3;

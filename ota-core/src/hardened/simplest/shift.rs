@@ -1,6 +1,6 @@
 //! Lower numbers.
 
-use super::cells::{self, Cells, can_become};
+use super::cells::{self, Cells, NUMBER, can_become};
 use super::room::Ahead;
 use crate::hardened::choice::Birth;
 use crate::hardened::layout::{GIVEN_UP, LOG, Place, SUMMARY};
@@ -128,12 +128,9 @@ fn is_nobodys(entry: &Entry) -> bool {
 
 /// Whether of such an entry the CRC is weak, and nothing else.
 fn is_nobodys_weakly(cells: &Cells, written: &Entry) -> bool {
-    let all_but_crc = wire::bytes::<0, { LEN - CRC }, LEN>(&cells.weak);
-    all_but_crc == [0; LEN - CRC] && is_nobodys(written) && written.crc_matches()
+    let all_but_crc = wire::bytes::<0, { LEN - NUMBER }, LEN>(&cells.weak);
+    all_but_crc == [0; LEN - NUMBER] && is_nobodys(written) && written.crc_matches()
 }
-
-/// Bytes of the CRC of an entry, which come last.
-const CRC: usize = 4;
 
 /// Bytes of a label, and how many of them tell something in one of ours.
 const LABEL: usize = 20;
@@ -188,22 +185,17 @@ impl Shift {
         }
         let written = cells.written();
         let lower = self.lower_entry(&written, birth);
-        if cells.is_sure() {
-            return match lower {
-                None if birth.is_none() => cells.over(),
-                _ => or_refused(cells, lower),
-            };
-        }
-        if is_lost(cells) {
-            return if birth.is_none() {
-                cells.over()
-            } else {
-                Cells::REFUSED
+        if is_lost(cells) || cells.is_sure() && lower.is_none() {
+            return match birth {
+                None => cells.over(),
+                Some(_) if cells.is_blank() => *cells,
+                Some(_) => Cells::REFUSED,
             };
         }
         match lower {
+            Some(new) if cells.is_sure() => Cells::sure(new),
             Some(new) if is_nobodys_weakly(cells, &Entry::parse(&written)) => {
-                weak_from::<{ LEN - CRC }>(&new)
+                weak_from::<{ LEN - NUMBER }>(&new)
             }
             Some(new) if is_half_weak(cells, &Entry::parse(&written)) => weak_from::<HALF>(&new),
             Some(new) if is_begun_weakly(cells) => Cells::torn(&new, cells.reads_blank()),
