@@ -270,14 +270,16 @@ impl Log {
             return simplest;
         }
         // What is given up is given up group by group: each claim counts until it is zeroed.
+        // In the last group of a full log that says nothing what the birth says is programmed.
+        let full = said == 0 && !has_room;
+        let programmed = self.shown.saturating_sub(u8::from(full));
         if simplest.is_given_up {
-            simplest.used = self.shown;
+            simplest.used = programmed;
             simplest.shown = 0;
             return simplest;
         }
-        if said == 0 && !has_room {
-            // In the last group of a full log that says nothing what the birth says is programmed.
-            simplest.shown = self.shown.saturating_sub(1);
+        if full {
+            simplest.shown = programmed;
             return simplest;
         }
         let decided = self.last(&[Kind::Decision]);
@@ -526,6 +528,13 @@ mod tests {
             }
         }
         assert_eq!(row(4, 1, Cells::BLANK), Cells::BLANK);
+        // In a full log what the birth says may be programmed yet, in the last group.
+        let full = used.simplest(Length::new(3, 2).unwrap(), true);
+        for group in 1..=3 {
+            let place = Place::in_group(Sector::First, group, 1);
+            let blank = full.row(place, Cells::BLANK, 1, SALT) == Cells::BLANK;
+            assert_eq!(blank, group == 3, "group {group}");
+        }
         let given_up = Place::new(Sector::First, GIVEN_UP);
         assert_eq!(
             simplest.row(given_up, Cells::REFUSED, 1, SALT),
