@@ -48,8 +48,8 @@ pub struct Chip<'m> {
     looks: Vec<Look>,
     /// Of looks at records with weak bits, by their number: what was learned.
     learned: Vec<(usize, u128)>,
-    /// Records in `looks`, and whether they may read otherwise when read again.
-    records: Vec<(usize, bool)>,
+    /// Of records in `looks`, by their number: whether they may read otherwise when read again.
+    listed: Vec<Option<bool>>,
     /// All bytes in `looks`: to read it again tells nothing new about the content at power-on.
     read: Ranges,
     /// While set, reads only widen this extent instead of being listed.
@@ -112,7 +112,7 @@ impl<'m> Chip<'m> {
             accesses: 0,
             looks: Vec::new(),
             learned: Vec::new(),
-            records: Vec::new(),
+            listed: Vec::new(),
             read: Ranges::new(),
             extent: None,
             silent: false,
@@ -216,13 +216,15 @@ impl<'m> Chip<'m> {
             self.note_read(range.clone());
             return Of::Bytes { flips };
         };
-        let look = match self.records.iter().find(|(known, _)| *known == record) {
+        let look = match self.listed(record) {
             None if self.silent => None,
             None => {
-                self.records.push((record, flips));
+                let records = self.listed.len().max(record + 1);
+                self.listed.resize(records, None);
+                self.listed[record] = Some(flips);
                 Some(Look::Record(record))
             }
-            Some((_, true)) if flips && self.flips() && !self.silent && self.meets_weak(range) => {
+            Some(true) if flips && self.flips() && !self.silent && self.meets_weak(range) => {
                 Some(Look::Again(record))
             }
             Some(_) => None,
@@ -232,6 +234,11 @@ impl<'m> Chip<'m> {
             self.looks.len() - 1
         });
         Of::Record { look, flips }
+    }
+
+    /// Whether a record may read otherwise when read again, if it is in `looks`.
+    fn listed(&self, record: usize) -> Option<bool> {
+        self.listed.get(record).copied().flatten()
     }
 
     /// The record that `range` is, if it is one as it was at power-on.
@@ -252,8 +259,8 @@ impl<'m> Chip<'m> {
             Look::Checks(asked) => asked.iter().any(|c| known.checks.looks_at(*c, range)),
             Look::Record(_) | Look::Again(_) | Look::Choice { .. } => false,
         };
-        let listed = || self.records.iter().any(|(listed, _)| *listed == record);
-        let in_parts = || known.checks.of_weak() && !listed() && self.looks.iter().any(asked);
+        let listed = self.listed(record).is_some();
+        let in_parts = || known.checks.of_weak() && !listed && self.looks.iter().any(asked);
         (!touched && !in_parts()).then_some(record)
     }
 
