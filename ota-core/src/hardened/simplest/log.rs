@@ -108,7 +108,7 @@ impl Log {
     }
 
     /// Whether its generation was to be given up, as far as that counts: where something is said nobody asks for it.
-    fn is_given_up(&self) -> bool {
+    pub(super) fn is_given_up(&self) -> bool {
         self.given_up && !self.says()
     }
 

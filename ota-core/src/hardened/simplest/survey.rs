@@ -112,9 +112,11 @@ impl Content {
     }
 
     /// Whether it counts, for sure, whatever happens to the other sector: for all that has been appended, its
-    /// generation may as well have a claim where that does not matter.
+    /// generation may as well have a claim where that does not matter. One that was to be given up is, in a full log
+    /// that says nothing, and then the other sector is all there is.
     fn has_taken_over(&self, other: &Self, length: Length) -> bool {
-        self.is_opened() || self.log.has_begun(length) && other.handed_over_to(self).is_some()
+        self.is_opened() && !self.log.is_given_up()
+            || self.log.has_begun(length) && other.handed_over_to(self).is_some()
     }
 
     /// Whether nobody takes its entry for one that counts beside the sequence number `seq`.

@@ -186,9 +186,10 @@ proptest! {
                     (over || one[..32] == other[..32]) && one[32..] == other[32..]
                 })
             };
-            // Other numbers are other bits: a drawn tear that takes all of the one may not take all of the other.
+            // Other numbers are other bits, and what a cut has left there before may be there already: a tear that
+            // takes all of the one may not take all of the other.
             let others = [Torn::Nothing, Torn::Done].into_iter().chain((0..8).map(Torn::Some));
-            let others = others.filter(|_| matches!(torn, Torn::Some(_)));
+            let others = others.filter(|_| !matches!(torn, Torn::Nothing | Torn::Done));
             let same = [torn].into_iter().chain(others).any(|torn| alike(&left(&simplest, torn)));
             prop_assert!(same, "cut in operation {power}, {torn:?}");
         }
@@ -292,6 +293,43 @@ fn of_a_generation_that_nothing_proves_the_birth_alone_is_read() {
         let mut without = device.power_on();
         without.ram.bytes[SECTORS][4096 + 32..4096 + 160].fill(0);
         assert!(device.simplest().otadata() != without.simplest().otadata());
+    }
+}
+
+/// A generation that was to be given up is once its log is full and says nothing, even if it has a claim: the entry
+/// of stock code beside it is not over then.
+#[test]
+fn an_entry_beside_a_generation_to_be_given_up_counts_until_that_says_something() {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(3, 2).unwrap();
+    let entry = Entry::new(1, OtaState::VALID).emit();
+    device.ram.put(OTADATA, &entry);
+    // The first group is there, but for its seal.
+    device.ram.power = 6;
+    device.begin(A, B).unwrap_err();
+    let rows = |rows: core::ops::Range<usize>| 4096 + 32 * rows.start..4096 + 32 * rows.end;
+    let decision = device.otadata()[rows(6..7)].to_vec();
+    assert!(decision != [0xFF; 32] && device.otadata()[rows(7..8)] == [0xFF; 32]);
+    for (given_up, says) in [(false, false), (true, false), (true, true)] {
+        let mut device = device.power_on();
+        let otadata = &mut device.ram.bytes[SECTORS];
+        // Each other group was begun, and says nothing.
+        otadata[rows(8..14)].fill(0);
+        if given_up {
+            otadata[rows(127..128)].fill(0);
+        }
+        let mut weak = std::vec![0; 0x2000];
+        if !says {
+            // The decision may fade.
+            weak[rows(6..7)].copy_from_slice(&decision);
+        }
+        let (simplest, _) = device.simplest_with(weak);
+        let is_over = simplest[..32] != entry;
+        assert_eq!(
+            is_over,
+            !given_up || says,
+            "given up: {given_up}, says: {says}"
+        );
     }
 }
 
