@@ -46,7 +46,9 @@ pub use self::room::{Room, interchangeable};
 use self::shift::Numbers;
 use self::survey::Survey;
 use super::choice::Birth;
-use super::layout::{self, BIRTH, BIRTH_ROWS, GROUP_ROWS, LOG, Log, Place, SUMMARY, Sector};
+use super::layout::{
+    self, BIRTH, BIRTH_ROWS, GIVEN_UP, GROUP_ROWS, LOG, Log, Place, SUMMARY, Sector,
+};
 use super::read;
 use super::record::{LEN, Record, Row, Salt};
 use crate::flash::SECTOR;
@@ -70,6 +72,9 @@ pub fn simplify(
         return;
     };
     let mut rows = Rows { bits, weak };
+    if room == Room::Ample {
+        rows.forget_what_was_to_be_given_up();
+    }
     rows.leave_out_what_is_over(salt, log);
     rows.lower_numbers(salt, table.boot_ota_count(), log, room);
     if room == Room::Ample {
@@ -181,6 +186,17 @@ impl Rows<'_> {
         self.said()
             .for_each(|(place, cells)| survey.see(place, &cells, salt));
         survey
+    }
+
+    /// Whether a generation was to be given up is asked where its log is full.
+    fn forget_what_was_to_be_given_up(&mut self) {
+        self.replace(|place, cells| {
+            if place.row == GIVEN_UP {
+                Cells::BLANK
+            } else {
+                cells
+            }
+        });
     }
 
     fn leave_out_what_is_over(&mut self, salt: Salt, log: Log) {

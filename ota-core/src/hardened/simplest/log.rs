@@ -262,24 +262,26 @@ impl Log {
             words: self.words,
             seal: self.shown,
             is_given_up: self.is_given_up(),
-            used: 0,
         };
         let said = self.last(&WORDS);
         if self.odd {
             simplest.shown = 0;
             return simplest;
         }
-        // What is given up is given up group by group: each claim counts until it is zeroed.
         // In the last group of a full log that says nothing what the birth says is programmed.
         let full = said == 0 && !has_room;
-        let programmed = self.shown.saturating_sub(u8::from(full));
-        if simplest.is_given_up {
-            simplest.used = programmed;
-            simplest.shown = 0;
-            return simplest;
-        }
         if full {
-            simplest.shown = programmed;
+            simplest.shown = self.shown.saturating_sub(1);
+        }
+        // One claim is as good as any; and where none is sure, one that may be read is as good as several. Where the
+        // generation is given up they are zeroed one by one, and the last one ends it.
+        let mut may_claim = self.may_claim.iter().take(usize::from(simplest.shown));
+        let mut may_be_read = || may_claim.any(|may| *may);
+        simplest.claim = match simplest.claim {
+            Some((group, holds)) => Some((group.max(simplest.shown), holds)),
+            None => may_be_read().then_some((simplest.shown, Holds::Weakly)),
+        };
+        if full {
             return simplest;
         }
         let decided = self.last(&[Kind::Decision]);
@@ -289,13 +291,6 @@ impl Log {
         for (group, word) in (1..).zip(&mut simplest.words) {
             *word = word.filter(|word| !over(group, word));
         }
-        // One claim is as good as any; and where none is sure, one that may be read is as good as several.
-        let mut may_claim = self.may_claim.iter().take(usize::from(self.shown));
-        let holds = match simplest.claim {
-            Some((_, holds)) => Some(holds),
-            None => may_claim.any(|may| *may).then_some(Holds::Weakly),
-        };
-        simplest.claim = holds.map(|holds| (self.shown, holds));
         if has_room {
             simplest.drop_repetitions(self.may_seal);
             simplest.move_up();
@@ -336,8 +331,6 @@ pub(super) struct Simplest {
     seal: u8,
     /// Whether it matters that the generation was to be given up.
     is_given_up: bool,
-    /// The last of the groups in which nothing is programmed any more where it was to be given up.
-    used: u8,
 }
 
 impl Simplest {
@@ -392,8 +385,7 @@ impl Simplest {
             return if over { Cells::BLANK } else { cells };
         };
         if group > self.shown {
-            let used = group <= self.used && which > 0 && cells.is_blank();
-            return if used { Cells::REFUSED } else { cells };
+            return cells;
         }
         match which {
             0 => match self.claim {
@@ -507,38 +499,25 @@ mod tests {
         }
     }
 
-    /// What is given up is given up group by group: of those that were used each claim counts, and of the others
-    /// nothing is taken for used.
+    /// Where a generation was to be given up nothing is said in the groups that were used, but for the last one of a
+    /// full log: what the birth says is programmed there.
     #[test]
-    fn of_a_log_that_was_given_up_each_claim_counts() {
-        let log = Length::new(8, 6).unwrap();
+    fn what_is_given_up_says_nothing_before_the_last_group() {
         let over = [Some(Cells::REFUSED), None, None];
         let mut used = used(&[over, [Some(SHOWS), None, None], over]);
-        used.see(Place::new(Sector::First, GIVEN_UP), &SHOWS, None, SALT);
-        let simplest = used.simplest(log, true);
-        let row = |group, which, cells| {
-            let place = Place::in_group(Sector::First, group, which);
-            simplest.row(place, cells, 1, SALT)
-        };
-        for group in 1..=3 {
-            assert_eq!(row(group, 0, SHOWS), SHOWS, "group {group}");
-            for which in 1..3 {
-                assert_eq!(row(group, which, Cells::BLANK), Cells::REFUSED);
-                assert_eq!(row(group, which, MAY_SHOW), MAY_SHOW);
-            }
-        }
-        assert_eq!(row(4, 1, Cells::BLANK), Cells::BLANK);
-        // In a full log what the birth says may be programmed yet, in the last group.
-        let full = used.simplest(Length::new(3, 2).unwrap(), true);
-        for group in 1..=3 {
-            let place = Place::in_group(Sector::First, group, 1);
-            let blank = full.row(place, Cells::BLANK, 1, SALT) == Cells::BLANK;
-            assert_eq!(blank, group == 3, "group {group}");
-        }
         let given_up = Place::new(Sector::First, GIVEN_UP);
-        assert_eq!(
-            simplest.row(given_up, Cells::REFUSED, 1, SALT),
-            Cells::REFUSED
-        );
+        used.see(given_up, &SHOWS, None, SALT);
+        for (groups, last) in [(8, 3), (3, 2)] {
+            let simplest = used.simplest(Length::new(groups, 2).unwrap(), false);
+            for (group, which) in (1..=4).flat_map(|group| [(group, 0), (group, 1), (group, 2)]) {
+                let place = Place::in_group(Sector::First, group, which);
+                for cells in [Cells::BLANK, MAY_SHOW, SHOWS] {
+                    let expected = if group > last { cells } else { Cells::REFUSED };
+                    let row = simplest.row(place, cells, 1, SALT);
+                    assert_eq!(row, expected, "group {group}, row {which}, {groups} groups");
+                }
+            }
+            assert_eq!(simplest.row(given_up, SHOWS, 1, SALT), SHOWS);
+        }
     }
 }
