@@ -131,9 +131,9 @@
 //!   however many it keeps back.
 //! - Of the smallest update, and of one to a damaged image, three cuts in a row at L3; of the smallest, with the
 //!   whole log, any number at L0 until it is full.
-//! - Of the smallest with a small log, which cuts fill: with one of three groups any number at L3 until it is full
-//!   and in doubt, as of the update to a damaged image; with one of four any number at L0, three at L3, and at L1
-//!   any number until it is.
+//! - Of the smallest with a small log, which cuts fill: with one of three groups three at L3, as of the update to
+//!   a damaged image; with one of four any number at L0, three at L3, and at L1 any number until it is full and in
+//!   doubt.
 //! - Of each call of an application, first thing after power-on, at each point of a life of two or three slots, with
 //!   a factory image and without, monitored and not: each single cut up to L3.
 //!
