@@ -190,13 +190,11 @@ impl Rows<'_> {
 
     /// Whether a generation was to be given up is asked where its log is full.
     fn forget_what_was_to_be_given_up(&mut self) {
-        self.replace(|place, cells| {
-            if place.row == GIVEN_UP {
-                Cells::BLANK
-            } else {
-                cells
+        for (rows, blank) in [(&mut *self.bits, 0xFF), (&mut *self.weak, 0)] {
+            for sector in rows {
+                sector[GIVEN_UP as usize] = [blank; LEN];
             }
-        });
+        }
     }
 
     fn leave_out_what_is_over(&mut self, salt: Salt, log: Log) {

@@ -104,7 +104,7 @@ impl Log {
 
     /// Whether something shows in it, for sure, there is room for more, and nothing in it is out of the ordinary.
     pub(super) fn has_begun(&self, length: Length) -> bool {
-        self.shown > 0 && self.has_room(length) && !self.odd && !self.is_given_up()
+        self.shown > 0 && self.has_room(length) && !self.odd
     }
 
     /// Whether its generation was to be given up, as far as that counts: where something is said nobody asks for it.
@@ -276,10 +276,9 @@ impl Log {
         // One claim is as good as any; and where none is sure, one that may be read is as good as several. Where the
         // generation is given up they are zeroed one by one, and the last one ends it.
         let mut may_claim = self.may_claim.iter().take(usize::from(simplest.shown));
-        let mut may_be_read = || may_claim.any(|may| *may);
         simplest.claim = match simplest.claim {
             Some((group, holds)) => Some((group.max(simplest.shown), holds)),
-            None => may_be_read().then_some((simplest.shown, Holds::Weakly)),
+            None => { may_claim.any(|may| *may) }.then_some((simplest.shown, Holds::Weakly)),
         };
         if full {
             return simplest;

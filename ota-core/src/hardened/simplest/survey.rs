@@ -115,8 +115,8 @@ impl Content {
     /// generation may as well have a claim where that does not matter. One that was to be given up is, in a full log
     /// that says nothing, and then the other sector is all there is.
     fn has_taken_over(&self, other: &Self, length: Length) -> bool {
-        self.is_opened() && !self.log.is_given_up()
-            || self.log.has_begun(length) && other.handed_over_to(self).is_some()
+        let handed_over = || self.log.has_begun(length) && other.handed_over_to(self).is_some();
+        !self.log.is_given_up() && (self.is_opened() || handed_over())
     }
 
     /// Whether nobody takes its entry for one that counts beside the sequence number `seq`.

@@ -324,6 +324,11 @@ fn an_entry_beside_a_generation_to_be_given_up_counts_until_that_says_something(
             weak[rows(6..7)].copy_from_slice(&decision);
         }
         let (simplest, _) = device.simplest_with(weak);
+        // Its claim is as good as one in the last group but one, which nothing is programmed in any more; where the
+        // log says something it stands in the last one.
+        let claimed = |group: usize| simplest[rows(2 + 3 * group..3 + 3 * group)] != [0; 32];
+        let claims = [claimed(1), claimed(2), claimed(3)];
+        assert_eq!(claims, [false, !says, says], "says: {says}");
         let is_over = simplest[..32] != entry;
         assert_eq!(
             is_over,
