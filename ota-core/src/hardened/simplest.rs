@@ -73,7 +73,7 @@ pub fn simplify(
     };
     let mut rows = Rows { bits, weak };
     if room == Room::Ample {
-        rows.forget_what_was_to_be_given_up();
+        rows.forget_what_was_to_be_given_up(log);
     }
     rows.leave_out_what_is_over(salt, log);
     rows.lower_numbers(salt, table.boot_ota_count(), log, room);
@@ -188,11 +188,15 @@ impl Rows<'_> {
         survey
     }
 
-    /// Whether a generation was to be given up is asked where its log is full.
-    fn forget_what_was_to_be_given_up(&mut self) {
-        for (rows, blank) in [(&mut *self.bits, 0xFF), (&mut *self.weak, 0)] {
-            for sector in rows {
-                sector[GIVEN_UP as usize] = [blank; LEN];
+    /// Whether a generation was to be given up is asked where its log is full: as it is once it was given up.
+    fn forget_what_was_to_be_given_up(&mut self, log: Log) {
+        let last = Place::in_group(Sector::First, log.groups(), 0).row;
+        for (bits, weak) in self.bits.iter_mut().zip(&mut *self.weak) {
+            let rows = bits.iter().zip(&*weak).skip(last.into());
+            let mut last = rows.take(GROUP_ROWS.into());
+            if last.all(|(bits, weak)| Cells::new(*bits, *weak).is_blank()) {
+                bits[GIVEN_UP as usize] = [0xFF; LEN];
+                weak[GIVEN_UP as usize] = [0; LEN];
             }
         }
     }

@@ -57,3 +57,35 @@ fn with_ample_room_claims_in_doubt_are_none_one_or_many() {
         assert!(chain(claims, Room::Counted) != more, "{claims} claims");
     }
 }
+
+/// Giving up a generation zeroes the claims of all groups, so its log is full, however much room there was: that it was
+/// to be given up is not forgotten then.
+#[test]
+fn with_ample_room_a_generation_that_was_given_up_stays_so() {
+    let mut device = Device::new(&[A, B]);
+    (device.log, device.room) = (Log::new(30, 28).unwrap(), Room::Ample);
+    let entry = Entry::new(1, OtaState::VALID).emit();
+    device.ram.put(OTADATA, &entry);
+    // Its entry is there, which proves it.
+    device.ram.power = 4;
+    device.begin(A, B).unwrap_err();
+    let row = |row: usize| 4096 + 32 * row..4096 + 32 * (row + 1);
+    let given_up = |claims: usize| {
+        let mut device = device.power_on();
+        let otadata = &mut device.ram.bytes[SECTORS];
+        otadata[row(127)].fill(0);
+        for group in 0..claims {
+            otadata[row(5 + 3 * group)].fill(0);
+        }
+        device
+    };
+    for claims in [0, 29, 30] {
+        let device = given_up(claims);
+        let simplest = device.simplest().otadata();
+        let is_forgotten = simplest[row(127)] == [0xFF; 32];
+        assert_eq!(is_forgotten, claims < 30, "{claims} claims");
+        if claims == 30 {
+            stands_for(&device);
+        }
+    }
+}
