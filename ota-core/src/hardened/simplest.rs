@@ -9,10 +9,11 @@
 //! *What nobody reads, or not any more.* A sector without a whole birth and without an entry that is valid
 //! says nothing, and is erased before it is programmed. Of a generation that nothing proves, and nothing
 //! will, its birth is read alone. Of a log little matters but its last words, and of one that has handed over
-//! beyond doubt only that it has. Of a birth whose log says what is chosen matters what a log does not say.
-//! A whole sector is over, but for its entry, as soon as a younger generation has a claim of its own; and
-//! while an older one has, and its last word is no hand-over: it is erased before it comes to count. Its
-//! entry is over where it is not valid, or stock code finds a newer one that is whole.
+//! beyond doubt only that it has; of a hand-over nobody reads the flags. Of a birth whose log says what is chosen
+//! matters what a log does not say. Whether a generation has a claim does not matter where something else proves it
+//! and no other one may come to count. A whole sector is over, but for its entry, as soon as a younger generation has
+//! a claim of its own; and while an older one is proven, and its last word is no hand-over: it is erased before it
+//! comes to count. Its entry is over where it is not valid, or stock code finds a newer one that is whole.
 //!
 //! *What leads to less.* Of an entry that is over, an erase that is cut makes at most one of number 0, which
 //! selects for a stock bootloader, and of the second half of one that is to be completed, a completed one. One
@@ -75,7 +76,7 @@ pub fn simplify(
     if room == Room::Ample {
         rows.forget_what_was_to_be_given_up(log);
     }
-    rows.leave_out_what_is_over(salt, log);
+    rows.leave_out_what_is_over(salt, log, room);
     rows.lower_numbers(salt, table.boot_ota_count(), log, room);
     if room == Room::Ample {
         rows.level_claims(salt, log);
@@ -201,8 +202,8 @@ impl Rows<'_> {
         }
     }
 
-    fn leave_out_what_is_over(&mut self, salt: Salt, log: Log) {
-        let ends = self.survey(salt).ends(log);
+    fn leave_out_what_is_over(&mut self, salt: Salt, log: Log, room: Room) {
+        let ends = self.survey(salt).ends(log, room);
         self.replace(|place, cells| {
             let end = ends.get(place.sector.index());
             end.map_or(cells, |end| end.leave_out(place, cells, salt))

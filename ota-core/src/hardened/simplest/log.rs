@@ -10,6 +10,7 @@
 //! - whether the last group is sealed.
 
 use super::cells::Cells;
+use super::room::Room;
 use crate::hardened::choice::{self, Birth};
 use crate::hardened::layout::{GIVEN_UP, GROUP_ROWS, LOG, Log as Length, Place};
 use crate::hardened::record::{Kind, PAYLOAD, Record, Row, Salt};
@@ -24,6 +25,8 @@ const WORDS: [Kind; 2] = [Kind::Decision, Kind::Handover];
 #[derive(Clone, Copy)]
 struct Word {
     record: Record,
+    /// The same as it is written.
+    written: Record,
     holds: Holds,
 }
 
@@ -71,6 +74,16 @@ pub(super) struct Log {
     given_up: bool,
     /// Rows at its beginning that say nothing.
     over: u8,
+}
+
+impl Record {
+    /// Of a hand-over nobody reads the flags: the generation that it hands over to goes by its own.
+    fn without_flags(mut self) -> Self {
+        if self.kind == Kind::Handover {
+            self.payload = choice::with_nothing_done(self.payload);
+        }
+        self
+    }
 }
 
 /// The groups in which hand-overs began.
@@ -219,7 +232,11 @@ impl Log {
                 }
                 1 => {
                     if let Some(known) = self.words.get_mut(at) {
-                        *known = Some(Word { record, holds });
+                        *known = Some(Word {
+                            record: record.without_flags(),
+                            written: record,
+                            holds,
+                        });
                     }
                 }
                 _ => {
@@ -237,7 +254,7 @@ impl Log {
         let place = Place::in_group(place.sector, seal.number, 1);
         let word = self.words.get(index(seal.number)).copied().flatten();
         word.filter(|word| word.holds == Holds::Surely)
-            .is_some_and(|word| seal.seals(&word.record.emit(place, salt)))
+            .is_some_and(|word| seal.seals(&word.written.emit(place, salt)))
     }
 
     /// The hand-over that it ends with, if that is beyond doubt: nothing is appended here any more.
@@ -250,7 +267,7 @@ impl Log {
     }
 
     /// What nobody tells from it, in a log of this length; of a generation that may have a claim if `opened`.
-    pub(super) fn simplest(&self, length: Length, opened: bool) -> Simplest {
+    pub(super) fn simplest(&self, length: Length, room: Room, opened: bool) -> Simplest {
         // A full log is left, and the words in it are written where they are.
         let has_room = self.has_room(length);
         let mut simplest = Simplest {
@@ -284,8 +301,10 @@ impl Log {
             return simplest;
         }
         let decided = self.last(&[Kind::Decision]);
+        // Who leaves a full log that has handed over goes on to what was decided before.
         let over = |group: u8, word: &Word| {
-            group < decided || group < said && word.record.kind == Kind::Handover
+            let goes_on = room == Room::Counted && word.record.kind == Kind::Decision;
+            group < decided || group < said && !goes_on
         };
         for (group, word) in (1..).zip(&mut simplest.words) {
             *word = word.filter(|word| !over(group, word));
@@ -401,7 +420,7 @@ impl Simplest {
             },
             1 => {
                 let word = self.words.get(index(group));
-                let Some(Word { record, holds }) = word.copied().flatten() else {
+                let Some(Word { record, holds, .. }) = word.copied().flatten() else {
                     return Cells::REFUSED;
                 };
                 let row = record.emit(place, salt);
@@ -413,7 +432,30 @@ impl Simplest {
                 }
             }
             _ if group < self.seal || self.seal == 0 => Cells::REFUSED,
-            _ => shows(cells, place, salt),
+            _ => self.seal(place, cells, generation, salt),
+        }
+    }
+
+    /// A seal that counts: that of its word is the one of what nobody tells from that.
+    fn seal(&self, place: Place, cells: Cells, generation: u32, salt: Salt) -> Cells {
+        let shown = shows(cells, place, salt);
+        let word = place
+            .group()
+            .and_then(|(group, _)| Some((group, (*self.words.get(index(group))?)?)));
+        let (Some((group, word)), Row::Valid(seal)) =
+            (word, Row::parse(&shown.meant(place, salt), place, salt))
+        else {
+            return shown;
+        };
+        let at = Place::in_group(place.sector, group, 1);
+        if !seal.seals(&word.written.emit(at, salt)) {
+            return shown;
+        }
+        let seal = Record::seal(group, generation, &word.record.emit(at, salt)).emit(place, salt);
+        if shown.is_sure() {
+            Cells::sure(seal)
+        } else {
+            Cells::torn(&seal, false)
         }
     }
 }
@@ -507,7 +549,7 @@ mod tests {
         let given_up = Place::new(Sector::First, GIVEN_UP);
         used.see(given_up, &SHOWS, None, SALT);
         for (groups, last) in [(8, 3), (3, 2)] {
-            let simplest = used.simplest(Length::new(groups, 2).unwrap(), false);
+            let simplest = used.simplest(Length::new(groups, 2).unwrap(), Room::Counted, false);
             for (group, which) in (1..=4).flat_map(|group| [(group, 0), (group, 1), (group, 2)]) {
                 let place = Place::in_group(Sector::First, group, which);
                 for cells in [Cells::BLANK, MAY_SHOW, SHOWS] {

@@ -5,7 +5,8 @@
 //! decision, and in a full log there is no group for anything. So of a log that is among those that are kept back
 //! all that may still be read can stand further ahead, where only groups were that say nothing any more; as long as
 //! it is not full, and will not be before the power is off. Whoever reads a log from its end reads there what it
-//! read before, and what it looked at before.
+//! read before, and what it looked at before. And nobody goes on to what was decided before a hand-over, as who leaves
+//! a full log does.
 //!
 //! And where a claim was cut, and is read as one, the next is made behind it; cut as well, there are two that may not
 //! be there, and so on. However many there are, the next group is behind one of them, or before all; and what it

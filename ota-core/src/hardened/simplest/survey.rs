@@ -2,6 +2,7 @@
 
 use super::cells::Cells;
 use super::log::{Log, Simplest};
+use super::room::Room;
 use crate::hardened::choice::{self, Birth, Choice, Digest, Status};
 use crate::hardened::layout::{BIRTH, BIRTH_ROWS, LOG, Log as Length, Place, SUMMARY, Sector};
 use crate::hardened::read;
@@ -116,7 +117,22 @@ impl Content {
     /// that says nothing, and then the other sector is all there is.
     fn has_taken_over(&self, other: &Self, length: Length) -> bool {
         let handed_over = || self.log.has_begun(length) && other.handed_over_to(self).is_some();
-        !self.log.is_given_up() && (self.is_opened() || handed_over())
+        let alone = || other.youngest().is_none() || other.is_aborted_beside(self);
+        let proven = || self.is_proven() && alone();
+        !self.log.is_given_up() && (self.is_opened() || handed_over() || proven())
+    }
+
+    /// Whether nothing hands over to it, nor will: it was begun beside an older one, whose last word is a decision.
+    fn is_aborted_beside(&self, older: &Self) -> bool {
+        let birth = older.birth();
+        let is_younger = birth.is_some_and(|birth| self.youngest() > Some(birth.generation));
+        is_younger && !self.log.may_claim() && older.log.ends_in_decision()
+    }
+
+    /// Whether it counts, for sure, if it is alone.
+    fn is_proven(&self) -> bool {
+        let named = |birth: Birth| birth.child != 0 || self.is_opened();
+        self.birth().is_some_and(named) || self.whole_entry().is_some()
     }
 
     /// Whether nobody takes its entry for one that counts beside the sequence number `seq`.
@@ -134,7 +150,7 @@ impl Content {
     }
 
     /// What of it is over while nothing else has taken over for sure.
-    fn counts_beside(&self, other: &Self, length: Length) -> End {
+    fn counts_beside(&self, other: &Self, length: Length, room: Room) -> End {
         if self.youngest().is_none() {
             return self.without_log();
         }
@@ -156,7 +172,7 @@ impl Content {
         if let Some((birth, record)) = birth.zip(self.handed_over_to(other)) {
             return End::HandedOver { birth, record };
         }
-        let log = |birth: Birth| (birth.generation, self.log.simplest(length, opened));
+        let log = |birth: Birth| (birth.generation, self.log.simplest(length, room, opened));
         End::Counts {
             log: self.birth().map(log),
             birth,
@@ -221,25 +237,27 @@ impl Survey {
     }
 
     /// What of each sector is over.
-    pub(super) fn ends(&self, length: Length) -> [End; 2] {
-        [Sector::First, Sector::Second].map(|sector| self.end_of(sector, length))
+    pub(super) fn ends(&self, length: Length, room: Room) -> [End; 2] {
+        [Sector::First, Sector::Second].map(|sector| self.end_of(sector, length, room))
     }
 
-    fn end_of(&self, sector: Sector, length: Length) -> End {
+    fn end_of(&self, sector: Sector, length: Length, room: Room) -> End {
         let (this, other) = (self.of(sector), self.of(sector.other()));
         let selects = this.may_select();
         if this.youngest().is_none() && !selects {
             return End::Over { from: SUMMARY };
         }
         let Some(birth) = other.birth().filter(|_| other.has_taken_over(this, length)) else {
-            return this.counts_beside(other, length);
+            return this.counts_beside(other, length, room);
         };
-        // Whether for stock code there is none, or the entry of the other one wins.
-        let yields = !selects || { other.whole_entry() }.is_some_and(|seq| this.yields_to(seq));
         let superseded = { this.youngest() }.is_none_or(|generation| generation < birth.generation);
         let aborted = !this.log.may_claim() && other.log.ends_in_decision();
+        if !superseded && !aborted {
+            return this.counts_beside(other, length, room);
+        }
+        // Whether for stock code there is none, or the entry of the other one wins.
+        let yields = !selects || { other.whole_entry() }.is_some_and(|seq| this.yields_to(seq));
         match (yields, this.has_no_foreign_entry()) {
-            _ if !superseded && !aborted => this.counts_beside(other, length),
             (true, _) => End::Over { from: SUMMARY },
             (false, true) => End::Over { from: BIRTH },
             (false, false) if superseded => this.without_log(),

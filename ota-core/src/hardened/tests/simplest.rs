@@ -1,5 +1,6 @@
 //! Otadata that stands for other otadata.
 
+mod handed_over;
 mod room;
 mod weak;
 
@@ -338,35 +339,70 @@ fn an_entry_beside_a_generation_to_be_given_up_counts_until_that_says_something(
     }
 }
 
-/// How long a log is that has handed over is not to be told once that is sealed: nothing is appended to it.
+/// Zeroes the claims of a sector.
+fn zero_claims(sector: &mut [u8]) {
+    let (rows, _) = sector.as_chunks_mut::<32>();
+    for claim in rows.iter_mut().skip(5).take(90).step_by(3) {
+        if *claim != [0xFF; 32] {
+            *claim = [0; 32];
+        }
+    }
+}
+
+/// A generation that was begun and that nothing hands over to is over, as soon as the older one counts by itself: by a
+/// claim, or by an entry that is whole.
 #[test]
-fn where_a_log_has_handed_over_does_not_matter() {
-    let device = {
-        let mut device = Device::new(&[A, B]);
-        device.update(A, B, 2);
-        device.update(B, A, 3);
-        device.download(A, B, 2).unwrap();
-        device
-    };
-    let longer = {
+fn what_was_begun_beside_one_that_counts_is_over() {
+    let mut device = Device::new(&[A, B]);
+    let entry = Entry::new(1, OtaState::VALID).emit();
+    device.ram.put(OTADATA, &entry);
+    // The first generation is there, which nothing was handed over to; of the next one, the birth and half of the entry.
+    device.ram.power = 10;
+    device.begin(A, B).unwrap_err();
+    let device = device.power_on();
+    let old = 4096;
+    for (claimed, whole) in [(true, true), (false, true), (true, false), (false, false)] {
         let mut device = device.power_on();
-        // The claim of a hand-over is torn, and the choice so far appended.
-        (device.ram.power, device.ram.torn) = (3, Torn::Some(3));
-        device.set_boot(A, B).unwrap_err();
-        device = device.power_on();
-        device.boot().unwrap();
-        device
-    };
-    for (operations, sealed) in [(5, false), (6, true)] {
-        let [one, other] = [&device, &longer].map(|device| {
+        let otadata = &mut device.ram.bytes[SECTORS];
+        if !claimed {
+            zero_claims(&mut otadata[old..]);
+        }
+        if !whole {
+            otadata[old + 16..old + 32].fill(0xFF);
+        }
+        let mut without = device.power_on();
+        let new = 4096 - old;
+        without.ram.bytes[SECTORS][new + 32..new + 4096].fill(0);
+        let same = device.simplest().otadata() == without.simplest().otadata();
+        assert_eq!(same, claimed || whole, "claimed: {claimed}, whole: {whole}");
+        stands_for(&device);
+    }
+}
+
+/// A generation whose entry is whole counts beside none, whether it has a claim or not.
+#[test]
+fn a_claim_beside_a_whole_entry_does_not_matter() {
+    let mut device = Device::new(&[A, B]);
+    let entry = Entry::new(1, OtaState::VALID).emit();
+    device.ram.put(OTADATA, &entry);
+    // The first generation is there, which nothing was handed over to.
+    device.ram.power = 7;
+    device.begin(A, B).unwrap_err();
+    let device = device.power_on();
+    let new = 4096;
+    for whole in [true, false] {
+        let [claimed, not] = [false, true].map(|zeroed| {
             let mut device = device.power_on();
-            device.ram.power = operations;
-            device.set_boot(A, B).unwrap_err();
-            let device = device.power_on();
-            stands_for(&device);
+            let otadata = &mut device.ram.bytes[SECTORS];
+            if zeroed {
+                zero_claims(&mut otadata[new..]);
+            }
+            if !whole {
+                otadata[new + 16..new + 32].fill(0xFF);
+            }
             device.simplest().otadata()
         });
-        assert_eq!(one == other, sealed, "{operations} operations");
+        assert_eq!(claimed == not, whole, "whole: {whole}");
     }
 }
 
