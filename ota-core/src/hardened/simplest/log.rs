@@ -132,15 +132,19 @@ impl Log {
 
     /// By how many groups all that may be read of it can stand further ahead, where [room is ample](super::Room).
     pub(super) fn spare(&self, length: Length) -> u8 {
-        // While the power is on two groups may be written: one of a generation that was to be given up, and is read to
-        // count after all, says what is chosen before it is left.
-        if length.groups().saturating_sub(self.may_show) < 2 {
+        if self.may_be_full(length) {
             return 0;
         }
         let ordinary = length.groups().saturating_sub(length.reserve());
         // One of which something shows is left: without, the log would seem to begin.
         let shown = self.shown.saturating_sub(ordinary.max(1));
         shown.min(self.over / GROUP_ROWS)
+    }
+
+    /// Whether it is full, or may be before the power is off: while it is on two groups may be written, as one of a
+    /// generation that was to be given up, and is read to count after all, says what is chosen before it is left.
+    const fn may_be_full(&self, length: Length) -> bool {
+        length.groups().saturating_sub(self.may_show) < 2
     }
 
     /// Whether a claim may be read.
@@ -303,7 +307,8 @@ impl Log {
         let decided = self.last(&[Kind::Decision]);
         // Who leaves a full log that has handed over goes on to what was decided before.
         let over = |group: u8, word: &Word| {
-            let goes_on = room == Room::Counted && word.record.kind == Kind::Decision;
+            let is_left = room == Room::Counted || self.may_be_full(length);
+            let goes_on = is_left && word.record.kind == Kind::Decision;
             group < decided || group < said && !goes_on
         };
         for (group, word) in (1..).zip(&mut simplest.words) {
