@@ -41,6 +41,7 @@ pub static CASES: &[Case] = cases![
     "hardened-p1-without-power",
     "hardened-p2-weak-number",
     "hardened-p2-weak-number-beside",
+    "hardened-p2-zeroing-was-cut",
     "hardened-p3-begin-erase-otadata",
     "hardened-p3-begin-program-otadata",
     "hardened-p3-read-otherwise-in-call",

@@ -197,7 +197,9 @@
 //!   the birth says, so that is programmed there once more, in the same words: in the last group no decision
 //!   says that an entry for stock code is as it should be, whatever is known of that.
 //! - *It says nothing, and was to be undone.* If nothing handed over to it, undoing it goes on: what is left
-//!   of its entry is zeroed, and what was before it counts.
+//!   of its entry is zeroed, and what was before it counts. Of its claims the last one is zeroed first, so its log is
+//!   full from then on, and nothing is said where zeroing was cut; nor is anything in the last group, if that alone is
+//!   left.
 //! - *It says nothing, was to be undone, and was handed over to* by a row that was zeroed in part and reads
 //!   right once more. Only then the log is *exhausted*: no claim can be trusted. The device boots what is
 //!   chosen and refuses to change it

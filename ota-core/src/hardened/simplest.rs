@@ -189,12 +189,13 @@ impl Rows<'_> {
         survey
     }
 
-    /// Whether a generation was to be given up is asked where its log is full: as it is once it was given up.
+    /// Whether a generation was to be given up is asked where its log is full, as it is once it was given up, or one group
+    /// is left.
     fn forget_what_was_to_be_given_up(&mut self, log: Log) {
-        let last = Place::in_group(Sector::First, log.groups(), 0).row;
+        let last = Place::in_group(Sector::First, log.groups().saturating_sub(1), 0).row;
         for (bits, weak) in self.bits.iter_mut().zip(&mut *self.weak) {
             let rows = bits.iter().zip(&*weak).skip(last.into());
-            let mut last = rows.take(GROUP_ROWS.into());
+            let mut last = rows.take(usize::from(GROUP_ROWS) * 2);
             if last.all(|(bits, weak)| Cells::new(*bits, *weak).is_blank()) {
                 bits[GIVEN_UP as usize] = [0xFF; LEN];
                 weak[GIVEN_UP as usize] = [0; LEN];
@@ -220,7 +221,7 @@ impl Rows<'_> {
             };
             let over = record.child == 0
                 || handing_over == Some(record.child)
-                || record.kind.is_of_birth() && survey.of(place.sector).is_opened();
+                || record.kind.is_of_birth() && survey.of(place.sector).stands_by_itself();
             if let Some(child) = children.get_mut(record.parent(place.sector).index())
                 && !over
             {
@@ -290,7 +291,14 @@ impl Rows<'_> {
                 cells
             } else {
                 let wanted = content.wanted(place).map(|record| record.emit(place, salt));
-                shift.row(&cells, place, salt, &before, content.is_opened(), wanted)
+                shift.row(
+                    &cells,
+                    place,
+                    salt,
+                    &before,
+                    content.stands_by_itself(),
+                    wanted,
+                )
             };
             before = (cells.meant(place, salt), new.meant(ahead.to(place), salt));
             new

@@ -35,14 +35,15 @@ impl LogEnd {
     ///
     /// [`Full`](Trouble::Full) if the generation was to be [given up](forget): a claim of it that reads
     /// right may vanish, whatever is programmed over it. One that was not handed over to is given up once
-    /// more, as nobody has acted on what says nothing. Through encryption neither is to be told, nor can be
-    /// done.
+    /// more, as nobody has acted on what says nothing; so it is if the last group alone is left, as zeroing its claim
+    /// may have been cut. Through encryption neither is to be told, nor can be done.
     pub(super) fn make_room<F: NorFlash>(
         &mut self,
         flash: &mut F,
         site: &Site,
     ) -> Result<(), Trouble<F::Error>> {
-        if !self.is_full(site) {
+        let is_last = self.next == site.log.groups() && !site.log.is_encrypted();
+        if !self.is_full(site) && !is_last {
             return Ok(());
         }
         let row = site.parsed(flash, Place::new(self.sector, GIVEN_UP));
@@ -51,8 +52,11 @@ impl LogEnd {
             let head = read::head(flash, site, self.sector).map_err(Trouble::Flash)?;
             if head.birth.is_some_and(|birth| birth.child == 0) {
                 forget(flash, site, self.sector)?;
+                return Err(Trouble::Full);
             }
-            return Err(Trouble::Full);
+            if self.is_full(site) {
+                return Err(Trouble::Full);
+            }
         }
         self.next = site.log.groups();
         Ok(())

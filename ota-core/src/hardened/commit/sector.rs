@@ -15,7 +15,8 @@ use crate::hardened::summary;
 
 /// Gives up a generation that was begun without a hand-over, or with one that came to nothing: the claims
 /// and the entry that would prove it are zeroed, so that what a cut erase leaves of it proves nothing. A
-/// row that is zeroed before that says so.
+/// row that is zeroed before that says so. Of the claims the last one is zeroed first: so the log is full from then on,
+/// and nothing is programmed any more where zeroing was cut.
 ///
 /// A cut leaves it in doubt, as it was: a claim that is read once more makes it count, and then the next
 /// group is claimed before anyone acts on it.
@@ -25,7 +26,7 @@ pub(super) fn forget<F: NorFlash>(
     sector: Sector,
 ) -> Result<(), Trouble<F::Error>> {
     wipe(flash, site, Place::new(sector, GIVEN_UP))?;
-    for group in 1..=site.log.groups() {
+    for group in (1..=site.log.groups()).rev() {
         wipe(flash, site, Place::in_group(sector, group, 0))?;
     }
     if whole_rows::<F>() || site.log.is_encrypted() {

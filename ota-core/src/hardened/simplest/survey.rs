@@ -53,8 +53,13 @@ impl Content {
     }
 
     /// Whether its generation has a claim of its own, for sure.
-    pub(super) const fn is_opened(&self) -> bool {
+    const fn is_opened(&self) -> bool {
         self.log.is_opened()
+    }
+
+    /// Whether nobody asks what handed over to it: it has a claim of its own, and was not to be given up.
+    pub(super) fn stands_by_itself(&self) -> bool {
+        self.is_opened() && !self.log.is_given_up()
     }
 
     /// The sequence number of the entry that the generation is to have, if stock code finds that whole.

@@ -2,6 +2,7 @@
 
 use super::super::layout::GIVEN_UP;
 use super::*;
+use crate::otadata::OtaState;
 
 /// How an operation may be cut.
 const KINDS: [Torn; 5] = [
@@ -58,6 +59,65 @@ fn with_its_log_exhausted_the_device_boots_and_refuses_to_change() {
         assert_eq!(device.download(B, A, 3), Err(OtaError::LogExhausted));
         assert_eq!(device.set_boot(B, A), Err(OtaError::LogExhausted));
         assert_eq!(device.cost(), otadata(0, 0));
+    }
+}
+
+/// A generation that nothing handed over to was read as incomplete, and giving it up cut; then it is read as whole, and
+/// goes on. Neither what was programmed where zeroing was cut, nor its entry, is relied on: each may read right once
+/// more, and not the next time.
+#[test]
+fn nothing_is_said_where_zeroing_was_cut() {
+    let mut device = Device::new(&[A, B]);
+    device.log = Log::new(4, 2).unwrap();
+    let entry = Entry::new(2, OtaState::VALID).emit();
+    device.ram.put(OTADATA, &entry);
+    device.ram.put(place(&[A, B], B).offset, &image(2));
+    let start = OTADATA as usize + 4096;
+    let second = start + 16..start + 32;
+    let cut_in_begin = |device: &Device, power| {
+        let mut device = device.power_on();
+        (device.ram.power, device.ram.torn) = (power, Torn::Nothing);
+        device.begin(B, A).unwrap_err();
+        device.power_on()
+    };
+    // Behind the erase, the birth and both halves of the entry.
+    let mut whole = cut_in_begin(&device, 4);
+    let halves = whole.ram.bytes[second.clone()].to_vec();
+    whole.ram.bytes[second.clone()].fill(0xFF);
+    // The same, and of all groups but the last one something is to be seen.
+    let mut used = whole.power_on();
+    for row in [5, 8, 11] {
+        used.ram.bytes[start + 32 * row] = 0;
+    }
+    // The row that says that it is given up, and as many claims.
+    let cases = (0..4).map(|zeroed| (&whole, zeroed));
+    for (whole, zeroed) in cases.chain([(&used, 0)]) {
+        let [mut device, next] = [1, 2].map(|more| cut_in_begin(whole, zeroed + more));
+        let mut rows = (0..128).map(|row| start + 32 * row..start + 32 * (row + 1));
+        let begun = rows.find(|row| device.ram.bytes[row.clone()] != next.ram.bytes[row.clone()]);
+        device.ram.bytes[second.clone()].copy_from_slice(&halves);
+        for power in 0.. {
+            let mut device = device.power_on();
+            (device.ram.power, device.ram.torn) = (power, Torn::Nothing);
+            let _ = device.boot();
+            let is_cut = device.ram.is_dead();
+            let mut device = device.power_on();
+            let entry = &mut device.ram.bytes[second.clone()];
+            if entry == halves {
+                entry.fill(0xFF);
+            }
+            device.ram.bytes[begun.clone().unwrap()].fill(0);
+            let decision = device.boot().unwrap();
+            let found = (decision.slot, decision.order);
+            assert_eq!(
+                found,
+                (B, Order::Kept),
+                "{zeroed} claims, {power} operations"
+            );
+            if !is_cut {
+                break;
+            }
+        }
     }
 }
 
