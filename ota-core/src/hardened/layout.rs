@@ -8,7 +8,7 @@
 //! | 1..=4 | 32..160 | the birth of a generation, in one program | right after the erase |
 //! | 5..=94 | 160..3040 | 30 groups of three rows: claim, decision, seal | appended |
 //! | 95..=126 | 3040..4064 | progress of a download | as it goes on |
-//! | 127 | 4064..4096 | nothing | never |
+//! | 127 | 4064..4096 | given up, if it is not blank | zeroed before what proves the generation is |
 
 use super::record::{LEN, Salt};
 use crate::flash::{Region, SECTOR};

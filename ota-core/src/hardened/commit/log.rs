@@ -47,14 +47,13 @@ impl LogEnd {
             return Ok(());
         }
         let row = site.parsed(flash, Place::new(self.sector, GIVEN_UP));
-        let given_up = row.map_err(Trouble::Flash)? != Row::Blank;
-        if given_up {
+        if row.map_err(Trouble::Flash)? != Row::Blank {
             let head = read::head(flash, site, self.sector).map_err(Trouble::Flash)?;
-            if head.birth.is_some_and(|birth| birth.child == 0) {
+            let was_handed_over_to = head.birth.is_none_or(|birth| birth.child != 0);
+            if !was_handed_over_to {
                 forget(flash, site, self.sector)?;
-                return Err(Trouble::Full);
             }
-            if self.is_full(site) {
+            if !was_handed_over_to || self.is_full(site) {
                 return Err(Trouble::Full);
             }
         }

@@ -256,16 +256,15 @@ impl Log {
     /// Whether a record is the seal of the word of its group, which is sure.
     fn is_sealed_by(&self, seal: &Record, place: Place, salt: Salt) -> bool {
         let place = Place::in_group(place.sector, seal.number, 1);
-        let word = self.words.get(index(seal.number)).copied().flatten();
-        word.filter(|word| word.holds == Holds::Surely)
+        word_in(&self.words, seal.number)
+            .filter(|word| word.holds == Holds::Surely)
             .is_some_and(|word| seal.seals(&word.written.emit(place, salt)))
     }
 
     /// The hand-over that it ends with, if that is beyond doubt: nothing is appended here any more.
     pub(super) fn handed_over(&self) -> Option<Record> {
         let ends = self.sealed == self.shown && self.may_show == self.shown;
-        let word = self.words.get(index(self.shown)).copied().flatten();
-        { word.filter(|_| ends) }
+        { word_in(&self.words, self.shown).filter(|_| ends) }
             .map(|word| word.record)
             .filter(|record| record.kind == Kind::Handover)
     }
@@ -325,6 +324,11 @@ impl Log {
 /// Where a group stands in a list of all of them.
 fn index(group: u8) -> usize {
     usize::from(group).saturating_sub(1)
+}
+
+/// The word of a group.
+fn word_in(words: &[Option<Word>; GROUPS], group: u8) -> Option<Word> {
+    words.get(index(group)).copied().flatten()
 }
 
 /// Whether a record belongs where it is.
@@ -424,8 +428,7 @@ impl Simplest {
                 _ => shows(cells, place, salt),
             },
             1 => {
-                let word = self.words.get(index(group));
-                let Some(Word { record, holds, .. }) = word.copied().flatten() else {
+                let Some(Word { record, holds, .. }) = word_in(&self.words, group) else {
                     return Cells::REFUSED;
                 };
                 let row = record.emit(place, salt);
@@ -441,26 +444,23 @@ impl Simplest {
         }
     }
 
-    /// A seal that counts: that of its word is the one of what nobody tells from that.
+    /// A seal that counts: one of its word as that is written seals what that is now.
     fn seal(&self, place: Place, cells: Cells, generation: u32, salt: Salt) -> Cells {
         let shown = shows(cells, place, salt);
-        let word = place
-            .group()
-            .and_then(|(group, _)| Some((group, (*self.words.get(index(group))?)?)));
-        let (Some((group, word)), Row::Valid(seal)) =
-            (word, Row::parse(&shown.meant(place, salt), place, salt))
-        else {
-            return shown;
+        let rewritten = |(group, _)| {
+            let word = word_in(&self.words, group).filter(|word| word.written != word.record)?;
+            let at = Place::in_group(place.sector, group, 1);
+            match Row::parse(&shown.meant(place, salt), place, salt) {
+                Row::Valid(seal) if seal.seals(&word.written.emit(at, salt)) => {
+                    Some(Record::seal(group, generation, &word.record.emit(at, salt)))
+                }
+                _ => None,
+            }
         };
-        let at = Place::in_group(place.sector, group, 1);
-        if !seal.seals(&word.written.emit(at, salt)) {
-            return shown;
-        }
-        let seal = Record::seal(group, generation, &word.record.emit(at, salt)).emit(place, salt);
-        if shown.is_sure() {
-            Cells::sure(seal)
-        } else {
-            Cells::torn(&seal, false)
+        match place.group().and_then(rewritten) {
+            None => shown,
+            Some(seal) if shown.is_sure() => Cells::sure(seal.emit(place, salt)),
+            Some(seal) => Cells::torn(&seal.emit(place, salt), false),
         }
     }
 }
