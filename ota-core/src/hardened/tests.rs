@@ -30,7 +30,7 @@ use crate::boot::{BootConfig, BootInputs, FactoryReset};
 use crate::chip;
 use crate::efuse::{NoSecureVersion, Unary};
 use crate::image::{ImageMetadata, Refusal, Target, VerifyError, VerifyImage};
-use crate::otadata::Entry;
+use crate::otadata::{Entry, OtaState};
 use crate::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use crate::ram::{OTADATA, Op, Ram, SIZE, SLOT_SIZE, Torn, place};
 use crate::update::{AppConfig, ImageSize, OtaError};
@@ -213,6 +213,22 @@ impl Device {
 
     fn confirm(&mut self, running: Slot) -> Result<()> {
         self.app(running, |ota| ota.mark_app_valid_cancel_rollback())
+    }
+
+    /// A device that comes from the stock policy: its first entry has this number.
+    fn of_stock(seq: u32) -> Self {
+        let mut device = Self::new(&[A, B]);
+        let entry = Entry::new(seq, OtaState::VALID).emit();
+        device.ram.put(OTADATA, &entry);
+        device
+    }
+
+    /// Switched on again after a cut in [`begin`](Self::begin), behind so many operations.
+    fn cut_in_begin(&self, running: Slot, to: Slot, operations: usize) -> Self {
+        let mut device = self.power_on();
+        device.ram.power = operations;
+        device.begin(running, to).unwrap_err();
+        device.power_on()
     }
 
     /// A whole update, confirmed.

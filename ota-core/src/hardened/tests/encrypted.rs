@@ -128,7 +128,7 @@ fn each_cut_of_taking_over_through_encryption_leaves_a_device_that_updates() {
         .ram
         .put(device.device.partition(B).offset, &image(2));
     for (sector, seq) in [(0, 1), (1, 2)] {
-        let entry = Entry::new(seq, crate::otadata::OtaState::VALID);
+        let entry = Entry::new(seq, OtaState::VALID);
         device.put(OTADATA + sector * 0x1000, &entry.emit());
     }
     device.each_cut_leaves_a_device_that_updates(&TEARS, |device| {
@@ -161,7 +161,7 @@ fn noise_where_no_entry_should_be_is_left_alone() {
     // Noise that happens to be an entry is not.
     for sector in 0..2 {
         let mut device = device.power_on();
-        let entry = Entry::new(2, crate::otadata::OtaState::UNDEFINED);
+        let entry = Entry::new(2, OtaState::UNDEFINED);
         device.put(OTADATA + sector * 0x1000, &entry.emit());
         device.put(OTADATA + sector * 0x1000 + 32, &[0; 8]);
         let _ = device.boot().unwrap();
@@ -187,7 +187,7 @@ fn noise_that_is_an_entry_without_a_number_is_healed() {
     let device = back_to_factory();
     for sector in 0..2 {
         let mut device = device.power_on();
-        let entry = Entry::new(0, crate::otadata::OtaState::UNDEFINED);
+        let entry = Entry::new(0, OtaState::UNDEFINED);
         device.put(OTADATA + sector * 0x1000, &entry.emit());
         assert_ne!(device.stock(), Some(FACTORY));
         assert_eq!(device.boot().unwrap().slot, FACTORY);

@@ -2,7 +2,6 @@
 
 use super::super::layout::GIVEN_UP;
 use super::*;
-use crate::otadata::OtaState;
 
 /// How an operation may be cut.
 const KINDS: [Torn; 5] = [
@@ -67,21 +66,13 @@ fn with_its_log_exhausted_the_device_boots_and_refuses_to_change() {
 /// more, and not the next time.
 #[test]
 fn nothing_is_said_where_zeroing_was_cut() {
-    let mut device = Device::new(&[A, B]);
+    let mut device = Device::of_stock(2);
     device.log = Log::new(4, 2).unwrap();
-    let entry = Entry::new(2, OtaState::VALID).emit();
-    device.ram.put(OTADATA, &entry);
     device.ram.put(place(&[A, B], B).offset, &image(2));
     let start = OTADATA as usize + 4096;
     let second = start + 16..start + 32;
-    let cut_in_begin = |device: &Device, power| {
-        let mut device = device.power_on();
-        (device.ram.power, device.ram.torn) = (power, Torn::Nothing);
-        device.begin(B, A).unwrap_err();
-        device.power_on()
-    };
     // Behind the erase, the birth and both halves of the entry.
-    let mut whole = cut_in_begin(&device, 4);
+    let mut whole = device.cut_in_begin(B, A, 4);
     let halves = whole.ram.bytes[second.clone()].to_vec();
     whole.ram.bytes[second.clone()].fill(0xFF);
     // The same, and of all groups but the last one something is to be seen.
@@ -92,13 +83,13 @@ fn nothing_is_said_where_zeroing_was_cut() {
     // The row that says that it is given up, and as many claims.
     let cases = (0..4).map(|zeroed| (&whole, zeroed));
     for (whole, zeroed) in cases.chain([(&used, 0)]) {
-        let [mut device, next] = [1, 2].map(|more| cut_in_begin(whole, zeroed + more));
+        let [mut device, next] = [1, 2].map(|more| whole.cut_in_begin(B, A, zeroed + more));
         let mut rows = (0..128).map(|row| start + 32 * row..start + 32 * (row + 1));
         let begun = rows.find(|row| device.ram.bytes[row.clone()] != next.ram.bytes[row.clone()]);
         device.ram.bytes[second.clone()].copy_from_slice(&halves);
         for power in 0.. {
             let mut device = device.power_on();
-            (device.ram.power, device.ram.torn) = (power, Torn::Nothing);
+            device.ram.power = power;
             let _ = device.boot();
             let is_cut = device.ram.is_dead();
             let mut device = device.power_on();
@@ -128,10 +119,7 @@ fn a_generation_given_up_in_part_is_given_up_for_good() {
     let mut device = Device::new(&[A, B]);
     device.log = Log::new(4, 2).unwrap();
     // Behind the erase, the birth and both halves of the entry.
-    device.ram.power = 4;
-    device.ram.torn = Torn::Nothing;
-    device.begin(A, B).unwrap_err();
-    let mut device = device.power_on();
+    let mut device = device.cut_in_begin(A, B, 4);
     let sector = OTADATA as usize + device.newer();
     // Rows 5, 8, 11 and 14 are the claims.
     for row in [usize::from(GIVEN_UP), 5, 8, 11, 14] {

@@ -1,7 +1,6 @@
 //! A full life without cuts: what boots, and what each step costs.
 
 use super::*;
-use crate::otadata::OtaState;
 
 /// Boots, and says what runs and what it cost.
 fn boots(device: &mut Device) -> (Slot, Reason, Cost) {

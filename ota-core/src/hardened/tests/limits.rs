@@ -6,7 +6,7 @@ use proptest::prelude::*;
 #[test]
 fn sequence_numbers_begin_anew() {
     let mut device = Device::new(&[A, B]);
-    let last = Entry::new(0xFFFF_FFEF, crate::otadata::OtaState::VALID);
+    let last = Entry::new(0xFFFF_FFEF, OtaState::VALID);
     device.ram.put_entry(0, last);
     assert_eq!(device.boot().unwrap().slot, A);
     for (running, to, number) in [(A, B, 2), (B, A, 3), (A, B, 4)] {
@@ -24,7 +24,7 @@ fn a_damaged_entry_is_healed() {
     for sector in 0..2 {
         let mut damaged = device.power_on();
         let at = OTADATA + sector * 0x1000;
-        let newer = Entry::new(1001, crate::otadata::OtaState::VALID);
+        let newer = Entry::new(1001, OtaState::VALID);
         // One that wins over ours, in a sector that no stock code erased; or our own, zeroed.
         let own = damaged.ram.entries()[sector as usize].is_valid()
             && damaged.stock() == Some(B)

@@ -1,7 +1,6 @@
 //! In company with stock code.
 
 use super::*;
-use crate::otadata::OtaState;
 use crate::update;
 
 /// The stock application in `running` makes calls.

@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::otadata::OtaState;
+use crate::hardened::record::Salt;
 
 const SECTORS: core::ops::Range<usize> = OTADATA as usize..OTADATA as usize + 0x2000;
 
@@ -37,6 +37,11 @@ impl Device {
 
     pub(super) fn otadata(&self) -> Vec<u8> {
         self.ram.bytes[SECTORS].to_vec()
+    }
+
+    fn salt(&self) -> Salt {
+        let bytes = self.ram.table();
+        layout::salt(PartitionTable::for_application(&bytes, true).unwrap())
     }
 }
 
@@ -301,13 +306,11 @@ fn of_a_generation_that_nothing_proves_the_birth_alone_is_read() {
 /// of stock code beside it is not over then.
 #[test]
 fn an_entry_beside_a_generation_to_be_given_up_counts_until_that_says_something() {
-    let mut device = Device::new(&[A, B]);
+    let mut device = Device::of_stock(1);
     device.log = Log::new(3, 2).unwrap();
-    let entry = Entry::new(1, OtaState::VALID).emit();
-    device.ram.put(OTADATA, &entry);
+    let entry = device.otadata()[..32].to_vec();
     // The first group is there, but for its seal.
-    device.ram.power = 6;
-    device.begin(A, B).unwrap_err();
+    let device = device.cut_in_begin(A, B, 6);
     let rows = |rows: core::ops::Range<usize>| 4096 + 32 * rows.start..4096 + 32 * rows.end;
     let decision = device.otadata()[rows(6..7)].to_vec();
     assert!(decision != [0xFF; 32] && device.otadata()[rows(7..8)] == [0xFF; 32]);
@@ -353,13 +356,8 @@ fn zero_claims(sector: &mut [u8]) {
 /// claim, or by an entry that is whole.
 #[test]
 fn what_was_begun_beside_one_that_counts_is_over() {
-    let mut device = Device::new(&[A, B]);
-    let entry = Entry::new(1, OtaState::VALID).emit();
-    device.ram.put(OTADATA, &entry);
     // The first generation is there, which nothing was handed over to; of the next one, the birth and half of the entry.
-    device.ram.power = 10;
-    device.begin(A, B).unwrap_err();
-    let device = device.power_on();
+    let device = Device::of_stock(1).cut_in_begin(A, B, 10);
     let old = 4096;
     for (claimed, whole) in [(true, true), (false, true), (true, false), (false, false)] {
         let mut device = device.power_on();
@@ -382,13 +380,8 @@ fn what_was_begun_beside_one_that_counts_is_over() {
 /// A generation whose entry is whole counts beside none, whether it has a claim or not.
 #[test]
 fn a_claim_beside_a_whole_entry_does_not_matter() {
-    let mut device = Device::new(&[A, B]);
-    let entry = Entry::new(1, OtaState::VALID).emit();
-    device.ram.put(OTADATA, &entry);
     // The first generation is there, which nothing was handed over to.
-    device.ram.power = 7;
-    device.begin(A, B).unwrap_err();
-    let device = device.power_on();
+    let device = Device::of_stock(1).cut_in_begin(A, B, 7);
     let new = 4096;
     for whole in [true, false] {
         let [claimed, not] = [false, true].map(|zeroed| {

@@ -3,18 +3,35 @@
 use super::*;
 use crate::hardened::choice::with_nothing_done;
 use crate::hardened::layout::{LOG, Place, Sector};
-use crate::hardened::record::{Kind, Record, Row, Salt};
+use crate::hardened::record::{Kind, Record, Row};
+
+/// Operations of [`switch`](Ota::set_boot_partition) until the hand-over is there, and until it is sealed.
+const HANDED_OVER: usize = 5;
+const SEALED: usize = 6;
+
+/// A device that is about to switch to what it has downloaded.
+fn downloaded() -> Device {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.update(B, A, 3);
+    device.download(A, B, 2).unwrap();
+    device
+}
+
+/// A device that is cut in a switch after so many operations, and the sector that hands over.
+fn cut_behind(operations: usize, room: Room) -> (Device, Sector) {
+    let mut device = downloaded();
+    (device.log, device.room) = (Log::new(30, 28).unwrap(), room);
+    let sector = [Sector::First, Sector::Second][device.newer() / 4096];
+    device.ram.power = operations;
+    device.set_boot(A, B).unwrap_err();
+    (device.power_on(), sector)
+}
 
 /// How long a log is that has handed over is not to be told once that is sealed: nothing is appended to it.
 #[test]
 fn where_a_log_has_handed_over_does_not_matter() {
-    let device = {
-        let mut device = Device::new(&[A, B]);
-        device.update(A, B, 2);
-        device.update(B, A, 3);
-        device.download(A, B, 2).unwrap();
-        device
-    };
+    let device = downloaded();
     let longer = {
         let mut device = device.power_on();
         // The claim of a hand-over is torn, and the choice so far appended.
@@ -24,7 +41,7 @@ fn where_a_log_has_handed_over_does_not_matter() {
         device.boot().unwrap();
         device
     };
-    for (operations, sealed) in [(5, false), (6, true)] {
+    for (operations, sealed) in [(HANDED_OVER, false), (SEALED, true)] {
         let [one, other] = [&device, &longer].map(|device| {
             let mut device = device.power_on();
             device.ram.power = operations;
@@ -37,29 +54,7 @@ fn where_a_log_has_handed_over_does_not_matter() {
     }
 }
 
-/// Operations of [`switch`](Ota::set_boot_partition) until the hand-over is there, and until it is sealed.
-const HANDED_OVER: usize = 5;
-const SEALED: usize = 6;
-
-/// A device that is cut in a switch after so many operations, and the sector that hands over.
-fn cut_behind(operations: usize, room: Room) -> (Device, Sector) {
-    let mut device = Device::new(&[A, B]);
-    (device.log, device.room) = (Log::new(30, 28).unwrap(), room);
-    device.update(A, B, 2);
-    device.update(B, A, 3);
-    device.download(A, B, 2).unwrap();
-    let sector = [Sector::First, Sector::Second][device.newer() / 4096];
-    device.ram.power = operations;
-    device.set_boot(A, B).unwrap_err();
-    (device.power_on(), sector)
-}
-
 impl Device {
-    fn salt(&self) -> Salt {
-        let bytes = self.ram.table();
-        layout::salt(PartitionTable::for_application(&bytes, true).unwrap())
-    }
-
     fn row(&mut self, place: Place) -> &mut [u8; 32] {
         let start = SECTORS.start + place.sector.index() * 4096 + usize::from(place.row) * 32;
         self.ram.bytes[start..].first_chunk_mut().unwrap()

@@ -62,13 +62,10 @@ fn with_ample_room_claims_in_doubt_are_none_one_or_many() {
 /// to be given up is not forgotten then.
 #[test]
 fn with_ample_room_a_generation_that_was_given_up_stays_so() {
-    let mut device = Device::new(&[A, B]);
+    let mut device = Device::of_stock(1);
     (device.log, device.room) = (Log::new(30, 28).unwrap(), Room::Ample);
-    let entry = Entry::new(1, OtaState::VALID).emit();
-    device.ram.put(OTADATA, &entry);
     // Its entry is there, which proves it.
-    device.ram.power = 4;
-    device.begin(A, B).unwrap_err();
+    let device = device.cut_in_begin(A, B, 4);
     let row = |row: usize| 4096 + 32 * row..4096 + 32 * (row + 1);
     let given_up = |claims: usize| {
         let mut device = device.power_on();

@@ -12,8 +12,7 @@ fn words_in_doubt_are_told_apart_by_what_they_say() {
     device.update(A, B, 2);
     let sector = device.newer();
     let word = |n: usize| sector + (6 + 3 * n) * 32..sector + (7 + 3 * n) * 32;
-    let bytes = device.ram.table();
-    let salt = layout::salt(PartitionTable::for_application(&bytes, true).unwrap());
+    let salt = device.salt();
     let of = [Sector::First, Sector::Second][sector / 4096];
     let place = |n: usize| Place::new(of, u8::try_from(6 + 3 * n).unwrap());
     let record = |device: &Device, n: usize| {
