@@ -47,7 +47,8 @@
 //! So the authority is never the sector that was written last as such: a new *generation* is prepared in
 //! the other sector, and counts for nothing until a *hand-over* in the old one is complete. From its first
 //! own claim on the new one is the authority by itself, and the old one may be erased. A generation that
-//! nothing is handed over to, the first one of a device, counts from its whole entry or its first claim on.
+//! nothing is handed over to, the first one of a device, counts from its whole entry or its first claim on; once it
+//! was to be given up, from a claim alone.
 //!
 //! # The sectors
 //!
@@ -197,9 +198,9 @@
 //!   the birth says, so that is programmed there once more, in the same words: in the last group no decision
 //!   says that an entry for stock code is as it should be, whatever is known of that.
 //! - *It says nothing, and was to be undone.* If nothing handed over to it, undoing it goes on: what is left
-//!   of its entry is zeroed, and what was before it counts. Of its claims the last one is zeroed first, so its log is
-//!   full from then on, and nothing is said where zeroing was cut; nor is anything in the last group, if that alone is
-//!   left.
+//!   of its entry is zeroed, and what was before it counts. Its claims are zeroed from the first one on, so behind one
+//!   that reads right once more nothing was zeroed, and there the log goes on; where none does, it does not count,
+//!   whatever its entry reads as.
 //! - *It says nothing, was to be undone, and was handed over to* by a row that was zeroed in part and reads
 //!   right once more. Only then the log is *exhausted*: no claim can be trusted. The device boots what is
 //!   chosen and refuses to change it

@@ -15,7 +15,7 @@
 use embedded_storage::nor_flash::{NorFlash, NorFlashError, NorFlashErrorKind};
 
 use super::choice::{self, Birth, Choice, Flags};
-use super::layout::{self, BIRTH, Log, Place, SUMMARY, Sector};
+use super::layout::{self, BIRTH, GIVEN_UP, Log, Place, SUMMARY, Sector};
 use super::record::{self, Kind, Record, Row, Salt};
 use super::stock::{self, Adopted};
 use super::summary;
@@ -166,18 +166,18 @@ pub(super) struct Head {
 /// Reads otadata: the first five rows of each sector, and of one log, or of both, the rows from the
 /// end up to the last that decide.
 pub(super) fn read<F: NorFlash>(flash: &mut F, site: &Site) -> Result<Found, F::Error> {
-    let first = head(flash, site, Sector::First)?;
-    let second = head(flash, site, Sector::Second)?;
-    let heads = [first, second];
+    let mut first = head(flash, site, Sector::First)?;
+    let mut second = head(flash, site, Sector::Second)?;
     let authority = match (first.birth, second.birth) {
         (None, None) => None,
-        (Some(birth), None) => alone(flash, site, &first, &birth)?,
-        (None, Some(birth)) => alone(flash, site, &second, &birth)?,
+        (Some(birth), None) => alone(flash, site, &mut first, &birth)?,
+        (None, Some(birth)) => alone(flash, site, &mut second, &birth)?,
         (Some(one), Some(other)) if other.generation > one.generation => {
             Some(between(flash, site, Sector::Second, &other, &one)?)
         }
         (Some(one), Some(other)) => Some(between(flash, site, Sector::First, &one, &other)?),
     };
+    let heads = [first, second];
     let seq = authority.map_or(0, |book| book.seq);
     Ok(match authority {
         Some(mut book) if !stock::has_rewritten(&heads, seq) => {
@@ -195,17 +195,34 @@ pub(super) fn read<F: NorFlash>(flash: &mut F, site: &Site) -> Result<Found, F::
 /// One that nothing was handed over to was begun beside entries of stock code, or in the place of none.
 /// What proves its birth is what was programmed behind it: the second half of its entry, or a claim.
 /// Without either its birth may read otherwise the next time, and the entries decide, which choose the
-/// same.
+/// same. So they do where it was to be given up and has no claim: that its entry is read as whole says
+/// nothing then, and that is taken for none.
 fn alone<F: NorFlash>(
     flash: &mut F,
     site: &Site,
-    head: &Head,
+    head: &mut Head,
     birth: &Birth,
 ) -> Result<Option<Book>, F::Error> {
     let scan = scan(flash, site, head.sector, birth)?;
     let entry = summary::entry(birth.seq, birth.generation);
-    let proven = scan.opened || birth.child != 0 || birth.seq != 0 && head.entry == entry;
+    let is_whole = birth.seq != 0 && head.entry == entry;
+    let rests_on_entry = is_whole && !scan.opened && birth.child == 0;
+    if rests_on_entry && is_given_up(flash, site, head.sector)? {
+        head.entry = Entry::ERASED;
+        return Ok(None);
+    }
+    let proven = scan.opened || birth.child != 0 || is_whole;
     Ok(proven.then(|| scan.book(birth)))
+}
+
+/// Whether the generation in this sector was to be given up. Through encryption that is not to be told.
+pub(super) fn is_given_up<F: NorFlash>(
+    flash: &mut F,
+    site: &Site,
+    sector: Sector,
+) -> Result<bool, F::Error> {
+    let row = site.parsed(flash, Place::new(sector, GIVEN_UP))?;
+    Ok(site.shows(&row))
 }
 
 /// The authority among two generations.

@@ -6,9 +6,9 @@ use super::Trouble;
 use super::program::{program, wipe};
 use super::sector::forget;
 use crate::hardened::choice::{self, Birth};
-use crate::hardened::layout::{GIVEN_UP, Place};
+use crate::hardened::layout::Place;
 use crate::hardened::read::{self, LogEnd, Site, Word};
-use crate::hardened::record::{self, Kind, Record, Row};
+use crate::hardened::record::{self, Kind, Record};
 
 /// The record that says that part `part` of the open slot is complete.
 pub(in crate::hardened) fn progress(generation: u32, part: u8) -> Record {
@@ -35,27 +35,23 @@ impl LogEnd {
     ///
     /// [`Full`](Trouble::Full) if the generation was to be [given up](forget): a claim of it that reads
     /// right may vanish, whatever is programmed over it. One that was not handed over to is given up once
-    /// more, as nobody has acted on what says nothing; so it is if the last group alone is left, as zeroing its claim
-    /// may have been cut. Through encryption neither is to be told, nor can be done.
+    /// more, as nobody has acted on what says nothing. Through encryption neither is to be told, nor can be
+    /// done.
     pub(super) fn make_room<F: NorFlash>(
         &mut self,
         flash: &mut F,
         site: &Site,
     ) -> Result<(), Trouble<F::Error>> {
-        let is_last = self.next == site.log.groups() && !site.log.is_encrypted();
-        if !self.is_full(site) && !is_last {
+        if !self.is_full(site) {
             return Ok(());
         }
-        let row = site.parsed(flash, Place::new(self.sector, GIVEN_UP));
-        if row.map_err(Trouble::Flash)? != Row::Blank {
+        let given_up = read::is_given_up(flash, site, self.sector).map_err(Trouble::Flash)?;
+        if given_up || site.log.is_encrypted() {
             let head = read::head(flash, site, self.sector).map_err(Trouble::Flash)?;
-            let was_handed_over_to = head.birth.is_none_or(|birth| birth.child != 0);
-            if !was_handed_over_to {
+            if head.birth.is_some_and(|birth| birth.child == 0) {
                 forget(flash, site, self.sector)?;
             }
-            if !was_handed_over_to || self.is_full(site) {
-                return Err(Trouble::Full);
-            }
+            return Err(Trouble::Full);
         }
         self.next = site.log.groups();
         Ok(())

@@ -15,18 +15,17 @@ use crate::hardened::summary;
 
 /// Gives up a generation that was begun without a hand-over, or with one that came to nothing: the claims
 /// and the entry that would prove it are zeroed, so that what a cut erase leaves of it proves nothing. A
-/// row that is zeroed before that says so. Of the claims the last one is zeroed first: so the log is full from then on,
-/// and nothing is programmed any more where zeroing was cut.
+/// row that is zeroed before that says so, and from then on its entry alone proves nothing either.
 ///
-/// A cut leaves it in doubt, as it was: a claim that is read once more makes it count, and then the next
-/// group is claimed before anyone acts on it.
+/// Claims are zeroed from the first one on: behind one that is read once more, and makes the generation count,
+/// zeroing was not begun. There the next group is claimed, before anyone acts on it.
 pub(super) fn forget<F: NorFlash>(
     flash: &mut F,
     site: &Site,
     sector: Sector,
 ) -> Result<(), Trouble<F::Error>> {
     wipe(flash, site, Place::new(sector, GIVEN_UP))?;
-    for group in (1..=site.log.groups()).rev() {
+    for group in 1..=site.log.groups() {
         wipe(flash, site, Place::in_group(sector, group, 0))?;
     }
     if whole_rows::<F>() || site.log.is_encrypted() {

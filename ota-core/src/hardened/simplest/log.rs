@@ -70,8 +70,7 @@ pub(super) struct Log {
     hands_over: Children,
     /// A row may be read as a record that does not belong there.
     odd: bool,
-    /// The generation was to be given up.
-    given_up: bool,
+    given_up: GivenUp,
     /// Rows at its beginning that say nothing.
     over: u8,
 }
@@ -84,6 +83,15 @@ impl Record {
         }
         self
     }
+}
+
+/// Whether a generation was to be given up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GivenUp {
+    No,
+    /// It may be read so, or not.
+    InDoubt,
+    Surely,
 }
 
 /// The groups in which hand-overs began.
@@ -106,7 +114,7 @@ impl Log {
         any_claim: false,
         hands_over: Children::None,
         odd: false,
-        given_up: false,
+        given_up: GivenUp::No,
         over: 0,
     };
 
@@ -120,9 +128,15 @@ impl Log {
         self.shown > 0 && self.has_room(length) && !self.odd
     }
 
-    /// Whether its generation was to be given up, as far as that counts: where something is said nobody asks for it.
+    /// Whether its generation may have been to be given up, as far as that counts: who is to say something in a full
+    /// log asks for it, and who finds no claim that proves it.
+    pub(super) fn may_be_given_up(&self) -> bool {
+        self.given_up != GivenUp::No && !(self.says() && self.is_opened())
+    }
+
+    /// Whether its generation was to be given up, for sure.
     pub(super) fn is_given_up(&self) -> bool {
-        self.given_up && !self.says()
+        self.given_up == GivenUp::Surely
     }
 
     /// Whether there is a group in which nothing shows, for sure.
@@ -189,7 +203,13 @@ impl Log {
     /// Takes a row into account that is not blank for sure.
     pub(super) fn see(&mut self, place: Place, cells: &Cells, birth: Option<&Birth>, salt: Salt) {
         let Some((group, which)) = place.group() else {
-            self.given_up |= place.row == GIVEN_UP;
+            if place.row == GIVEN_UP {
+                self.given_up = if cells.reads_blank() {
+                    GivenUp::InDoubt
+                } else {
+                    GivenUp::Surely
+                };
+            }
             return;
         };
         if place.row == LOG.saturating_add(self.over) && *cells == Cells::REFUSED {
@@ -281,7 +301,7 @@ impl Log {
                 .map(|group| (group, Holds::Surely)),
             words: self.words,
             seal: self.shown,
-            is_given_up: self.is_given_up(),
+            is_given_up: self.may_be_given_up(),
         };
         let said = self.last(&WORDS);
         if self.odd {

@@ -59,7 +59,7 @@ impl Content {
 
     /// Whether nobody asks what handed over to it: it has a claim of its own, and was not to be given up.
     pub(super) fn stands_by_itself(&self) -> bool {
-        self.is_opened() && !self.log.is_given_up()
+        self.is_opened() && !self.log.may_be_given_up()
     }
 
     /// The sequence number of the entry that the generation is to have, if stock code finds that whole.
@@ -105,7 +105,14 @@ impl Content {
     /// Whether nothing proves its generation, which nothing hands over to, however it is read; if it is alone.
     fn is_unproven(&self) -> bool {
         let alone = self.written.is_some_and(|birth| birth.child == 0);
-        alone && !self.log.may_claim() && self.selects_nothing()
+        let proves_nothing = || self.selects_nothing() || self.log.is_given_up();
+        alone && !self.log.may_claim() && proves_nothing()
+    }
+
+    /// Whether it may be that nothing proves its generation but its entry: then it matters whether it was to be given up.
+    pub(super) fn may_rest_on_entry(&self) -> bool {
+        let was_handed_over_to = self.written.is_some_and(|birth| birth.child != 0);
+        !was_handed_over_to && !self.is_opened() && self.may_select()
     }
 
     /// The hand-over to `next`, if it is beyond doubt.
@@ -124,7 +131,7 @@ impl Content {
         let handed_over = || self.log.has_begun(length) && other.handed_over_to(self).is_some();
         let alone = || other.youngest().is_none() || other.is_aborted_beside(self);
         let proven = || self.is_proven() && alone();
-        !self.log.is_given_up() && (self.is_opened() || handed_over() || proven())
+        !self.log.may_be_given_up() && (self.is_opened() || handed_over() || proven())
     }
 
     /// Whether nothing hands over to it, nor will: it was begun beside an older one, whose last word is a decision.

@@ -61,9 +61,9 @@ fn with_its_log_exhausted_the_device_boots_and_refuses_to_change() {
     }
 }
 
-/// A generation that nothing handed over to was read as incomplete, and giving it up cut; then it is read as whole, and
-/// goes on. Neither what was programmed where zeroing was cut, nor its entry, is relied on: each may read right once
-/// more, and not the next time.
+/// A generation that nothing handed over to was read as incomplete, and giving it up cut; then its entry is read as
+/// whole. Neither that, nor what was programmed where zeroing was cut, is relied on: each may read right once more, and
+/// not the next time.
 #[test]
 fn nothing_is_said_where_zeroing_was_cut() {
     let mut device = Device::of_stock(2);
@@ -81,8 +81,8 @@ fn nothing_is_said_where_zeroing_was_cut() {
         used.ram.bytes[start + 32 * row] = 0;
     }
     // The row that says that it is given up, and as many claims.
-    let cases = (0..4).map(|zeroed| (&whole, zeroed));
-    for (whole, zeroed) in cases.chain([(&used, 0)]) {
+    let cases = (0..4).flat_map(|zeroed| [(&whole, zeroed), (&used, zeroed)]);
+    for (whole, zeroed) in cases {
         let [mut device, next] = [1, 2].map(|more| whole.cut_in_begin(B, A, zeroed + more));
         let mut rows = (0..128).map(|row| start + 32 * row..start + 32 * (row + 1));
         let begun = rows.find(|row| device.ram.bytes[row.clone()] != next.ram.bytes[row.clone()]);

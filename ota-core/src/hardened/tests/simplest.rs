@@ -302,6 +302,26 @@ fn of_a_generation_that_nothing_proves_the_birth_alone_is_read() {
     }
 }
 
+/// A cut erase makes an entry of number 0 of one that was never completed: that it has to go does not depend on what the
+/// log of its generation says, which nobody looks at.
+#[test]
+fn an_entry_of_number_0_has_to_go_whether_its_generation_was_to_be_given_up_or_not() {
+    for given_up in [false, true] {
+        // Behind the erase and the birth.
+        let mut device = Device::new(&[A, B]).cut_in_begin(A, B, 2);
+        let otadata = &mut device.ram.bytes[SECTORS];
+        otadata[..4].fill(0);
+        if given_up {
+            otadata[32 * 127..4096].fill(0);
+        }
+        let entry = Entry::parse(&otadata[..32].try_into().unwrap());
+        assert!(entry.is_valid() && entry.seq == 0);
+        stands_for(&device);
+        assert_eq!(device.boot().unwrap().slot, A);
+        assert!(device.cost().erases != 0);
+    }
+}
+
 /// A generation that was to be given up is once its log is full and says nothing, even if it has a claim: the entry
 /// of stock code beside it is not over then.
 #[test]

@@ -58,31 +58,30 @@ fn with_ample_room_claims_in_doubt_are_none_one_or_many() {
     }
 }
 
-/// Giving up a generation zeroes the claims of all groups, so its log is full, however much room there was: that it was
-/// to be given up is not forgotten then.
+/// That a generation was to be given up is forgotten while there is room behind a claim that proves it: not where
+/// nothing but its entry may prove it, nor where its log is full.
 #[test]
-fn with_ample_room_a_generation_that_was_given_up_stays_so() {
+fn with_ample_room_it_is_forgotten_where_nobody_asks_that_a_generation_was_to_be_given_up() {
     let mut device = Device::of_stock(1);
     (device.log, device.room) = (Log::new(30, 28).unwrap(), Room::Ample);
-    // Its entry is there, which proves it.
-    let device = device.cut_in_begin(A, B, 4);
     let row = |row: usize| 4096 + 32 * row..4096 + 32 * (row + 1);
-    let given_up = |claims: usize| {
-        let mut device = device.power_on();
-        let otadata = &mut device.ram.bytes[SECTORS];
-        otadata[row(127)].fill(0);
-        for group in 0..claims {
-            otadata[row(5 + 3 * group)].fill(0);
-        }
-        device
-    };
-    for claims in [0, 28, 29, 30] {
-        let device = given_up(claims);
-        let simplest = device.simplest().otadata();
-        let is_forgotten = simplest[row(127)] == [0xFF; 32];
-        assert_eq!(is_forgotten, claims < 29, "{claims} claims");
-        if claims >= 29 {
-            stands_for(&device);
+    // Behind its entry, and behind its first claim.
+    for (operations, claimed) in [(4, false), (5, true)] {
+        let device = device.cut_in_begin(A, B, operations);
+        for used in [1, 27, 28, 29, 30] {
+            let mut device = device.power_on();
+            let otadata = &mut device.ram.bytes[SECTORS];
+            otadata[row(127)].fill(0);
+            for group in 1..used {
+                otadata[row(5 + 3 * group)].fill(0);
+            }
+            let simplest = device.simplest().otadata();
+            let is_forgotten = simplest[row(127)] == [0xFF; 32];
+            let expected = claimed && used < 29;
+            assert_eq!(is_forgotten, expected, "{used} groups, claimed: {claimed}");
+            if !is_forgotten {
+                stands_for(&device);
+            }
         }
     }
 }
