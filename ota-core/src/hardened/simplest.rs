@@ -259,7 +259,7 @@ impl Rows<'_> {
         }
     }
 
-    /// Puts three claims in doubt where a log ends in two or more.
+    /// Puts two claims in doubt where a log ends in one or more.
     fn level_claims(&mut self, salt: Salt, log: Log) {
         let births = self.births(salt);
         let mut ends = [Doubtful::NOTHING; 2];

@@ -10,13 +10,15 @@
 //!
 //! And where a claim was cut, and is read as one, the next is made behind it; cut as well, there are two that may not
 //! be there, and so on. However many there are, the next group is behind one of them, or before all; and what it
-//! leaves behind itself is none, one, or several. So two of them or more are taken for three: of those, all of that
-//! can come.
+//! leaves behind itself is none, or some. So one of them or more are taken for two: of those, all of that can come.
+//! So it is where something else at the end of a log may be read or not: there are two claims in doubt behind it as well,
+//! and the group is sealed, or may be read as if it were not. Where nothing is said before them, it does not matter
+//! whether anything shows.
 
 use super::cells::Cells;
 use crate::hardened::choice::Birth;
-use crate::hardened::layout::{BIRTH, GIVEN_UP, GROUP_ROWS, LOG, Log, Place, Sector};
-use crate::hardened::record::{LEN, Record, Salt};
+use crate::hardened::layout::{BIRTH, GROUP_ROWS, LOG, Log, Place, Sector};
+use crate::hardened::record::{LEN, Record, Row, Salt};
 
 /// What the room that is left in a log counts for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -78,18 +80,25 @@ impl Ahead {
     }
 }
 
-/// Claims in doubt that a log ends in: each was cut, read as begun, and the next one cut as well.
+/// What may be read otherwise at the end of a log.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Doubtful {
-    /// The generation that they are of, if all are of one.
+    /// The generation that it is of.
     generation: Option<u32>,
     /// The last group of which something shows, for sure; 0 if there is none.
     shown: u8,
-    /// Claims in doubt in the groups behind that, in a row.
+    /// The seal of that group, if its word is sure.
+    seal: Option<[u8; LEN]>,
+    /// Claims in doubt in the groups behind that, in a row: each was cut, read as begun, and the next one cut as well.
     claims: u8,
     /// There is something else in the groups behind.
     else_too: bool,
-    /// The generation is in doubt, or was to be given up.
+    /// A row of a group that shows may be read otherwise.
+    fades: bool,
+    /// A word may be read, or there is a claim, for sure.
+    says: bool,
+    /// The generation is in doubt.
     unsure: bool,
 }
 
@@ -97,59 +106,94 @@ impl Doubtful {
     pub(super) const NOTHING: Self = Self {
         generation: None,
         shown: 0,
+        seal: None,
         claims: 0,
         else_too: false,
+        fades: false,
+        says: false,
         unsure: false,
     };
 
-    /// How many claims in doubt stand for two or more: which of them is read as the last one, and how many are left
-    /// behind the one that is programmed next, none, one, or as many again.
-    const MANY: u8 = 3;
+    /// How many claims in doubt stand for one or more: any of them may be read as the last one, and there may be some
+    /// left behind the one that is programmed next, or none.
+    const MANY: u8 = 2;
 
     /// Takes a row into account that is not blank for sure, or an entry; in ascending order.
     pub(super) fn see(&mut self, place: Place, cells: &Cells, birth: Option<&Birth>, salt: Salt) {
         let Some((group, which)) = place.group() else {
-            let born = (BIRTH..LOG).contains(&place.row);
-            self.unsure |= born && !cells.is_sure() || place.row == GIVEN_UP;
+            self.unsure |= (BIRTH..LOG).contains(&place.row) && !cells.is_sure();
             return;
         };
-        if !cells.reads_blank() {
-            (self.shown, self.claims) = (group, 0);
-            self.else_too = false;
-            return;
+        self.generation = birth.map(|birth| birth.generation);
+        if !cells.reads_blank() && group != self.shown {
+            self.shown = group;
+            self.seal = None;
+            (self.claims, self.else_too) = (0, false);
         }
         if group == self.shown {
+            self.see_what_shows(place, (group, which), cells, salt);
             return;
         }
-        self.generation = birth.map(|birth| birth.generation);
         let next = self.shown.saturating_add(self.claims).saturating_add(1);
-        let claim = { self.generation }
-            .map(|generation| Record::claim(group, generation).emit(place, salt));
-        if which == 0 && group == next && claim.is_some_and(|claim| *cells == doubtful(&claim)) {
+        // Where zeroing a claim was cut no more is read than of one that was cut.
+        let is_claim = |claim| *cells == doubtful(&claim) || cells.is_spoilt(place, salt);
+        if which == 0 && group == next && self.claim(place, group, salt).is_some_and(is_claim) {
             self.claims = self.claims.saturating_add(1);
         } else {
             self.else_too = true;
         }
     }
 
+    /// Takes a row of the last group into account of which something shows.
+    fn see_what_shows(
+        &mut self,
+        place: Place,
+        (group, which): (u8, u8),
+        cells: &Cells,
+        salt: Salt,
+    ) {
+        let meant = cells.meant(place, salt);
+        let is_record = Row::is_record(&meant, place, salt);
+        self.fades |= is_record && !cells.is_sure();
+        match which {
+            0 => self.says |= is_record && cells.is_sure(),
+            1 => {
+                let word = Some(meant).filter(|_| is_record);
+                self.says |= word.is_some();
+                let sure = word.filter(|_| cells.is_sure()).zip(self.generation);
+                self.seal = sure.map(|(word, generation)| {
+                    let place = Place::in_group(place.sector, group, 2);
+                    Record::seal(group, generation, &word).emit(place, salt)
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn claim(&self, place: Place, group: u8, salt: Salt) -> Option<[u8; LEN]> {
+        { self.generation }.map(|generation| Record::claim(group, generation).emit(place, salt))
+    }
+
     /// The row that stands for this one.
     pub(super) fn level(&self, place: Place, cells: Cells, salt: Salt, log: Log) -> Cells {
-        let last = self.shown.saturating_add(Self::MANY);
-        let (Some(generation), Some((group, which))) = (self.generation, place.group()) else {
+        let Some((group, which)) = place.group() else {
             return cells;
         };
-        if self.else_too
-            || self.unsure
-            || self.claims < 2
-            || last >= log.groups()
-            || group <= self.shown
-        {
+        let Some(claim) = self.claim(place, group, salt) else {
+            return cells;
+        };
+        // Where nothing is said, one of which something shows is not told from one of which something may.
+        let shown = if self.says { self.shown } else { 0 };
+        let last = shown.saturating_add(Self::MANY);
+        let in_doubt = self.claims > 0 || self.fades;
+        if self.else_too || self.unsure || !in_doubt || last >= log.groups() || group < shown {
             return cells;
         }
-        if which == 0 && group <= last {
-            doubtful(&Record::claim(group, generation).emit(place, salt))
-        } else {
-            Cells::BLANK
+        match which {
+            2 if group == shown => self.seal.map_or(cells, |seal| Cells::fading(&seal)),
+            _ if group == shown => cells,
+            0 if group <= last => doubtful(&claim),
+            _ => Cells::BLANK,
         }
     }
 }
