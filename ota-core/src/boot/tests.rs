@@ -262,6 +262,14 @@ fn a_factory_reset_that_keeps_otadata_aborts_the_new_image() {
     assert_eq!((decision.slot, decision.wipe), (Ota(0), Some(Wipe::Done)));
     let kinds: Vec<_> = decision.changed.iter().map(|c| c.kind).collect();
     assert_eq!(kinds, [ChangeKind::Pending, ChangeKind::Aborted]);
+    assert!(!decision.changed.is_empty());
+}
+
+/// The numbers that the reference calls `TEST_APP_INDEX` and `FACTORY_INDEX`, and those of slots.
+#[test]
+fn where_a_boot_begins_has_the_number_of_the_reference() {
+    let starts = [Start::Test, Start::Factory, Start::Ota(0), Start::Ota(19)];
+    assert_eq!(starts.map(Start::index), [-2, -1, 0, 19]);
 }
 
 #[test]
@@ -326,6 +334,7 @@ fn without_otadata_factory_comes_first_and_nothing_is_written() {
     let decision = run(&mut ram, &rollback()).unwrap();
     assert_eq!((decision.selected, decision.slot), (Start::Factory, Ota(1)));
     assert_eq!(decision.reason, Reason::NoOtadata);
+    assert!(decision.changed.is_empty());
     assert!(ram.ops.is_empty());
 }
 

@@ -142,6 +142,31 @@ fn a_factory_reset_chooses_the_factory_image_if_it_is_to_and_there_is_one() {
     }
 }
 
+/// It is otadata that it is to erase then, by whatever name; an app that has one is none of its data.
+#[test]
+fn a_factory_reset_that_lists_otadata_chooses_the_factory_image() {
+    let slots = [FACTORY, A, B];
+    let mut rows = partitions(&slots);
+    for (row, label) in rows.iter_mut().zip(["state", "app"]) {
+        row.label = label.try_into().unwrap();
+    }
+    let mut table = [0; TABLE_LEN];
+    emit_table(rows, true, &mut table).unwrap();
+    for (data_labels, boots) in [("state", FACTORY), ("app", B), ("nvs", B)] {
+        let mut device = Device::new(&slots);
+        let at = crate::partition::DEFAULT_TABLE_OFFSET;
+        device.ram.put(at, &table);
+        device.update(FACTORY, A, 2);
+        device.update(A, B, 3);
+        device.config.factory_reset = Some(FactoryReset {
+            data_labels,
+            erase_otadata: false,
+        });
+        device.inputs.factory_reset_pin = true;
+        assert_eq!(device.boot().unwrap().slot, boots, "{data_labels}");
+    }
+}
+
 #[test]
 fn the_test_image_boots_by_its_pin_alone() {
     let mut device = Device::new(&[A, B, TEST]);
