@@ -73,9 +73,6 @@ pub fn simplify(
         return;
     };
     let mut rows = Rows { bits, weak };
-    if room == Room::Ample {
-        rows.forget_what_was_to_be_given_up(salt, log);
-    }
     rows.leave_out_what_is_over(salt, log, room);
     rows.lower_numbers(salt, table.boot_ota_count(), log, room);
     if room == Room::Ample {
@@ -189,32 +186,16 @@ impl Rows<'_> {
         survey
     }
 
-    /// Whether a generation was to be given up is asked where its log is full, as it is once it was given up, or one group
-    /// is left; and where nothing but its entry may prove it.
-    fn forget_what_was_to_be_given_up(&mut self, salt: Salt, log: Log) {
-        let of_it = |sector: &[[u8; LEN]; ROWS]| sector[GIVEN_UP as usize];
-        let mut rows = self.bits.iter().map(of_it).zip(self.weak.iter().map(of_it));
-        if rows.all(|(bits, weak)| Cells::new(bits, weak).is_blank()) {
-            return;
-        }
-        let survey = self.survey(salt);
-        let last = Place::in_group(Sector::First, log.groups().saturating_sub(1), 0).row;
-        let sectors = self.bits.iter_mut().zip(&mut *self.weak);
-        for (sector, (bits, weak)) in [Sector::First, Sector::Second].into_iter().zip(sectors) {
-            let rows = bits.iter().zip(&*weak).skip(last.into());
-            let mut last = rows.take(usize::from(GROUP_ROWS) * 2);
-            if last.all(|(bits, weak)| Cells::new(*bits, *weak).is_blank())
-                && !survey.of(sector).may_rest_on_entry()
-            {
-                bits[GIVEN_UP as usize] = [0xFF; LEN];
-                weak[GIVEN_UP as usize] = [0; LEN];
-            }
-        }
-    }
-
     fn leave_out_what_is_over(&mut self, salt: Salt, log: Log, room: Room) {
-        let ends = self.survey(salt).ends(log, room);
+        let mut survey = self.survey(salt);
+        if room == Room::Ample {
+            survey.forget_what_was_to_be_given_up(log);
+        }
+        let ends = survey.ends(log, room);
         self.replace(|place, cells| {
+            let content = survey.of(place.sector);
+            let forgotten = place.row == GIVEN_UP && !content.shows_that_it_was_given_up();
+            let cells = if forgotten { Cells::BLANK } else { cells };
             let end = ends.get(place.sector.index());
             end.map_or(cells, |end| end.leave_out(place, cells, salt))
         });

@@ -45,8 +45,8 @@ impl LogEnd {
         if !self.is_full(site) {
             return Ok(());
         }
-        let given_up = read::is_given_up(flash, site, self.sector).map_err(Trouble::Flash)?;
-        if given_up || site.log.is_encrypted() {
+        let encrypted = site.log.is_encrypted();
+        if encrypted || read::is_given_up(flash, site, self.sector).map_err(Trouble::Flash)? {
             let head = read::head(flash, site, self.sector).map_err(Trouble::Flash)?;
             if head.birth.is_some_and(|birth| birth.child == 0) {
                 forget(flash, site, self.sector)?;

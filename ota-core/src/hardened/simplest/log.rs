@@ -131,7 +131,16 @@ impl Log {
     /// Whether its generation may have been to be given up, as far as that counts: who is to say something in a full
     /// log asks for it, and who finds no claim that proves it.
     pub(super) fn may_be_given_up(&self) -> bool {
-        self.given_up != GivenUp::No && !(self.says() && self.is_opened())
+        self.shows_that_it_was_given_up() && !(self.says() && self.is_opened())
+    }
+
+    /// Whether the row may show that says that its generation was to be given up.
+    pub(super) fn shows_that_it_was_given_up(&self) -> bool {
+        self.given_up != GivenUp::No
+    }
+
+    pub(super) const fn forget_that_it_was_given_up(&mut self) {
+        self.given_up = GivenUp::No;
     }
 
     /// Whether its generation was to be given up, for sure.
@@ -157,7 +166,7 @@ impl Log {
 
     /// Whether it is full, or may be before the power is off: while it is on two groups may be written, as one of a
     /// generation that was to be given up, and is read to count after all, says what is chosen before it is left.
-    const fn may_be_full(&self, length: Length) -> bool {
+    pub(super) const fn may_be_full(&self, length: Length) -> bool {
         length.groups().saturating_sub(self.may_show) < 2
     }
 

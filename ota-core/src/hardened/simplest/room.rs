@@ -88,8 +88,8 @@ pub(super) struct Doubtful {
     generation: Option<u32>,
     /// The last group of which something shows, for sure; 0 if there is none.
     shown: u8,
-    /// The seal of that group, if its word is sure.
-    seal: Option<[u8; LEN]>,
+    /// The word of that group, if it is sure.
+    word: Option<[u8; LEN]>,
     /// Claims in doubt in the groups behind that, in a row: each was cut, read as begun, and the next one cut as well.
     claims: u8,
     /// There is something else in the groups behind.
@@ -106,7 +106,7 @@ impl Doubtful {
     pub(super) const NOTHING: Self = Self {
         generation: None,
         shown: 0,
-        seal: None,
+        word: None,
         claims: 0,
         else_too: false,
         fades: false,
@@ -127,17 +127,20 @@ impl Doubtful {
         self.generation = birth.map(|birth| birth.generation);
         if !cells.reads_blank() && group != self.shown {
             self.shown = group;
-            self.seal = None;
+            self.word = None;
             (self.claims, self.else_too) = (0, false);
         }
         if group == self.shown {
-            self.see_what_shows(place, (group, which), cells, salt);
+            self.see_what_shows(place, which, cells, salt);
             return;
         }
         let next = self.shown.saturating_add(self.claims).saturating_add(1);
         // Where zeroing a claim was cut no more is read than of one that was cut.
-        let is_claim = |claim| *cells == doubtful(&claim) || cells.is_spoilt(place, salt);
-        if which == 0 && group == next && self.claim(place, group, salt).is_some_and(is_claim) {
+        let is_claim = |generation| {
+            let claim = Record::claim(group, generation).emit(place, salt);
+            *cells == doubtful(&claim) || cells.is_spoilt(place, salt)
+        };
+        if which == 0 && group == next && self.generation.is_some_and(is_claim) {
             self.claims = self.claims.saturating_add(1);
         } else {
             self.else_too = true;
@@ -145,41 +148,25 @@ impl Doubtful {
     }
 
     /// Takes a row of the last group into account of which something shows.
-    fn see_what_shows(
-        &mut self,
-        place: Place,
-        (group, which): (u8, u8),
-        cells: &Cells,
-        salt: Salt,
-    ) {
+    fn see_what_shows(&mut self, place: Place, which: u8, cells: &Cells, salt: Salt) {
         let meant = cells.meant(place, salt);
-        let is_record = Row::is_record(&meant, place, salt);
-        self.fades |= is_record && !cells.is_sure();
+        if !Row::is_record(&meant, place, salt) {
+            return;
+        }
+        self.fades |= !cells.is_sure();
         match which {
-            0 => self.says |= is_record && cells.is_sure(),
+            0 => self.says |= cells.is_sure(),
             1 => {
-                let word = Some(meant).filter(|_| is_record);
-                self.says |= word.is_some();
-                let sure = word.filter(|_| cells.is_sure()).zip(self.generation);
-                self.seal = sure.map(|(word, generation)| {
-                    let place = Place::in_group(place.sector, group, 2);
-                    Record::seal(group, generation, &word).emit(place, salt)
-                });
+                self.says = true;
+                self.word = cells.is_sure().then_some(meant);
             }
             _ => {}
         }
     }
 
-    fn claim(&self, place: Place, group: u8, salt: Salt) -> Option<[u8; LEN]> {
-        { self.generation }.map(|generation| Record::claim(group, generation).emit(place, salt))
-    }
-
     /// The row that stands for this one.
     pub(super) fn level(&self, place: Place, cells: Cells, salt: Salt, log: Log) -> Cells {
-        let Some((group, which)) = place.group() else {
-            return cells;
-        };
-        let Some(claim) = self.claim(place, group, salt) else {
+        let (Some(generation), Some((group, which))) = (self.generation, place.group()) else {
             return cells;
         };
         // Where nothing is said, one of which something shows is not told from one of which something may.
@@ -189,10 +176,14 @@ impl Doubtful {
         if self.else_too || self.unsure || !in_doubt || last >= log.groups() || group < shown {
             return cells;
         }
-        match which {
-            2 if group == shown => self.seal.map_or(cells, |seal| Cells::fading(&seal)),
+        match (which, self.word) {
+            (2, Some(word)) if group == shown => {
+                Cells::fading(&Record::seal(group, generation, &word).emit(place, salt))
+            }
             _ if group == shown => cells,
-            0 if group <= last => doubtful(&claim),
+            (0, _) if group <= last => {
+                doubtful(&Record::claim(group, generation).emit(place, salt))
+            }
             _ => Cells::BLANK,
         }
     }

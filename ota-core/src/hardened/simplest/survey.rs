@@ -109,10 +109,19 @@ impl Content {
         alone && !self.log.may_claim() && proves_nothing()
     }
 
-    /// Whether it may be that nothing proves its generation but its entry: then it matters whether it was to be given up.
-    pub(super) fn may_rest_on_entry(&self) -> bool {
+    /// Whether the row may show that says that its generation was to be given up.
+    pub(super) fn shows_that_it_was_given_up(&self) -> bool {
+        self.log.shows_that_it_was_given_up()
+    }
+
+    /// Whether a generation was to be given up is asked where its log is full, as it is once it was given up, or one group
+    /// is left; and where nothing but its entry may prove it.
+    fn forget_what_was_to_be_given_up(&mut self, length: Length) {
         let was_handed_over_to = self.written.is_some_and(|birth| birth.child != 0);
-        !was_handed_over_to && !self.is_opened() && self.may_select()
+        let may_rest_on_entry = !was_handed_over_to && !self.is_opened() && self.may_select();
+        if !self.log.may_be_full(length) && !may_rest_on_entry {
+            self.log.forget_that_it_was_given_up();
+        }
     }
 
     /// The hand-over to `next`, if it is beyond doubt.
@@ -246,6 +255,12 @@ impl Survey {
     /// Takes an entry into account, or a row that is not blank for sure; those of a sector in ascending order.
     pub(super) fn see(&mut self, place: Place, cells: &Cells, salt: Salt) {
         self.sectors[place.sector.index()].see(place, cells, salt);
+    }
+
+    /// Forgets that a generation was to be given up where nobody asks.
+    pub(super) fn forget_what_was_to_be_given_up(&mut self, length: Length) {
+        let sectors = self.sectors.iter_mut();
+        sectors.for_each(|content| content.forget_what_was_to_be_given_up(length));
     }
 
     /// What of each sector is over.
