@@ -164,6 +164,10 @@ impl<W: World> Engine<'_, W> {
         if plain != found {
             self.simplest.of.insert(plain, Some(found));
         }
+        debug_assert!(
+            self.subject.simplest(&simplest).is_none(),
+            "something stands for what stands for others"
+        );
         // Nothing stands for what stands for others.
         self.simplest.of.insert(found, None);
         self.simplest.states.entry(found).or_insert(simplest);

@@ -196,11 +196,11 @@ impl Log {
         self.last(&WORDS) != 0
     }
 
-    /// Whether its last word is a decision, however it is read.
+    /// Whether its last word is a decision, however it is read: one that is sure, or one of those in doubt behind that.
     pub(super) fn ends_in_decision(&self) -> bool {
-        self.each().next_back().is_some_and(|(_, word)| {
-            word.holds == Holds::Surely && word.record.kind == Kind::Decision
-        })
+        let words = self.each().rev().map(|(_, word)| word);
+        { words.take_while(|word| word.record.kind == Kind::Decision) }
+            .any(|word| word.holds == Holds::Surely)
     }
 
     fn each(&self) -> impl DoubleEndedIterator<Item = (u8, Word)> + '_ {

@@ -53,6 +53,44 @@ fn words_in_doubt_are_told_apart_by_what_they_say() {
     assert!(with(&[other, other, said]) != with(&[said, said, said]));
 }
 
+/// What was begun beside a log that ends in a decision is over, be that one that is sure, or one in doubt behind it.
+#[test]
+fn a_decision_in_doubt_behind_one_that_is_sure_is_the_end_of_what_was_begun() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    device.download(B, A, 3).unwrap();
+    let old = device.newer();
+    // The hand-over to the next generation came to nothing, and what was decided is decided once more.
+    (device.ram.power, device.ram.torn) = (4, Torn::Nothing);
+    device.set_boot(B, A).unwrap_err();
+    let mut device = device.power_on();
+    device.boot().unwrap();
+    let otadata = device.otadata();
+    let rows = |group: usize| [6, 7].map(|first| old + 32 * (first + 3 * group));
+    let last = (0..30).rfind(|group| otadata[rows(*group)[1]] != 0xFF);
+    let [decision, seal] = rows(last.unwrap());
+    let mut without = device.power_on();
+    without.ram.bytes[SECTORS][4096 - old + 32..][..4064].fill(0);
+    let with_weak = |device: &Device, rows: core::ops::Range<usize>| {
+        let mut weak = std::vec![0; 0x2000];
+        for (weak, byte) in weak[rows.clone()].iter_mut().zip(&otadata[rows]) {
+            *weak = !byte;
+        }
+        device.simplest_with(weak)
+    };
+    for rows in [seal..seal, seal..seal + 32, decision..seal + 32] {
+        let simplest = with_weak(&device, rows.clone());
+        assert!(simplest == with_weak(&without, rows.clone()), "{rows:?}");
+        // And nothing is simpler.
+        let mut again = device.power_on();
+        again.ram.bytes[SECTORS].copy_from_slice(&simplest.0);
+        assert!(
+            again.simplest_with(simplest.1.clone()) == simplest,
+            "{rows:?}"
+        );
+    }
+}
+
 /// A claim that may be read as a claim may be read as the simpler one, and shows for sure where it did: the
 /// next group depends on that.
 #[test]
