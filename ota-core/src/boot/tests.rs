@@ -195,12 +195,19 @@ fn duplicate_rows_can_name_a_slot_that_no_table_has() {
     for _ in 0..20 {
         rows.push(rows[1]);
     }
-    let mut ram = device(&TWO, &[Ota(0)], [entry(20, OtaState::VALID), Entry::ERASED]);
     let mut table = [0; TABLE_LEN];
     emit_table(rows, true, &mut table).unwrap();
-    ram.put(DEFAULT_TABLE_OFFSET, &table);
-    let decision = run(&mut ram, &rollback()).unwrap();
-    assert_eq!((decision.selected, decision.slot), (Start::Ota(19), Ota(0)));
+    for seq in [17, 20] {
+        let entries = [entry(seq, OtaState::VALID), entry(1, OtaState::VALID)];
+        let mut ram = device(&TWO, &[Ota(0)], entries);
+        ram.put(DEFAULT_TABLE_OFFSET, &table);
+        let decision = run(&mut ram, &rollback()).unwrap();
+        let selected = Start::Ota(seq - 1);
+        assert_eq!((decision.selected, decision.slot), (selected, Ota(0)));
+        // There is no image that could be new enough.
+        let decision = run(&mut ram, &anti_rollback()).unwrap();
+        assert_eq!((decision.selected, decision.slot), (Start::Ota(0), Ota(0)));
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// Whether the image was looked at; anti-rollback refuses before that.
+    /// Whether it is because its image does not verify; anti-rollback refuses before that is asked.
     #[must_use]
     pub const fn was_loaded(&self) -> bool {
         matches!(self, Self::Image(_))
@@ -135,5 +135,42 @@ impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.iter()
             .try_for_each(|attempt| write!(f, "\n  {attempt}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Refusal;
+
+    #[test]
+    fn a_refusal_tells_whether_the_image_was_looked_at_and_whether_it_is_whole() {
+        let at = 0x1_0000;
+        let refusal = Refusal::RegionTooLarge { size: 1, limit: 0 };
+        let (image, device) = (1, 2);
+        for (refused, was_loaded, verifies) in [
+            (Refused::Image(VerifyError { at, refusal }), true, false),
+            (Refused::SecureVersion { image, device }, false, false),
+            (Refused::DeviceVersionUnknown, false, false),
+            (Refused::OtherImage, false, true),
+            (Refused::Bad, false, true),
+            (Refused::Unfinished, false, true),
+            (Refused::TrialOver, false, true),
+            (Refused::NotCounted, false, true),
+        ] {
+            let told = (refused.was_loaded(), refused.verifies());
+            assert_eq!(told, (was_loaded, verifies), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_empty_until_a_candidate_is_refused() {
+        let mut tried = Tried::NONE;
+        assert!(tried.is_empty());
+        tried.push(Attempt {
+            slot: Slot::Factory,
+            refused: Refused::Bad,
+        });
+        assert!(!tried.is_empty());
     }
 }

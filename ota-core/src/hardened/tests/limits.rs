@@ -1,6 +1,9 @@
 //! The ends: of the sequence numbers, of what can be trusted, of what a chip takes.
 
 use super::*;
+use crate::hardened::choice::{Birth, Choice, Image};
+use crate::hardened::layout::{BIRTH, Place, Sector};
+use crate::hardened::record::Record;
 use proptest::prelude::*;
 
 #[test]
@@ -200,6 +203,37 @@ fn an_image_without_a_digest_of_its_own_is_hashed() {
         .ram
         .put(device.partition(B).offset + 4096 + 300, &[8]);
     assert_eq!(read(&mut device.ram), first);
+}
+
+/// Generations count up, so no two have one number. Where two do, as nothing of this policy leaves them, the first
+/// sector counts.
+#[test]
+fn of_two_generations_with_one_number_the_first_sector_counts() {
+    for slots in [[A, B], [B, A]] {
+        let mut device = Device::new(&[A, B]);
+        device.ram.put(device.partition(B).offset, &image(2));
+        let salt = device.salt();
+        let generation = 7;
+        for (sector, slot) in [Sector::First, Sector::Second].into_iter().zip(slots) {
+            let birth = Birth {
+                generation,
+                child: 0,
+                seq: 0,
+                choice: Choice::confirmed(Image::unknown(slot)),
+            };
+            let claim = Place::in_group(sector, 1, 0);
+            let rows = { (BIRTH..).map(|row| Place::new(sector, row)) }
+                .zip(birth.records())
+                .chain([(claim, Record::claim(1, generation))]);
+            for (place, record) in rows {
+                let otadata = Region::new(OTADATA, 0x2000);
+                device
+                    .ram
+                    .put(place.address(otadata), &record.emit(place, salt));
+            }
+        }
+        assert_eq!(device.boot().unwrap().slot, slots[0]);
+    }
 }
 
 proptest! {

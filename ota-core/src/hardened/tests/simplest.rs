@@ -39,7 +39,7 @@ impl Device {
         self.ram.bytes[SECTORS].to_vec()
     }
 
-    fn salt(&self) -> Salt {
+    pub(super) fn salt(&self) -> Salt {
         let bytes = self.ram.table();
         layout::salt(PartitionTable::for_application(&bytes, true).unwrap())
     }
