@@ -30,10 +30,22 @@ pub(crate) struct Base<'s> {
     readings: Vec<Option<Reading>>,
     /// Whether any cell is weak, if that was asked.
     weak: Option<bool>,
-    /// Records with weak bits: what they may be read as.
-    contents: Vec<(usize, Contents)>,
+    /// By record.
+    contents: Vec<Asked>,
     /// Demands asked for, with what the next operation does not touch of them summed up.
     parts: HashedMap<(LeafId, u32), Part>,
+}
+
+/// What is known of a record.
+#[derive(Clone, Default)]
+enum Asked {
+    /// Nothing: it was not asked for.
+    #[default]
+    Not,
+    /// It has no weak bits.
+    Solid,
+    /// It has, and what it may be read as.
+    Weak(Contents),
 }
 
 /// A demand, seen from an operation.
@@ -84,20 +96,30 @@ impl<'s> Base<'s> {
     }
 
     fn contents(&mut self, record: usize, records: &Records) -> Option<Contents> {
-        let range = records.range(record);
-        if !self.is_weak() || !self.state.has_weak(range.clone()) {
+        if !self.is_weak() {
             return None;
         }
-        let known = self.contents.iter();
-        if let Some((_, contents)) = { known }.find(|(known, _)| *known == record) {
-            return Some(Rc::clone(contents));
+        if self.contents.is_empty() {
+            self.contents.resize(records.count(), Asked::Not);
+        }
+        if let Asked::Not = self.contents[record] {
+            self.contents[record] = self.ask(record, records);
+        }
+        match &self.contents[record] {
+            Asked::Weak(contents) => Some(Rc::clone(contents)),
+            Asked::Solid | Asked::Not => None,
+        }
+    }
+
+    fn ask(&self, record: usize, records: &Records) -> Asked {
+        let range = records.range(record);
+        if !self.state.has_weak(range.clone()) {
+            return Asked::Solid;
         }
         let (mut bytes, mut weak) = (vec![0; range.len()], vec![0; range.len()]);
         self.state.read(range.start, &mut bytes);
         self.state.weak(range.start, &mut weak);
-        let contents = records.contents(record, &bytes, &weak);
-        self.contents.push((record, Rc::clone(&contents)));
-        Some(contents)
+        Asked::Weak(records.contents(record, &bytes, &weak))
     }
 
     fn reading(&mut self, record: usize, records: &Records) -> Reading {
@@ -108,7 +130,7 @@ impl<'s> Base<'s> {
         let mut bytes = [0; RECORD];
         let bytes = &mut bytes[..range.len().min(RECORD)];
         self.state.read(range.start, bytes);
-        let mut reading = if self.state.has_weak(range.clone()) {
+        let mut reading = if self.is_weak() && self.state.has_weak(range.clone()) {
             let mut weak = [0; RECORD];
             let weak = &mut weak[..bytes.len()];
             self.state.weak(range.start, weak);
