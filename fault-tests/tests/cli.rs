@@ -330,18 +330,27 @@ fn tables_convert_there_and_back() {
 fn output_that_nobody_reads_any_more_changes_nothing_else() {
     let sweep = ["--scenario", "smallest", "--level", "L0", "--cuts", "1"];
     let case = ["replay", "bo1:nonsense"];
-    for (args, code) in [(&sweep[..], 0), (&["conform"], 0), (&case, 2)] {
-        let child = Command::new(env!("CARGO_BIN_EXE_brownout"))
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut child = child.expect("the command runs");
-        drop(child.stdout.take());
-        let output = child.wait_with_output().expect("it ends");
+    let shard = ["merge", "nothing.json"];
+    for (args, code) in [(&sweep[..], 0), (&["conform"], 0), (&case, 2), (&shard, 6)] {
+        let child = || {
+            Command::new(env!("CARGO_BIN_EXE_brownout"))
+                .args(args)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("the command runs")
+        };
+        let mut unheard = child();
+        drop(unheard.stdout.take());
+        let output = unheard.wait_with_output().expect("it ends");
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {message}");
         assert!(!message.contains("panicked"), "{message}");
+        // Nor does it where nobody reads what went wrong.
+        let mut unheard = child();
+        drop(unheard.stderr.take());
+        let output = unheard.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
     }
 }
 

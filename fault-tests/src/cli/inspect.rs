@@ -5,6 +5,7 @@ use std::path::Path;
 use ota_core::chip::{CHIPS, Chip};
 
 use super::args::{ConformArgs, InspectArgs, TableArgs};
+use super::stderr::errln;
 use super::stdout::{self, outln};
 use super::{Output, Usage};
 use crate::conform::{self, ConformOptions};
@@ -61,7 +62,7 @@ pub(super) fn table(args: &TableArgs) -> Result<u8, Usage> {
     let converted = partition_csv::convert(&bytes, &args.options())
         .map_err(|refused| Usage::file(&args.input, refused))?;
     for warning in &converted.warnings {
-        eprintln!("brownout: {}: {warning}", args.input.display());
+        errln!("brownout: {}: {warning}", args.input.display());
     }
     let text = match &converted.output {
         partition_csv::Output::Binary(table) => table.as_slice(),

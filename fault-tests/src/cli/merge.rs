@@ -2,6 +2,7 @@
 
 use super::Usage;
 use super::args::MergeArgs;
+use super::stderr::errln;
 use super::sweep::{Json, more};
 use crate::sweep::{self, Verdict};
 
@@ -11,10 +12,10 @@ pub(super) fn run(args: &MergeArgs) -> Result<u8, Usage> {
         Ok(report) => report,
         Err(gaps) => {
             for gap in gaps {
-                eprintln!("brownout: {gap}");
+                errln!("brownout: {gap}");
             }
             let verdict = Verdict::Inconclusive;
-            eprintln!("{verdict}: the shards do not make one sweep");
+            errln!("{verdict}: the shards do not make one sweep");
             return Ok(verdict.exit_code());
         }
     };

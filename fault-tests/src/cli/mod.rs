@@ -1,13 +1,14 @@
 //! The `brownout` command: arguments in, text and exit code out.
 
-// What is printed goes through `stdout`, which bears with a reader who has seen enough.
-#![deny(clippy::print_stdout)]
+// What is printed goes through `stdout` and `stderr`, which bear with a reader who has seen enough.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
 mod dump;
 mod inspect;
 mod merge;
 mod replay;
+mod stderr;
 mod stdout;
 mod sweep;
 mod zoo;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
+use stderr::errln;
 
 /// A user's mistake: said in one message, and exit code 2.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(Usage(message)) => {
-            eprintln!("brownout: {message}");
+            errln!("brownout: {message}");
             ExitCode::from(USAGE)
         }
     }

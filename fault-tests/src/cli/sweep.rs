@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sim_flash::{Contract, Level, Profile};
 
 use super::args::{FirmwareArgs, SweepArgs};
+use super::stderr::errln;
 use super::stdout::{out, outln};
 use super::{Output, Usage, dump};
 use crate::input;
@@ -219,7 +220,7 @@ pub(super) fn inputs(args: &FirmwareArgs, profile: &Profile) -> Result<Option<In
         None => Inputs::bundled_table().map_err(Usage::new)?,
     };
     for warning in &table.warnings {
-        eprintln!("brownout: {}: {warning}", table.file.display());
+        errln!("brownout: {}: {warning}", table.file.display());
     }
     let inputs = Inputs {
         table,
