@@ -129,6 +129,20 @@ fn any_number_of_cuts_while_a_log_has_room_find_no_window() {
     assert!(met(&report, marks::CONFIRMED) > 0);
 }
 
+/// Where the end of a log may be read otherwise, what stands for it has claims in doubt behind it; a boot that goes on
+/// behind one of them leaves the other, and what stands for that is the same again. It is not the same boot for ever: of
+/// the device that it stands for nothing is left in doubt.
+#[test]
+fn a_boot_that_goes_on_behind_what_is_in_doubt_does_not_do_so_for_ever() {
+    let options = SweepOptions {
+        level: Level::L3,
+        filling: Filling::WhileRoom,
+        ..options("hardened-16-15", "smallest", 1)
+    };
+    let report = sweep::run(&options, &|_, _| {});
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+}
+
 /// Two cuts with weak bits: what a cut leaves reads otherwise each time, and the second cut may fall
 /// wherever that leads to.
 #[test]

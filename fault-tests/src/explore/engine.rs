@@ -317,6 +317,7 @@ impl<'a, W: World> Engine<'a, W> {
             self.pass.calm.follows(from, work.class, next);
         }
         if next == work.class
+            && self.recurs(work, &mut base)
             && let Some(first) = recording.segments.first().and_then(|s| s.ops.first())
         {
             let first = Window::of(self.subject, &state, first, None);
@@ -474,6 +475,16 @@ impl<'a, W: World> Engine<'a, W> {
         let demand = &self.leaves[leaf.0 as usize].demand;
         let mut view = View::new(base, torn, &mut self.scratch);
         (leaf, view.hash_all(leaf, demand, &self.known))
+    }
+
+    /// Whether what follows a power-on of `work`, and stands in its class, is the same again. What is read in a state that
+    /// stands for those that do less may not be read in what follows: then that must be the very same.
+    fn recurs(&mut self, work: &Work, next: &mut Base<'_>) -> bool {
+        let leaf = work.class.0;
+        let reads_differ = self.leaf(leaf).branches.len() > 1;
+        !(reads_differ && self.subject.stands_for_less())
+            || self.class_of(next, None, leaf)
+                == self.class_of(&mut Base::new(&work.state), None, leaf)
     }
 
     /// Puts a state on the worklist.
