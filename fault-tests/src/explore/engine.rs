@@ -477,14 +477,13 @@ impl<'a, W: World> Engine<'a, W> {
         (leaf, view.hash_all(leaf, demand, &self.known))
     }
 
-    /// Whether what follows a power-on of `work`, and stands in its class, is the same again. What is read in a state that
-    /// stands for those that do less may not be read in what follows: then that must be the very same.
+    /// Whether what follows a power-on of `work`, and is stood for by its class, is the same again. What is read in a state
+    /// that stands for those that do less may not be read in what follows: then that must be of its class itself.
     fn recurs(&mut self, work: &Work, next: &mut Base<'_>) -> bool {
         let leaf = work.class.0;
         let reads_differ = self.leaf(leaf).branches.len() > 1;
         !(reads_differ && self.subject.stands_for_less())
-            || self.class_of(next, None, leaf)
-                == self.class_of(&mut Base::new(&work.state), None, leaf)
+            || self.class_of(next, None, leaf) == work.class
     }
 
     /// Puts a state on the worklist.

@@ -10,6 +10,7 @@
 //! than if it had been explored itself.
 
 use std::collections::HashSet;
+use std::collections::hash_map::Entry;
 use std::hash::Hash as _;
 use std::ops::Range;
 use std::rc::Rc;
@@ -164,13 +165,12 @@ impl<W: World> Engine<'_, W> {
         if plain != found {
             self.simplest.of.insert(plain, Some(found));
         }
-        debug_assert!(
-            self.subject.simplest(&simplest).is_none(),
-            "something stands for what stands for others"
-        );
-        // Nothing stands for what stands for others.
-        self.simplest.of.insert(found, None);
-        self.simplest.states.entry(found).or_insert(simplest);
+        if let Entry::Vacant(new) = self.simplest.states.entry(found) {
+            // Nothing stands for what stands for others.
+            debug_assert!(self.subject.simplest(&simplest).is_none());
+            self.simplest.of.insert(found, None);
+            new.insert(simplest);
+        }
         Some(found).filter(|found| *found != hash)
     }
 
