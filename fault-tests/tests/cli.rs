@@ -346,7 +346,7 @@ fn output_that_nobody_reads_any_more_changes_nothing_else() {
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {message}");
         assert!(!message.contains("panicked"), "{message}");
-        // Nor does it where nobody reads what went wrong.
+        // The same where nobody reads what went wrong.
         let mut unheard = child();
         drop(unheard.stderr.take());
         let output = unheard.wait_with_output().expect("it ends");

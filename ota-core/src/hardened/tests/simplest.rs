@@ -4,13 +4,15 @@ mod handed_over;
 mod room;
 mod weak;
 
+use core::ops::Range;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
 use crate::hardened::record::Salt;
 
-const SECTORS: core::ops::Range<usize> = OTADATA as usize..OTADATA as usize + 0x2000;
+const SECTORS: Range<usize> = OTADATA as usize..OTADATA as usize + 0x2000;
 
 impl Device {
     /// The same device with the simplest otadata.
@@ -27,6 +29,21 @@ impl Device {
         let table = PartitionTable::for_application(&bytes, true).unwrap();
         simplify(&mut otadata, &mut weak, table, self.log, self.room);
         (otadata, weak)
+    }
+
+    /// The same, if all bits are weak that are programmed in these bytes of it.
+    fn simplest_in_doubt(
+        &self,
+        bytes: impl IntoIterator<Item = Range<usize>>,
+    ) -> (Vec<u8>, Vec<u8>) {
+        let otadata = self.otadata();
+        let mut weak = std::vec![0; otadata.len()];
+        for bytes in bytes {
+            for (weak, byte) in weak[bytes.clone()].iter_mut().zip(&otadata[bytes]) {
+                *weak = !byte;
+            }
+        }
+        self.simplest_with(weak)
     }
 
     /// Where the sector begins whose entry has the higher sequence number; an erased entry has the lowest.

@@ -71,14 +71,7 @@ fn with_ample_room_there_are_claims_in_doubt_behind_what_may_be_read_otherwise()
         start..start + 32
     };
     let simplest = |device: &Device, in_doubt: &[usize]| {
-        let otadata = device.otadata();
-        let mut weak = std::vec![0; 0x2000];
-        for bytes in in_doubt.iter().map(|number| row(device, *number)) {
-            for (weak, byte) in weak[bytes.clone()].iter_mut().zip(&otadata[bytes]) {
-                *weak = !byte;
-            }
-        }
-        device.simplest_with(weak)
+        device.simplest_in_doubt(in_doubt.iter().map(|number| row(device, *number)))
     };
     let device = at_rest(Log::new(30, 28).unwrap());
     let is_used = |number: &usize| device.otadata()[row(&device, 5 + 3 * number)] != [0xFF; 32];
