@@ -15,7 +15,8 @@ fn every_pruned_state_behaves_as_predicted(level: Level, cuts: u32) {
     };
     let report = sweep::run(&options, &|_, _| {});
     assert_eq!(report.verdict(), Verdict::Pass, "{report}");
-    let counts = &report.scenarios[0].counts;
+    let scenario = &report.scenarios[0];
+    let counts = &scenario.counts;
     assert!(counts.crash_states > 30_000);
     assert_eq!(counts.by_lookup + counts.by_family, counts.crash_states);
     // What was executed to begin with, twice, was not pruned.
@@ -23,6 +24,19 @@ fn every_pruned_state_behaves_as_predicted(level: Level, cuts: u32) {
         counts.audited + counts.boots / 2 >= counts.crash_states,
         "{counts:?}"
     );
+    // Behind a first cut operations are cut in states in which they were cut before; then only an audit judges again.
+    let options = SweepOptions {
+        audit_one_in: 0,
+        ..options
+    };
+    let pruned = &sweep::run(&options, &|_, _| {}).scenarios[0];
+    assert_eq!(pruned.counts.by_lookup < counts.by_lookup, cuts > 1);
+    assert_eq!(pruned.counts.crash_states, counts.crash_states);
+    assert_eq!(pruned.counts.distinct_states, counts.distinct_states);
+    let windows = [pruned, scenario].map(|s| format!("{:?}", s.windows));
+    assert_eq!(windows[0], windows[1]);
+    assert_eq!(pruned.coverage, scenario.coverage);
+    assert_eq!(pruned.marks, scenario.marks);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The worklist: every crash state within the limits, each judged, none twice.
 
+mod again;
 mod aside;
 mod calm;
 mod climb;
@@ -17,6 +18,7 @@ use std::rc::Rc;
 
 use sim_flash::{Level, Op, Profile, State, Tear};
 
+use self::again::{Aftermath, Which};
 use self::judge_together::Due;
 use self::meet::Cut;
 use self::pass::{Class, Edge, Node, Pass, Work};
@@ -430,6 +432,7 @@ impl<'a, W: World> Engine<'a, W> {
             version: 0,
             interest: None,
             solved: false,
+            after: Aftermath::default(),
         };
         let before = match here {
             Some(leaf) => {
@@ -449,6 +452,11 @@ impl<'a, W: World> Engine<'a, W> {
             self.audit_of(tears.count(), tear, &state, op, at.world, before, walk.from)?;
             return Ok(Some(before));
         }
+        let which = Which::of(&state, op, tears, at.root, cut.window);
+        if self.is_torn_again(walk, op, &which) {
+            self.counts.by_family += tears.count();
+            return Ok(None);
+        }
         for tear in tears.singles() {
             self.meet(walk, &mut base, op, tear, at, &mut cut)?;
         }
@@ -459,6 +467,7 @@ impl<'a, W: World> Engine<'a, W> {
         for tear in tears.solved() {
             self.meet(walk, &mut base, op, tear, at, &mut cut)?;
         }
+        self.remember(which, cut.after);
         Ok(None)
     }
 

@@ -39,6 +39,9 @@
 //! test, as a **family**; so are the rungs of a ladder of byte positions that differ in no byte that
 //! anyone looks at.
 //!
+//! Many ways lead to one state, and a power-on that reads weak bits in many ways mostly begins with the same
+//! operations. What follows the tears of an operation is found out once for each state in which it is cut.
+//!
 //! # Numbers that grow
 //!
 //! A device that numbers what it writes never comes back to a state. Its subject may say which state it
@@ -238,7 +241,8 @@ pub struct Counts {
     pub crash_states: u64,
     /// Crash states judged one by one.
     pub by_lookup: u64,
-    /// Crash states judged a family at a time, by one test.
+    /// Crash states judged a family at a time, by one test: that no future looks at what differs, or that the same
+    /// operation was torn in the same state before.
     pub by_family: u64,
     /// Crash states not judged but represented by others; a closure has none.
     pub represented: u64,

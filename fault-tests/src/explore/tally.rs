@@ -7,7 +7,7 @@ use sim_flash::{Op, OpKind, Tear};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::tears::{Ladder, LadderKind, Tears};
-use super::trie::LeafId;
+use super::trie::{HashedMap, LeafId};
 use super::{Limits, Path};
 use crate::subject::{Mark, Subject};
 
@@ -72,6 +72,33 @@ pub(super) struct Tally {
     descending: u64,
 }
 
+/// What followed where one operation was torn.
+#[derive(Default)]
+pub(super) struct Followed {
+    /// Crash states by the power-on that follows them.
+    met: HashedMap<LeafId, u64>,
+    /// Byte positions that were judged as a family.
+    ascending: u64,
+    descending: u64,
+}
+
+impl Followed {
+    /// Counts crash states that `leaf` follows.
+    pub(super) fn met(&mut self, leaf: LeafId, states: u64) {
+        *self.met.entry(leaf).or_default() += states;
+    }
+
+    /// Notes that rungs of a ladder were judged as a family, and that `leaf` follows them.
+    pub(super) fn skipped(&mut self, leaf: LeafId, ladder: Ladder, rungs: u64) {
+        self.met(leaf, rungs);
+        if ladder.ascends() {
+            self.ascending += rungs;
+        } else {
+            self.descending += rungs;
+        }
+    }
+}
+
 impl Tally {
     /// Counts crash states that `leaf` follows.
     pub(super) fn met(&mut self, leaf: LeafId, states: u64) {
@@ -95,14 +122,13 @@ impl Tally {
         }
     }
 
-    /// Notes that rungs of a ladder were judged as a family, and that `leaf` follows them.
-    pub(super) fn skipped(&mut self, leaf: LeafId, ladder: Ladder, rungs: u64) {
-        self.met(leaf, rungs);
-        if ladder.ascends() {
-            self.ascending += rungs;
-        } else {
-            self.descending += rungs;
+    /// Counts what followed where an operation was torn.
+    pub(super) fn follow(&mut self, followed: &Followed) {
+        for (leaf, states) in &followed.met {
+            self.met(*leaf, *states);
         }
+        self.ascending += followed.ascending;
+        self.descending += followed.descending;
     }
 
     /// How an operation was judged that was met by itself; `family` if all its tears were one.

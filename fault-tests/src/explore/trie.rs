@@ -26,7 +26,7 @@ use crate::chip::{FLIPS, Knowledge, Look, otherwise};
 pub(crate) struct LeafId(pub(crate) u32);
 
 /// Where the power-ons of one world begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Root(u32);
 
 /// A map whose keys are hashes already.

@@ -43,7 +43,7 @@ impl<W: World> Engine<'_, W> {
             let skipped = u64::from(next - rung - 1);
             if skipped > 0 {
                 self.counts.by_family += skipped;
-                self.pass.tally.skipped(leaf, ladder, skipped);
+                cut.after.followed.skipped(leaf, ladder, skipped);
                 let above = |number| Some(ladder.tear(rung + 1 + u32::try_from(number).ok()?));
                 self.audit_of(skipped, above, base.state, op, at.world, leaf, walk.from)?;
             }

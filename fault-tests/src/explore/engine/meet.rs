@@ -11,6 +11,7 @@ use super::super::tears::{Numbered, TearSet};
 use super::super::trie::{HashedMap, LeafId};
 use super::super::view::{Base, View};
 use super::super::walk::{Here, Walk};
+use super::again::Aftermath;
 use super::{Engine, Met, Stop};
 use crate::chip::{span, widen};
 use crate::subject::World;
@@ -26,6 +27,8 @@ pub(super) struct Cut {
     pub(super) interest: Option<(Interest, Kept)>,
     /// Whether the tear at hand was solved for.
     pub(super) solved: bool,
+    /// What followed so far.
+    pub(super) after: Aftermath,
 }
 
 impl<W: World> Engine<'_, W> {
@@ -39,7 +42,9 @@ impl<W: World> Engine<'_, W> {
         cut: &Cut,
     ) -> Result<LeafId, Stop> {
         self.counts.by_lookup += 1;
-        self.judge(walk, base, None, None, tear, at, cut)
+        let leaf = self.judge(walk, base, None, None, tear, at, cut)?;
+        self.pass.tally.met(leaf, 1);
+        Ok(leaf)
     }
 
     /// Looks at the state that a cut leaves: finds its power-on, and enters it if it is new.
@@ -58,19 +63,24 @@ impl<W: World> Engine<'_, W> {
         if base.state.counts() || self.leaves_weak(base.state, op, tear) {
             // Weak bits and counts are more than a view can show, so this one is carried out.
             let state = self.state_of(base, torn);
-            return self.judge(walk, &mut Base::new(&state), None, torn, tear, at, cut);
+            let leaf = self.judge(walk, &mut Base::new(&state), None, torn, tear, at, cut)?;
+            cut.after.followed.met(leaf, 1);
+            self.note_child(&mut cut.after, base.state, op, tear, leaf);
+            return Ok(leaf);
         }
         let hash = self.hash_of_interest(base, op, numbered, cut);
         if let Some(leaf) = hash.and_then(|hash| cut.met.get(&hash).copied()) {
             self.blame(walk, leaf, tear, cut);
             // It differs from a state met before in nothing that anyone looks at.
-            self.pass.tally.met(leaf, 1);
+            cut.after.followed.met(leaf, 1);
             if self.audit.due(1).is_some() {
                 self.check(base.state, torn, at.world, leaf, walk.from)?;
             }
             return Ok(leaf);
         }
         let leaf = self.judge(walk, base, torn, torn, tear, at, cut)?;
+        cut.after.followed.met(leaf, 1);
+        self.note_child(&mut cut.after, base.state, op, tear, leaf);
         if let Some(hash) = hash
             && cut.version == self.interest.version()
         {
@@ -122,7 +132,6 @@ impl<W: World> Engine<'_, W> {
     ) -> Result<LeafId, Stop> {
         let boots = self.counts.boots;
         let leaf = self.leaf_of(base, shown, at.root, at.world)?;
-        self.pass.tally.met(leaf, 1);
         let audited = torn.is_some() || self.audit.all();
         if boots == self.counts.boots && audited && self.audit.due(1).is_some() {
             self.check(base.state, shown, at.world, leaf, walk.from)?;

@@ -1,12 +1,14 @@
 //! What one pass has met: states, where each came from, and which are still to be explored.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
 
 use sim_flash::{State, Tear};
 
 use super::super::tally::{Shown, Tally};
 use super::super::trie::{HashedMap, LeafId};
 use super::super::walk::Walk;
+use super::again::{Aftermath, Which};
 use super::aside::Aside;
 use super::calm::Calm;
 use super::meet::Cut;
@@ -62,6 +64,8 @@ pub(super) struct Pass {
     pub(super) visited: HashedMap<Class, u32>,
     /// Classes that others stand for: see [`stand_in`](super::stand_in).
     pub(super) stand_ins: HashedMap<Class, Class>,
+    /// What followed where operations were torn.
+    pub(super) torn: HashMap<Which, Rc<Aftermath>>,
     /// What was explored, in order.
     pub(super) done: Vec<Done>,
     pub(super) aside: Aside,
@@ -81,6 +85,7 @@ impl Pass {
             work: Vec::new(),
             visited: HashedMap::default(),
             stand_ins: HashedMap::default(),
+            torn: HashMap::new(),
             done: Vec::new(),
             aside: Aside::default(),
             calm: Calm::default(),

@@ -1,0 +1,108 @@
+//! Operations that are cut in a state in which they were cut before: what follows is the same.
+//!
+//! A power-on that reads weak bits in many ways mostly begins with the same operations, whatever it reads, and
+//! many ways lead to one state. There the tears of an operation leave what they left the first time, and each is
+//! followed by the power-on that followed then. Only where the walk began may differ, and what is demanded of that:
+//! it is asked again, of one tear for each that may ask something else.
+//!
+//! A node has no fewer cuts behind it than those that were explored before it. So what follows was met already, and
+//! is listed where it was met.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use sim_flash::{Op, OpKind, State, Tear};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::super::tally::Followed;
+use super::super::tears::TearSet;
+use super::super::trie::{LeafId, Root};
+use super::super::walk::Walk;
+use super::Engine;
+use crate::chip::{reach, span};
+use crate::subject::World;
+
+/// An operation in a state, and how it is cut there.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct Which {
+    /// A hash of the state.
+    state: u128,
+    addr: u32,
+    kind: OpKind,
+    len: u32,
+    /// A hash of what is programmed.
+    data: u64,
+    root: Root,
+    window: u32,
+    /// The tears, by their address in memory: they are remembered as long as the exploration lasts.
+    tears: usize,
+}
+
+/// What followed the tears of an operation in a state.
+#[derive(Default)]
+pub(super) struct Aftermath {
+    pub(super) followed: Followed,
+    /// Power-ons that followed, with one tear for each that may demand something else.
+    children: Vec<(LeafId, Tear)>,
+    /// The same, by what makes them differ: whether the tear reaches beyond its operation, and where a check looks
+    /// at it, the tear itself.
+    apart: HashSet<(LeafId, bool, Option<Tear>)>,
+}
+
+impl Which {
+    pub(super) fn of(state: &State, op: &Op, tears: &Rc<TearSet>, root: Root, window: u32) -> Self {
+        Self {
+            state: state.hash_range(0..state.size()),
+            addr: op.addr(),
+            kind: op.kind(),
+            len: op.len(),
+            data: xxh3_64(op.data()),
+            root,
+            window,
+            tears: Rc::as_ptr(tears) as usize,
+        }
+    }
+}
+
+impl<W: World> Engine<'_, W> {
+    /// Notes that `leaf` follows where `op` was torn in `state`.
+    pub(super) fn note_child(
+        &self,
+        after: &mut Aftermath,
+        state: &State,
+        op: &Op,
+        tear: Tear,
+        leaf: LeafId,
+    ) {
+        let farthest = self.may_reach(&span(op), state);
+        let mut checks = self.leaf(leaf).demand.checks.iter();
+        let is_checked = checks.any(|check| self.known.checks.looks_at(*check, &farthest));
+        let beyond = reach(op, tear, state) != span(op);
+        if { &mut after.apart }.insert((leaf, beyond, is_checked.then_some(tear))) {
+            after.children.push((leaf, tear));
+        }
+    }
+
+    /// Keeps what followed for when the same is met again.
+    pub(super) fn remember(&mut self, which: Which, mut after: Aftermath) {
+        self.pass.tally.follow(&after.followed);
+        after.apart = HashSet::new();
+        self.pass.torn.insert(which, Rc::new(after));
+    }
+
+    /// Judges the tears of `op`, which the walk stands before, if they were met before.
+    pub(super) fn is_torn_again(&mut self, walk: &mut Walk, op: &Op, which: &Which) -> bool {
+        // Where all are audited, each is.
+        if self.audit.all() {
+            return false;
+        }
+        let Some(after) = self.pass.torn.get(which).map(Rc::clone) else {
+            return false;
+        };
+        self.pass.tally.follow(&after.followed);
+        for &(leaf, tear) in &after.children {
+            self.propagate(walk, leaf, Some((op, tear)));
+        }
+        true
+    }
+}
