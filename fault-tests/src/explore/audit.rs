@@ -60,6 +60,11 @@ impl Audit {
         self.rng.next_u64() % states.max(1)
     }
 
+    /// Whether nothing more is audited in this pass.
+    pub(super) fn is_resting(&self) -> bool {
+        self.rests
+    }
+
     /// Whether every pruned state is audited.
     pub(super) fn all(&self) -> bool {
         self.one_in == 1 && !self.rests

@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::super::recording::{Recording, Unseen};
 use super::super::tally::Shown;
-use super::super::trie::{HashedMap, LeafId};
+use super::super::trie::{HashedMap, LeafId, Root};
 use super::super::view::Base;
 use super::{Class, Engine, Stop};
 use crate::subject::World;
@@ -42,7 +42,12 @@ pub(super) struct Simplest {
     of: HashedMap<u128, Option<u128>>,
     /// By a hash of the numbered sectors: a state that has them.
     states: HashedMap<u128, State>,
+    /// By a hash of a state that stands for others: hashes of all that the power-on in it may do.
+    outcomes: HashedMap<(u128, Root), Outcomes>,
 }
+
+/// Hashes of all that a power-on may do; nothing if weak bits may be read in too many ways.
+type Outcomes = Option<Rc<HashSet<u128>>>;
 
 /// One in so many states that are stood for is executed, to be compared.
 const COMPARED: usize = 8;
@@ -100,7 +105,7 @@ impl<W: World> Engine<'_, W> {
         let mut base = Base::new(&simplest);
         let root = self.trie.root(met.world);
         let leaf = self.leaf_of(&mut base, None, root, met.world)?;
-        if self.pass.stand_ins.len().is_multiple_of(COMPARED) {
+        if self.pass.stand_ins.len().is_multiple_of(COMPARED) && !self.audit.is_resting() {
             self.compare(&state, &simplest, met.world, met.from)?;
         }
         if leaf != class.0 {
@@ -182,8 +187,21 @@ impl<W: World> Engine<'_, W> {
         world: &W,
         at: Shown,
     ) -> Result<(), Stop> {
-        let outcomes = [state, simplest].map(|state| self.outcomes(state, world));
-        let [Some(one), Some(other)] = outcomes else {
+        // It stands for many, and is executed once.
+        let which = (
+            simplest.hash_range(0..simplest.size()),
+            self.trie.root(world),
+        );
+        let other = match self.simplest.outcomes.get(&which) {
+            Some(outcomes) => outcomes.clone(),
+            None => {
+                let outcomes = self.outcomes(simplest, world);
+                self.simplest.outcomes.insert(which, outcomes.clone());
+                outcomes
+            }
+        };
+        let Some(other) = other else { return Ok(()) };
+        let Some(one) = self.outcomes(state, world) else {
             return Ok(());
         };
         self.counts.audited += 1;
@@ -201,8 +219,8 @@ impl<W: World> Engine<'_, W> {
         ))
     }
 
-    /// Hashes of all that the power-on in a state may do; nothing if weak bits may be read in too many ways.
-    fn outcomes(&mut self, state: &State, world: &W) -> Option<HashSet<u128>> {
+    /// Executes the power-on in a state, however it reads weak bits.
+    fn outcomes(&mut self, state: &State, world: &W) -> Outcomes {
         let mut outcomes = HashSet::new();
         let mut tapes = vec![Vec::new()];
         let mut runs = 0;
@@ -231,6 +249,6 @@ impl<W: World> Engine<'_, W> {
             end.hash_range(0..end.size()).hash(&mut hasher);
             outcomes.insert(hasher.digest128());
         }
-        Some(outcomes)
+        Some(Rc::new(outcomes))
     }
 }
