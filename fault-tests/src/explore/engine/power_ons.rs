@@ -25,14 +25,30 @@ impl<W: World> Engine<'_, W> {
         root: Root,
         world: &W,
     ) -> Result<LeafId, Stop> {
-        // With weak bits there are many power-ons; the simplest state has the fewest.
         let numbered = self.subject.numbered().is_some();
-        if numbered && View::new(base, torn, &mut self.scratch).is_weak() {
-            let state = self.state_of(base, torn);
-            if let Some(simplest) = self.simplest(&state) {
-                return self.leaf_of(&mut Base::new(&simplest), None, root, world);
-            }
+        if !(numbered && View::new(base, torn, &mut self.scratch).is_weak()) {
+            return self.look_up(base, torn, root, world);
         }
+        // With weak bits there are many power-ons; the simplest state has the fewest, and is met again and again.
+        let state = self.state_of(base, torn);
+        let state = self.simplest(&state).unwrap_or(state);
+        let which = (state.hash_range(0..state.size()), root);
+        if let Some(leaf) = self.simplest.leaves.get(&which) {
+            return Ok(*leaf);
+        }
+        let leaf = self.look_up(&mut Base::new(&state), None, root, world)?;
+        self.simplest.leaves.insert(which, leaf);
+        Ok(leaf)
+    }
+
+    /// The same, whether or not a simpler state has fewer power-ons.
+    fn look_up(
+        &mut self,
+        base: &mut Base<'_>,
+        torn: Option<(&Op, Tear)>,
+        root: Root,
+        world: &W,
+    ) -> Result<LeafId, Stop> {
         // Ends: each round executes power-ons that were missing, and of those a state has finitely many.
         loop {
             let mut view = View::new(base, torn, &mut self.scratch);

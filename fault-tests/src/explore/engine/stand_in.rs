@@ -42,6 +42,8 @@ pub(super) struct Simplest {
     of: HashedMap<u128, Option<u128>>,
     /// By a hash of the numbered sectors: a state that has them.
     states: HashedMap<u128, State>,
+    /// By a hash of a state with weak bits that nothing stands for: what follows in it.
+    pub(super) leaves: HashedMap<(u128, Root), LeafId>,
     /// By a hash of a state that stands for others: hashes of all that the power-on in it may do.
     outcomes: HashedMap<(u128, Root), Outcomes>,
 }
