@@ -261,6 +261,24 @@ impl<G> Profile<G> {
         state
     }
 
+    /// Whether a cut leaves in this chip what it leaves in the other: they differ in name, size, times and endurance
+    /// alone.
+    ///
+    /// What is shown of one for every cut holds for the other, where it fits; device times do not.
+    pub fn is_cut_like<H>(&self, other: &Profile<H>) -> bool {
+        let erases = |timing: &Timing| {
+            timing
+                .erases
+                .iter()
+                .map(|kind| kind.len)
+                .collect::<Vec<_>>()
+        };
+        (self.sector, self.page, self.unit) == (other.sector, other.page, other.unit)
+            && self.rules == other.rules
+            && erases(&self.timing) == erases(&other.timing)
+            && self.timing.partial_erase == other.timing.partial_erase
+    }
+
     pub(crate) fn physics(&self) -> Physics {
         let word = self.rules.limit.map_or(4, |limit| limit.word);
         let counted = self.rules.limit.is_some() || self.rules.ecc || self.rules.erased_undefined;

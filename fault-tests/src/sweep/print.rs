@@ -6,6 +6,7 @@ use sim_flash::{Contract, Level};
 
 use super::filling::Filling;
 use super::known::{self, Known};
+use super::profiles;
 use super::report::{SweepReport, Verdict, WindowReport};
 use crate::explore::{ANY, Counts};
 use crate::ota::marks;
@@ -200,6 +201,32 @@ impl SweepReport {
         words(most) + &fewer.collect::<String>()
     }
 
+    /// What was shown, of this chip and of others.
+    fn shown(&self, f: &mut fmt::Formatter<'_>, profile: &str) -> fmt::Result {
+        let known = if self.met().is_empty() {
+            ""
+        } else {
+            " outside the known windows"
+        };
+        writeln!(f, "  no property is violated{known}")?;
+        let alike = profiles::cut_like(profile);
+        if !alike.is_empty() {
+            writeln!(
+                f,
+                "  the same holds on {}, which differ in size and times alone",
+                alike.join(", ")
+            )?;
+        }
+        let mut marks = self.scenarios.iter().flat_map(|s| &s.marks);
+        if marks.any(|met| met.mark == marks::STOCK_BOOTS) {
+            writeln!(
+                f,
+                "  each power-on began with a stock bootloader in place of ours: it booted a published image too"
+            )?;
+        }
+        Ok(())
+    }
+
     /// What was shown, and what was not.
     fn scope(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sum = |count: fn(&Counts) -> u64| {
@@ -219,19 +246,7 @@ impl SweepReport {
             self.depth()
         )?;
         if matches!(verdict, Verdict::Pass | Verdict::Unmet) {
-            let known = if self.met().is_empty() {
-                ""
-            } else {
-                " outside the known windows"
-            };
-            writeln!(f, "  no property is violated{known}")?;
-            let mut marks = self.scenarios.iter().flat_map(|s| &s.marks);
-            if marks.any(|met| met.mark == marks::STOCK_BOOTS) {
-                writeln!(
-                    f,
-                    "  each power-on began with a stock bootloader in place of ours: it booted a published image too"
-                )?;
-            }
+            self.shown(f, &first.profile)?;
         }
         if !self.unmet.is_empty() {
             let unmet = self.unmet.join(", ");

@@ -34,6 +34,17 @@ pub fn usable() -> Vec<Profile> {
     usable
 }
 
+/// The other chips in which a cut leaves what it leaves in this one.
+pub(super) fn cut_like(profile: &str) -> Vec<String> {
+    let usable = usable();
+    let Some(own) = usable.iter().find(|own| own.name() == profile) else {
+        return Vec::new();
+    };
+    let others =
+        { usable.iter() }.filter(|other| other.name() != profile && own.is_cut_like(other));
+    others.map(|other| other.name().to_owned()).collect()
+}
+
 /// Why there is no profile of this name for a sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoProfile {
