@@ -29,7 +29,7 @@ pub(super) fn run(path: &Path, args: &SweepArgs, options: &SweepOptions) -> Resu
     let json = Json::prepare(args.json.as_deref())?;
     let bars = Bars::new([call.scenario()]);
     let report = dump::sweep(path, &setup, options, &|counts| {
-        bars.show(call.scenario(), counts.crash_states, counts.passes);
+        bars.show(call.scenario(), counts);
     });
     bars.finish();
     json.write(&report, &report.json())?;

@@ -12,6 +12,7 @@ use super::args::{FirmwareArgs, SweepArgs};
 use super::stderr::errln;
 use super::stdout::{out, outln};
 use super::{Output, Usage, dump};
+use crate::explore::Counts;
 use crate::input;
 use crate::ota::{self, Inputs, ON_DEMAND, Policy, SCENARIOS};
 use crate::partition_csv;
@@ -58,7 +59,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     let json = Json::prepare(args.json.as_deref())?;
     let bars = Bars::new(options.scenarios.iter().map(|scenario| scenario.name));
     let units = sweep::run_units(&options, args.shard, &|name, counts| {
-        bars.show(name, counts.crash_states, counts.passes);
+        bars.show(name, counts);
     });
     bars.finish();
     let lines = args
@@ -260,9 +261,18 @@ impl Bars {
         }
     }
 
-    pub(super) fn show(&self, name: &str, crash_states: u64, pass: u64) {
+    pub(super) fn show(&self, name: &str, counts: &Counts) {
+        let Counts {
+            crash_states,
+            distinct_states,
+            waiting,
+            passes,
+            ..
+        } = counts;
         if let Some((_, bar)) = self.bars.iter().find(|(known, _)| *known == name) {
-            bar.set_message(format!("{crash_states} crash states judged (pass {pass})"));
+            bar.set_message(format!(
+                "{crash_states} crash states judged; {distinct_states} states explored, {waiting} to go (pass {passes})"
+            ));
         }
     }
 

@@ -243,6 +243,8 @@ impl<'a, W: World> Engine<'a, W> {
                 self.expand(&work, branch)?;
             }
             self.keep(work);
+            self.counts.distinct_states = self.pass.done.len() as u64;
+            self.counts.waiting = self.pass.waiting();
             (self.progress)(&self.counts);
         }
         if !self.pass.grew {
@@ -467,7 +469,7 @@ impl<'a, W: World> Engine<'a, W> {
         for tear in tears.solved() {
             self.meet(walk, &mut base, op, tear, at, &mut cut)?;
         }
-        self.remember(which, cut.after);
+        self.remember(walk, which, cut.after);
         Ok(None)
     }
 

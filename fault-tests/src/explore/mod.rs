@@ -252,6 +252,8 @@ pub struct Counts {
     pub spared: u64,
     /// States, of those merged, that differ in a way some future can notice.
     pub distinct_states: u64,
+    /// States met and not explored yet; at the end those that a budget left over.
+    pub waiting: u64,
     /// Power-ons executed, in all passes.
     pub boots: u64,
     /// Pruned states executed after all, which agreed.

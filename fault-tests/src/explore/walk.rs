@@ -30,9 +30,9 @@ pub(super) struct Walk {
     /// The index of the next operation.
     pub(super) op: usize,
     /// What has been determined: by completed erases.
-    determined: Ranges,
+    pub(super) determined: Ranges,
     /// What has been programmed and is not determined.
-    programmed: Ranges,
+    pub(super) programmed: Ranges,
     /// Children whose demands are noted already, at this operation.
     noted: Vec<(LeafId, u32)>,
     /// Checks that have been asked of the state in which the walk began, at this operation.
@@ -224,6 +224,8 @@ impl<W: World> Engine<'_, W> {
                 left.missing_from(part).collect()
             };
             let changed = changed_by(op, tear);
+            // Bytes in a row, which are inserted together.
+            let mut row = 0..0;
             for part in parts {
                 let part = part.start.max(changed.start)..part.end.min(changed.end);
                 // Mostly the first bytes tell: then the answer is no, whatever was there.
@@ -240,10 +242,15 @@ impl<W: World> Engine<'_, W> {
                         if open != 0 {
                             asked.insert(widen(&(at..at + 1), size));
                         }
-                        left.insert(at..at + 1);
+                        if row.end == at {
+                            row.end += 1;
+                        } else {
+                            left.insert(std::mem::replace(&mut row, at..at + 1));
+                        }
                     }
                 }
             }
+            left.insert(row);
         }
         let decided: Vec<_> = walk
             .determined

@@ -135,6 +135,7 @@ fn add_counts(sum: &mut Counts, unit: Counts) {
         uncut,
         spared,
         distinct_states,
+        waiting,
         boots,
         audited,
         passes,
@@ -147,6 +148,7 @@ fn add_counts(sum: &mut Counts, unit: Counts) {
     sum.uncut += uncut;
     sum.spared += spared;
     sum.distinct_states += distinct_states;
+    sum.waiting += waiting;
     sum.boots += boots;
     sum.audited += audited;
     sum.passes = sum.passes.max(passes);

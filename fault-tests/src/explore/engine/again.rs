@@ -9,10 +9,11 @@
 //! is listed where it was met.
 
 use std::collections::HashSet;
+use std::hash::Hash as _;
 use std::rc::Rc;
 
 use sim_flash::{Op, OpKind, State, Tear};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::super::tally::Followed;
 use super::super::tears::TearSet;
@@ -43,7 +44,9 @@ pub(super) struct Which {
 pub(super) struct Aftermath {
     pub(super) followed: Followed,
     /// Power-ons that followed, with one tear for each that may demand something else.
-    children: Vec<(LeafId, Tear)>,
+    children: Rc<Vec<(LeafId, Tear)>>,
+    /// Hashes of what the walks had behind them of which that was demanded.
+    demanded: HashSet<u128>,
     /// The same, by what makes them differ: whether the tear reaches beyond its operation, and where a check looks
     /// at it, the tear itself.
     apart: HashSet<(LeafId, bool, Option<Tear>)>,
@@ -79,15 +82,16 @@ impl<W: World> Engine<'_, W> {
         let is_checked = checks.any(|check| self.known.checks.looks_at(*check, &farthest));
         let beyond = reach(op, tear, state) != span(op);
         if { &mut after.apart }.insert((leaf, beyond, is_checked.then_some(tear))) {
-            after.children.push((leaf, tear));
+            Rc::make_mut(&mut after.children).push((leaf, tear));
         }
     }
 
     /// Keeps what followed for when the same is met again.
-    pub(super) fn remember(&mut self, which: Which, mut after: Aftermath) {
+    pub(super) fn remember(&mut self, walk: &Walk, which: Which, mut after: Aftermath) {
         self.pass.tally.follow(&after.followed);
         after.apart = HashSet::new();
-        self.pass.torn.insert(which, Rc::new(after));
+        after.demanded.insert(behind(walk));
+        self.pass.torn.insert(which, after);
     }
 
     /// Judges the tears of `op`, which the walk stands before, if they were met before.
@@ -96,13 +100,23 @@ impl<W: World> Engine<'_, W> {
         if self.audit.all() {
             return false;
         }
-        let Some(after) = self.pass.torn.get(which).map(Rc::clone) else {
+        let Some(after) = self.pass.torn.get_mut(which) else {
             return false;
         };
         self.pass.tally.follow(&after.followed);
-        for &(leaf, tear) in &after.children {
-            self.propagate(walk, leaf, Some((op, tear)));
+        if after.demanded.insert(behind(walk)) {
+            let children = Rc::clone(&after.children);
+            for &(leaf, tear) in children.iter() {
+                self.propagate(walk, leaf, Some((op, tear)));
+            }
         }
         true
     }
+}
+
+/// A hash of all that decides what is demanded of a walk's power-on, where the walk has come to this state.
+fn behind(walk: &Walk) -> u128 {
+    let mut hasher = Xxh3::new();
+    (walk.parent, &walk.determined, &walk.programmed).hash(&mut hasher);
+    hasher.digest128()
 }

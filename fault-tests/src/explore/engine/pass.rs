@@ -1,7 +1,6 @@
 //! What one pass has met: states, where each came from, and which are still to be explored.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::rc::Rc;
 
 use sim_flash::{State, Tear};
 
@@ -65,7 +64,7 @@ pub(super) struct Pass {
     /// Classes that others stand for: see [`stand_in`](super::stand_in).
     pub(super) stand_ins: HashedMap<Class, Class>,
     /// What followed where operations were torn.
-    pub(super) torn: HashMap<Which, Rc<Aftermath>>,
+    pub(super) torn: HashMap<Which, Aftermath>,
     /// What was explored, in order.
     pub(super) done: Vec<Done>,
     pub(super) aside: Aside,
@@ -95,6 +94,12 @@ impl Pass {
             grew: false,
             truncated: false,
         }
+    }
+
+    /// How many states are still to be explored.
+    pub(super) fn waiting(&self) -> u64 {
+        let queues = self.work.iter().chain([&self.aside.work]);
+        queues.map(|queue| queue.len() as u64).sum()
     }
 
     pub(super) fn node(&mut self, node: Node) -> u32 {
