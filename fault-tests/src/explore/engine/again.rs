@@ -45,11 +45,11 @@ pub(super) struct Aftermath {
     pub(super) followed: Followed,
     /// Power-ons that followed, with one tear for each that may demand something else.
     children: Rc<Vec<(LeafId, Tear)>>,
-    /// Hashes of what the walks had behind them of which that was demanded.
-    demanded: HashSet<u128>,
     /// The same, by what makes them differ: whether the tear reaches beyond its operation, and where a check looks
     /// at it, the tear itself.
     apart: HashSet<(LeafId, bool, Option<Tear>)>,
+    /// Hashes of what the walks had behind them of which that was demanded.
+    demanded: HashSet<u128>,
 }
 
 impl Which {
