@@ -266,16 +266,10 @@ impl<G> Profile<G> {
     ///
     /// What is shown of one for every cut holds for the other, where it fits; device times do not.
     pub fn is_cut_like<H>(&self, other: &Profile<H>) -> bool {
-        let erases = |timing: &Timing| {
-            timing
-                .erases
-                .iter()
-                .map(|kind| kind.len)
-                .collect::<Vec<_>>()
-        };
+        let [own, others] = [&self.timing, &other.timing].map(|t| t.erases.iter().map(|e| e.len));
         (self.sector, self.page, self.unit) == (other.sector, other.page, other.unit)
             && self.rules == other.rules
-            && erases(&self.timing) == erases(&other.timing)
+            && own.eq(others)
             && self.timing.partial_erase == other.timing.partial_erase
     }
 

@@ -21,7 +21,7 @@ use sim_flash::{Level, Op, Profile, State, Tear};
 use self::again::{Aftermath, Which};
 use self::judge_together::Due;
 use self::meet::Cut;
-use self::pass::{Class, Edge, Node, Pass, Work};
+use self::pass::{Class, Edge, Node, Pass, Work, situation};
 use self::settle::Children;
 use self::stand_in::{Met, Simplest};
 use super::audit::Audit;
@@ -29,7 +29,7 @@ use super::demand::{Demand, Interests};
 use super::leftovers::Leftovers;
 use super::recording::{Recording, Segments};
 use super::tally::Shown;
-use super::tears::{TearSet, Tears};
+use super::tears::{Operation, TearSet, Tears};
 use super::trie::{HashedMap, LeafId, Trie, Way};
 use super::view::{Base, Scratch, View, forget_carried};
 use super::walk::{Here, Walk};
@@ -454,8 +454,12 @@ impl<'a, W: World> Engine<'a, W> {
             self.audit_of(tears.count(), tear, &state, op, at.world, before, walk.from)?;
             return Ok(Some(before));
         }
-        let which = Which::of(&state, op, tears, at.root, cut.window);
-        if self.is_torn_again(walk, op, &which) {
+        let which = Which {
+            situation: situation(&state, at.root),
+            operation: Operation::of(op, tears),
+            window: cut.window,
+        };
+        if self.judge_again(walk, op, &which) {
             self.counts.by_family += tears.count();
             return Ok(None);
         }

@@ -11,19 +11,16 @@ use sim_flash::{Op, State, Tear};
 
 use super::demand::Interest;
 use super::record::Records;
-use super::tears::{Numbered, TearSet};
+use super::tears::{Numbered, Operation, TearSet};
 use super::trie::HashedMap;
 use crate::chip::span;
-
-/// An operation: its tears, by their address in memory, and its place.
-type Which = (usize, u32);
 
 /// Hashes over all that is of interest, by operation and tear.
 #[derive(Default)]
 pub(super) struct Leftovers {
     /// The version of the interest that they are about.
     version: u32,
-    numbers: HashMap<Which, usize>,
+    numbers: HashMap<Operation, usize>,
     known: Vec<Known>,
 }
 
@@ -74,8 +71,8 @@ impl Leftovers {
         }
         let own = span(op);
         let next = self.numbers.len();
-        let which = (Rc::as_ptr(tears) as usize, own.start);
-        let number = *self.numbers.entry(which).or_insert(next);
+        let operation = Operation::of(op, tears);
+        let number = *self.numbers.entry(operation).or_insert(next);
         if number == next {
             self.known.push(Known {
                 singles: vec![None; tears.singles.len()],

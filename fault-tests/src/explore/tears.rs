@@ -132,6 +132,23 @@ fn numbered(first: usize, tears: &[Tear]) -> impl Iterator<Item = Numbered> + '_
     numbers.zip(tears).map(numbered)
 }
 
+/// Tells an operation by its tears, which follow from its kind, length and data, and by its place.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Operation {
+    /// Their address in memory, where they stay as long as they are remembered.
+    tears: usize,
+    addr: u32,
+}
+
+impl Operation {
+    pub(super) fn of(op: &Op, tears: &Rc<TearSet>) -> Self {
+        Self {
+            tears: Rc::as_ptr(tears) as usize,
+            addr: op.addr(),
+        }
+    }
+}
+
 /// What a subject has solved for: see [`Subject::solved`](crate::subject::Subject::solved).
 pub(super) type Solved<'s> = Box<dyn Fn(u32, &[u8]) -> Vec<Tear> + 's>;
 

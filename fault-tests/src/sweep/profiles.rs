@@ -35,14 +35,13 @@ pub fn usable() -> Vec<Profile> {
 }
 
 /// The other chips in which a cut leaves what it leaves in this one.
-pub(super) fn cut_like(profile: &str) -> Vec<String> {
-    let usable = usable();
-    let Some(own) = usable.iter().find(|own| own.name() == profile) else {
+pub(super) fn cut_like(name: &str) -> Vec<String> {
+    let Ok(own) = profile(name) else {
         return Vec::new();
     };
-    let others =
-        { usable.iter() }.filter(|other| other.name() != profile && own.is_cut_like(other));
-    others.map(|other| other.name().to_owned()).collect()
+    let mut others = usable();
+    others.retain(|other| other.name() != name && own.is_cut_like(other));
+    others.iter().map(|other| other.name().to_owned()).collect()
 }
 
 /// Why there is no profile of this name for a sweep.

@@ -12,31 +12,24 @@ use std::collections::HashSet;
 use std::hash::Hash as _;
 use std::rc::Rc;
 
-use sim_flash::{Op, OpKind, State, Tear};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use sim_flash::{Op, State, Tear};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::super::tally::Followed;
-use super::super::tears::TearSet;
-use super::super::trie::{LeafId, Root};
+use super::super::tears::Operation;
+use super::super::trie::LeafId;
 use super::super::walk::Walk;
 use super::Engine;
+use super::pass::Situation;
 use crate::chip::{reach, span};
 use crate::subject::World;
 
 /// An operation in a state, and how it is cut there.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) struct Which {
-    /// A hash of the state.
-    state: u128,
-    addr: u32,
-    kind: OpKind,
-    len: u32,
-    /// A hash of what is programmed.
-    data: u64,
-    root: Root,
-    window: u32,
-    /// The tears, by their address in memory: they are remembered as long as the exploration lasts.
-    tears: usize,
+    pub(super) situation: Situation,
+    pub(super) operation: Operation,
+    pub(super) window: u32,
 }
 
 /// What followed the tears of an operation in a state.
@@ -52,21 +45,6 @@ pub(super) struct Aftermath {
     demanded: HashSet<u128>,
 }
 
-impl Which {
-    pub(super) fn of(state: &State, op: &Op, tears: &Rc<TearSet>, root: Root, window: u32) -> Self {
-        Self {
-            state: state.hash_range(0..state.size()),
-            addr: op.addr(),
-            kind: op.kind(),
-            len: op.len(),
-            data: xxh3_64(op.data()),
-            root,
-            window,
-            tears: Rc::as_ptr(tears) as usize,
-        }
-    }
-}
-
 impl<W: World> Engine<'_, W> {
     /// Notes that `leaf` follows where `op` was torn in `state`.
     pub(super) fn note_child(
@@ -77,6 +55,7 @@ impl<W: World> Engine<'_, W> {
         tear: Tear,
         leaf: LeafId,
     ) {
+        after.followed.met(leaf, 1);
         let farthest = self.may_reach(&span(op), state);
         let mut checks = self.leaf(leaf).demand.checks.iter();
         let is_checked = checks.any(|check| self.known.checks.looks_at(*check, &farthest));
@@ -94,8 +73,8 @@ impl<W: World> Engine<'_, W> {
         self.pass.torn.insert(which, after);
     }
 
-    /// Judges the tears of `op`, which the walk stands before, if they were met before.
-    pub(super) fn is_torn_again(&mut self, walk: &mut Walk, op: &Op, which: &Which) -> bool {
+    /// Judges the tears of `op`, which the walk stands before, if they were met before; `false` if they were not.
+    pub(super) fn judge_again(&mut self, walk: &mut Walk, op: &Op, which: &Which) -> bool {
         // Where all are audited, each is.
         if self.audit.all() {
             return false;

@@ -64,7 +64,6 @@ impl<W: World> Engine<'_, W> {
             // Weak bits and counts are more than a view can show, so this one is carried out.
             let state = self.state_of(base, torn);
             let leaf = self.judge(walk, &mut Base::new(&state), None, torn, tear, at, cut)?;
-            cut.after.followed.met(leaf, 1);
             self.note_child(&mut cut.after, base.state, op, tear, leaf);
             return Ok(leaf);
         }
@@ -79,7 +78,6 @@ impl<W: World> Engine<'_, W> {
             return Ok(leaf);
         }
         let leaf = self.judge(walk, base, torn, torn, tear, at, cut)?;
-        cut.after.followed.met(leaf, 1);
         self.note_child(&mut cut.after, base.state, op, tear, leaf);
         if let Some(hash) = hash
             && cut.version == self.interest.version()

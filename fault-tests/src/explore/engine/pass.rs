@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use sim_flash::{State, Tear};
 
 use super::super::tally::{Shown, Tally};
-use super::super::trie::{HashedMap, LeafId};
+use super::super::trie::{HashedMap, LeafId, Root};
 use super::super::walk::Walk;
 use super::again::{Aftermath, Which};
 use super::aside::Aside;
@@ -46,6 +46,13 @@ pub(super) struct Node {
 
 /// What merged states have in common: the power-on that follows, and all that it demands.
 pub(super) type Class = (LeafId, u128);
+
+/// A state, by a hash of its cells, and the world in it.
+pub(super) type Situation = (u128, Root);
+
+pub(super) fn situation(state: &State, root: Root) -> Situation {
+    (state.hash_range(0..state.size()), root)
+}
 
 pub(super) struct Work {
     pub(super) node: u32,

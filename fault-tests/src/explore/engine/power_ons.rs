@@ -11,6 +11,7 @@ use super::super::run::{Conditions, PowerOn, power_on};
 use super::super::tally::Shown;
 use super::super::trie::{Contradiction, Found, LeafId, Learned, Root, Way};
 use super::super::view::{Base, View};
+use super::pass::situation;
 use super::{Branch, Does, Engine, Leaf, Stop};
 use crate::chip::{Knows, Look, resolve};
 use crate::subject::World;
@@ -32,12 +33,12 @@ impl<W: World> Engine<'_, W> {
         // With weak bits there are many power-ons; the simplest state has the fewest, and is met again and again.
         let state = self.state_of(base, torn);
         let state = self.simplest(&state).unwrap_or(state);
-        let which = (state.hash_range(0..state.size()), root);
-        if let Some(leaf) = self.simplest.leaves.get(&which) {
+        let situation = situation(&state, root);
+        if let Some(leaf) = self.simplest.leaves.get(&situation) {
             return Ok(*leaf);
         }
         let leaf = self.look_up(&mut Base::new(&state), None, root, world)?;
-        self.simplest.leaves.insert(which, leaf);
+        self.simplest.leaves.insert(situation, leaf);
         Ok(leaf)
     }
 

@@ -20,8 +20,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::super::recording::{Recording, Unseen};
 use super::super::tally::Shown;
-use super::super::trie::{HashedMap, LeafId, Root};
+use super::super::trie::{HashedMap, LeafId};
 use super::super::view::Base;
+use super::pass::{Situation, situation};
 use super::{Class, Engine, Stop};
 use crate::subject::World;
 
@@ -42,10 +43,10 @@ pub(super) struct Simplest {
     of: HashedMap<u128, Option<u128>>,
     /// By a hash of the numbered sectors: a state that has them.
     states: HashedMap<u128, State>,
-    /// By a hash of a state with weak bits that nothing stands for: what follows in it.
-    pub(super) leaves: HashedMap<(u128, Root), LeafId>,
-    /// By a hash of a state that stands for others: hashes of all that the power-on in it may do.
-    outcomes: HashedMap<(u128, Root), Outcomes>,
+    /// What follows in a state with weak bits that nothing stands for.
+    pub(super) leaves: HashedMap<Situation, LeafId>,
+    /// What the power-on may do in a state that stands for others.
+    outcomes: HashedMap<Situation, Outcomes>,
 }
 
 /// Hashes of all that a power-on may do; nothing if weak bits may be read in too many ways.
@@ -190,15 +191,12 @@ impl<W: World> Engine<'_, W> {
         at: Shown,
     ) -> Result<(), Stop> {
         // It stands for many, and is executed once.
-        let which = (
-            simplest.hash_range(0..simplest.size()),
-            self.trie.root(world),
-        );
-        let other = match self.simplest.outcomes.get(&which) {
+        let situation = situation(simplest, self.trie.root(world));
+        let other = match self.simplest.outcomes.get(&situation) {
             Some(outcomes) => outcomes.clone(),
             None => {
                 let outcomes = self.outcomes(simplest, world);
-                self.simplest.outcomes.insert(which, outcomes.clone());
+                self.simplest.outcomes.insert(situation, outcomes.clone());
                 outcomes
             }
         };
