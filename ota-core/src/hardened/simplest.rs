@@ -21,7 +21,8 @@
 //!
 //! *Entries that nobody wrote.* Of an entry of number 0, which a cut erase makes, no other field counts, nor whether
 //! its number or its CRC is in doubt. Of one of ours whose label is spoilt the number counts, and a state that has a
-//! name; and nothing, where it was not whole before.
+//! name; and nothing, where it was not whole before, or a bit of its CRC is lost. One that may be in any state stands
+//! for those that may be in some.
 //!
 //! *What is refused.* Of a row that is no record nothing depends on the bytes, as it is not programmed
 //! again before its sector is erased, but for the second half of an entry, which is only ever completed.
@@ -34,6 +35,7 @@
 //! them.
 
 mod cells;
+mod entry;
 mod log;
 mod room;
 mod shift;
@@ -261,8 +263,10 @@ impl Rows<'_> {
     fn lower_numbers(&mut self, salt: Salt, slots: u32, log: Log, room: Room) {
         let survey = self.survey(salt);
         let mut numbers = Numbers::default();
-        self.said()
-            .for_each(|(place, cells)| numbers.count(place, &cells, salt));
+        for (place, cells) in self.said() {
+            let birth = survey.of(place.sector).birth();
+            numbers.count(place, &cells, birth.as_ref(), salt);
+        }
         let ahead = if room == Room::Counted || numbers.are_unknown() {
             Ahead::default()
         } else {

@@ -3,8 +3,6 @@
 use crate::hardened::choice::{self, Birth, Flags};
 use crate::hardened::layout::Place;
 use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
-use crate::hardened::summary::HALF;
-use crate::wire;
 
 /// A row of otadata.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,9 +39,6 @@ pub(super) const ONE_BIT: [u8; LEN] = {
     bytes[0] = 0xFE;
     bytes
 };
-
-/// Bytes of the number of an entry, which come first, and of its CRC, which come last.
-pub(super) const NUMBER: usize = 4;
 
 /// Up to so many weak bits every combination is a reading.
 const ALL_COMBINATIONS: u32 = 3;
@@ -97,40 +92,6 @@ impl Cells {
 
     pub(super) fn is_sure(&self) -> bool {
         self.weak == [0; LEN]
-    }
-
-    /// An entry that selects nothing and is not completed, and leads to all that this one leads to: where an erase
-    /// that is cut zeroes the first bytes, a second half that is blank is the CRC of number 0, and one that may
-    /// be read as blank may be.
-    pub(super) fn over(&self) -> Self {
-        let blank = [0xFF; LEN - HALF];
-        let weak = wire::bytes::<HALF, { LEN - HALF }, LEN>(&self.weak);
-        let second = wire::bytes::<HALF, { LEN - HALF }, LEN>(&self.bits);
-        let mut entry = Self::sure(ONE_BIT);
-        if second == blank && weak != [0; LEN - HALF] {
-            wire::put::<HALF, { LEN - HALF }, LEN>(&mut entry.weak, blank);
-        }
-        entry
-    }
-
-    /// An entry that may be read as one of number 0, or as none.
-    pub(super) const MAYBE_NUMBER_0: Self = {
-        let mut entry = Self::sure([0xFF; LEN]);
-        let (number, _) = entry.bits.split_at_mut(NUMBER);
-        number.copy_from_slice(&[0; NUMBER]);
-        let (_, crc) = entry.weak.split_at_mut(LEN - NUMBER);
-        crc.copy_from_slice(&[0xFF; NUMBER]);
-        entry
-    };
-
-    /// Whether it is such an entry: where an erase that is cut zeroes a number whose CRC may be read as blank, or
-    /// some of a number that may be read otherwise, whose CRC is. Nobody wrote it, so of its other fields nothing
-    /// comes.
-    pub(super) fn may_be_number_0(&self) -> bool {
-        let crc = |bytes| wire::u32_at::<{ LEN - NUMBER }, LEN>(bytes);
-        let number = |bytes| wire::u32_at::<0, LEN>(bytes);
-        let in_doubt = (number(&self.weak) != 0) != (crc(&self.weak) != 0);
-        in_doubt && number(&self.written()) == 0 && crc(&self.bits) == u32::MAX
     }
 
     /// Whether it is read as blank each time.

@@ -1,13 +1,13 @@
 //! Lower numbers.
 
-use super::cells::{self, Cells, NUMBER, can_become};
+use super::cells::{self, Cells, can_become};
+use super::entry::Told;
 use super::room::Ahead;
 use crate::hardened::choice::Birth;
 use crate::hardened::layout::{GIVEN_UP, LOG, Place, SUMMARY};
-use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
-use crate::hardened::summary::{self, HALF};
-use crate::otadata::{Entry, OtaState, crc};
-use crate::wire;
+use crate::hardened::record::{Kind, LEN, Record, Row, Salt};
+use crate::hardened::summary;
+use crate::otadata::Entry;
 
 /// The smallest numbers that are in use.
 #[derive(Default)]
@@ -19,19 +19,20 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Takes the numbers of a row into account, if they count.
-    pub(super) fn count(&mut self, place: Place, cells: &Cells, salt: Salt) {
-        let written = cells.written();
+    /// Takes the numbers of a row beside this birth into account, if they count.
+    pub(super) fn count(&mut self, place: Place, cells: &Cells, birth: Option<&Birth>, salt: Salt) {
         if place.row == SUMMARY {
-            if *cells == cells.over() || cells.may_be_number_0() || is_lost(cells) {
+            let told = Told::of(cells, birth);
+            self.unknown |= matches!(told, Told::Unknown);
+            let written = cells.written();
+            let entry = match told {
+                Told::Unknown => Some(&written),
+                _ => told.bytes(),
+            };
+            let Some(entry) = entry.map(Entry::parse) else {
                 // However its weak bits are read, it selects nothing: it has no number.
                 return;
-            }
-            let entry = Entry::parse(&written);
-            self.unknown |= !cells.is_sure()
-                && !is_half_weak(cells, &entry)
-                && !is_begun_weakly(cells)
-                && !is_nobodys_weakly(cells, &entry);
+            };
             let generation = summary::generation(&entry);
             if generation.is_some() || entry.is_valid() {
                 self.seq(entry.seq);
@@ -84,65 +85,6 @@ impl Numbers {
     }
 }
 
-/// Whether of an entry that was to be written whole some of the second half is weak, and nothing else.
-fn is_half_weak(cells: &Cells, written: &Entry) -> bool {
-    let first = wire::bytes::<0, HALF, LEN>(&cells.weak);
-    first == [0; HALF] && summary::is_ours(written) && written.crc_matches()
-}
-
-/// Whether it is the first half of an entry of ours, some of which is weak, and nothing else.
-fn is_begun_weakly(cells: &Cells) -> bool {
-    let second = wire::bytes::<HALF, { LEN - HALF }, LEN>(&cells.weak);
-    let written = cells.written();
-    !cells.is_sure()
-        && second == [0; LEN - HALF]
-        && written.ends_with(&[0xFF; LEN - HALF])
-        && summary::generation(&Entry::parse(&written)).is_some()
-}
-
-/// The second half of an entry.
-type Second = [u8; LEN - HALF];
-
-/// Whether it is an entry the first half of which was cut, and the second half of which was spoilt then: it selects
-/// nothing, however it is read, and cannot be completed.
-fn is_lost(cells: &Cells) -> bool {
-    let second: Second = wire::bytes::<HALF, { LEN - HALF }, LEN>(&cells.bits);
-    let weak: Second = wire::bytes::<HALF, { LEN - HALF }, LEN>(&cells.weak);
-    let written = Entry::parse(&cells.written());
-    let can_be_completed = || {
-        let wanted = summary::generation(&written)
-            .map(|generation| summary::halves(&summary::entry(written.seq, generation)).1);
-        wanted.is_some_and(|wanted| can_become(&second, &wanted))
-    };
-    let selects = || {
-        let mut readings = cells.readings();
-        readings.any(|bytes| Entry::parse(&bytes).is_valid())
-    };
-    !cells.is_sure() && weak == [0; LEN - HALF] && !can_be_completed() && !selects()
-}
-
-/// Whether the label of an entry tells that it is nobody's: where the second half was spoilt, what was ours is not.
-fn is_nobodys(entry: &Entry) -> bool {
-    !entry.label.ends_with(&[0xFF; LABEL - LABEL_IN_USE])
-}
-
-/// Whether of such an entry the CRC is weak, and nothing else.
-fn is_nobodys_weakly(cells: &Cells, written: &Entry) -> bool {
-    let all_but_crc = wire::bytes::<0, { LEN - NUMBER }, LEN>(&cells.weak);
-    all_but_crc == [0; LEN - NUMBER] && is_nobodys(written) && written.crc_matches()
-}
-
-/// Bytes of a label, and how many of them tell something in one of ours.
-const LABEL: usize = 20;
-const LABEL_IN_USE: usize = 12;
-
-/// A label that is nobody's.
-const NOBODYS: [u8; LABEL] = {
-    let mut label = [0xFF; LABEL];
-    label[LABEL_IN_USE] = 0;
-    label
-};
-
 /// What is subtracted.
 #[derive(Default)]
 pub(super) struct Shift {
@@ -165,95 +107,17 @@ impl Shift {
         Self { ahead, ..self }
     }
 
-    const fn generation(&self, generation: u32) -> u32 {
+    pub(super) const fn generation(&self, generation: u32) -> u32 {
         generation.saturating_sub(self.generations)
     }
 
     /// 0 stands for none.
-    const fn seq(&self, seq: u32) -> u32 {
+    pub(super) const fn seq(&self, seq: u32) -> u32 {
         if seq == 0 {
             0
         } else {
             seq.saturating_sub(self.seqs)
         }
-    }
-
-    /// An entry with lower numbers, beside this birth.
-    pub(super) fn entry(&self, cells: &Cells, birth: Option<Birth>) -> Cells {
-        if cells.may_be_number_0() {
-            return Cells::MAYBE_NUMBER_0;
-        }
-        let written = cells.written();
-        let lower = self.lower_entry(&written, birth);
-        if is_lost(cells) || cells.is_sure() && lower.is_none() {
-            return match birth {
-                None => cells.over(),
-                Some(_) if cells.is_blank() => *cells,
-                Some(_) => Cells::REFUSED,
-            };
-        }
-        match lower {
-            Some(new) if cells.is_sure() => Cells::sure(new),
-            Some(new) if is_nobodys_weakly(cells, &Entry::parse(&written)) => {
-                weak_from::<{ LEN - NUMBER }>(&new)
-            }
-            Some(new) if is_half_weak(cells, &Entry::parse(&written)) => weak_from::<HALF>(&new),
-            Some(new) if is_begun_weakly(cells) => Cells::torn(&new, cells.reads_blank()),
-            _ => *cells,
-        }
-    }
-
-    /// `None` if nothing of the entry counts.
-    fn lower_entry(&self, bytes: &[u8; LEN], birth: Option<Birth>) -> Option<[u8; LEN]> {
-        let old = Entry::parse(bytes);
-        let own = summary::generation(&old).map(|generation| (generation, old.seq));
-        if old.is_valid() && old.seq == 0 {
-            // Nobody wrote it, so of its other fields nothing comes.
-            return Some(Entry::new(0, OtaState::UNDEFINED).emit());
-        }
-        if own.is_none() && old.is_valid() {
-            let seq = self.seq(old.seq);
-            let crc = crc(seq);
-            let label = if is_nobodys(&old) { NOBODYS } else { old.label };
-            let state = { old.state.name() }.map_or(OtaState::UNDEFINED, |_| old.state);
-            return Some(
-                Entry {
-                    seq,
-                    label,
-                    state,
-                    crc,
-                }
-                .emit(),
-            );
-        }
-        if record::is_blank(bytes) {
-            return None;
-        }
-        let (generation, seq) = own.or(birth.map(|birth| (birth.generation, birth.seq)))?;
-        let mut entry = summary::entry(self.seq(seq), self.generation(generation));
-        let whole = own.is_some() && old.crc_matches();
-        if whole {
-            // Stock code may have changed it.
-            entry.state = old.state;
-        }
-        let (mut first, mut second) = summary::halves(&entry);
-        if own.is_none() {
-            first = wire::bytes::<0, HALF, LEN>(&cells::ONE_BIT);
-        }
-        if !whole {
-            let (_, wanted) = summary::halves(&summary::entry(seq, generation));
-            let there = wire::bytes::<HALF, { LEN - HALF }, LEN>(bytes);
-            if !can_become(&there, &wanted) {
-                // It cannot be completed: there are 0 bits that are to be 1.
-                return None;
-            }
-            // Of what is begun no more is looked at than of what is not, and less can come of it.
-            second = [0xFF; LEN - HALF];
-        }
-        let mut new = [0xFF; LEN];
-        wire::put::<0, HALF, LEN>(&mut new, first);
-        wire::put::<HALF, { LEN - HALF }, LEN>(&mut new, second);
-        Some(new)
     }
 
     /// Another row with lower numbers. `before` is what the row before it is or was to become, and what
@@ -336,13 +200,6 @@ impl Shift {
         new.reseal(before);
         Some(new.emit(to, salt))
     }
-}
-
-/// An entry of which nothing may be read from byte `AT` on, or some, or all.
-fn weak_from<const AT: usize>(entry: &[u8; LEN]) -> Cells {
-    let mut weak = entry.map(|byte| !byte);
-    wire::put::<0, AT, LEN>(&mut weak, [0; AT]);
-    Cells::new(*entry, weak)
 }
 
 /// The row when all that is programmed of it is one bit.

@@ -281,3 +281,91 @@ fn an_entry_that_is_spoilt_before_it_is_whole_is_none() {
     assert_ne!(bytes, [0; 32], "this one can be completed");
     assert_ne!(weak, [0; 32]);
 }
+
+/// What is left of an entry and its weak bits, once some of each was changed.
+fn changed(change: impl Fn(&mut [u8], &mut [u8])) -> (Vec<u8>, Vec<u8>) {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let entry = device.newer()..device.newer() + 32;
+    let mut weak = std::vec![0; 0x2000];
+    change(
+        &mut device.ram.bytes[SECTORS][entry.clone()],
+        &mut weak[entry.clone()],
+    );
+    let (otadata, weak) = device.simplest_with(weak);
+    (otadata[entry.clone()].to_vec(), weak[entry].to_vec())
+}
+
+/// An entry that is spoilt, and spoilt further by a cut: where a bit of the CRC is lost it selects nothing, whatever
+/// else is in doubt; where none may be, it may be in any state.
+#[test]
+fn an_entry_that_is_spoilt_in_two_parts_is_none_or_nobodys() {
+    for (zeroed, lost) in [(1, 31), (1, 29), (12, 30), (9, 31)] {
+        let none = changed(|entry, weak| {
+            weak[16 + zeroed..lost].fill(0xFF);
+            entry[16..16 + zeroed].fill(0);
+            entry[lost..].fill(0);
+        });
+        assert_eq!(
+            none,
+            (std::vec![0; 32], std::vec![0; 32]),
+            "{zeroed} {lost}"
+        );
+    }
+    let in_any_state = |zeroed: usize, weak_from: usize| {
+        changed(|entry, weak| {
+            entry[16..16 + zeroed].fill(0);
+            weak[16 + weak_from..].fill(0xFF);
+        })
+    };
+    let simplest = in_any_state(1, 1);
+    assert_eq!(simplest.1[..24], [0; 24]);
+    assert_eq!(simplest.1[24..28], [0xFF; 4]);
+    assert_ne!(simplest.1[28..], [0; 4]);
+    for (zeroed, weak_from) in [(2, 2), (8, 8), (9, 9), (11, 11), (1, 8)] {
+        assert_eq!(in_any_state(zeroed, weak_from), simplest, "{zeroed} zeroed");
+    }
+    assert_ne!(in_any_state(12, 12), simplest, "this is state 0");
+    assert_ne!(in_any_state(0, 1), simplest, "this may be ours");
+}
+
+/// Where the first half is no entry of ours, a second half that was begun is as good as none, unless it may be read
+/// as none: then an erase that is cut may make number 0 of it, or not.
+#[test]
+fn a_second_half_beside_no_first_is_as_good_as_none() {
+    let with = |second: fn(&mut [u8], &mut [u8])| {
+        changed(|entry, weak| {
+            entry[..16].fill(0xFF);
+            entry[0] = 0xFE;
+            second(&mut entry[16..], &mut weak[16..]);
+        })
+    };
+    let none = with(|second, _| second.fill(0xFF));
+    assert_eq!(none.0[16..], [0xFF; 16]);
+    assert_eq!(with(|_, _| {}), none, "it is whole");
+    let in_doubt = with(|second, weak| weak[13..].copy_from_slice(&[!second[13], 0, 0]));
+    assert_eq!(in_doubt, none, "the first byte of its CRC is in doubt");
+    let may_be_none = with(|second, weak| {
+        for (weak, byte) in weak.iter_mut().zip(second) {
+            *weak = !*byte;
+        }
+    });
+    assert_ne!(may_be_none, none);
+    assert!(may_be_none.1[..28] == [0; 28] && may_be_none.1[28..] != [0; 4]);
+}
+
+/// Nobody looks at the label of an entry of number 0.
+#[test]
+fn the_label_of_number_0_may_be_in_doubt() {
+    let with = |weak: u8| {
+        changed(|entry, all_weak| {
+            entry.fill(0xFF);
+            entry[..4].fill(0);
+            all_weak[4..20].fill(weak);
+        })
+    };
+    let sure = with(0);
+    assert_eq!(sure.1, [0; 32]);
+    assert_eq!(with(0xFF), sure);
+    assert_eq!(with(0x5A), sure);
+}

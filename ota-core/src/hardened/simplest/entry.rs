@@ -1,0 +1,332 @@
+//! Row 0 of a sector: what can be told of an entry with weak bits, and the simplest like it.
+
+use super::cells::{self, Cells, can_become};
+use super::shift::Shift;
+use crate::hardened::choice::Birth;
+use crate::hardened::record::{self, LEN};
+use crate::hardened::summary::{self, HALF};
+use crate::otadata::{Entry, OtaState, crc};
+use crate::wire;
+
+/// A second half that is not begun.
+const BLANK: Second = [0xFF; LEN - HALF];
+
+/// What can be told of an entry.
+pub(super) enum Told {
+    /// As it is: it has no weak bits, or none that matter.
+    Sure([u8; LEN]),
+    /// However it is read it selects nothing, and it cannot be completed.
+    Nothing,
+    /// It is [over](Cells::over) already.
+    Over,
+    /// One of number 0, or none.
+    MaybeNumber0,
+    /// One of ours, the first half of which is in doubt, the second not begun.
+    Begun([u8; LEN]),
+    /// One of ours, the second half of which is in doubt.
+    HalfThere([u8; LEN]),
+    /// What is not one of ours, with the second half of one of ours, in doubt.
+    SecondHalf([u8; LEN]),
+    /// One of ours that was spoilt, for stock code: its CRC is in doubt.
+    Nobodys([u8; LEN]),
+    /// The same, and its state is in doubt as well.
+    NobodysInAnyState([u8; LEN]),
+    Unknown,
+}
+
+/// The second half of an entry.
+type Second = [u8; LEN - HALF];
+
+/// Bytes of the number of an entry, which come first, of its state, and of its CRC, which come last.
+const WORD: usize = 4;
+
+/// Where the state begins, and the CRC.
+const STATE: usize = LEN - 2 * WORD;
+const CRC: usize = LEN - WORD;
+
+/// Bytes of a label, and how many of them tell something in one of ours.
+const LABEL: usize = 20;
+const LABEL_IN_USE: usize = 12;
+
+/// A label that is nobody's.
+const NOBODYS: [u8; LABEL] = {
+    let mut label = [0xFF; LABEL];
+    label[LABEL_IN_USE] = 0;
+    label
+};
+
+impl Told {
+    /// Beside this birth.
+    pub(super) fn of(cells: &Cells, birth: Option<&Birth>) -> Self {
+        if cells.is_sure() || is_number_0(cells) {
+            return Self::Sure(cells.bits);
+        }
+        if may_be_number_0(cells) {
+            return Self::MaybeNumber0;
+        }
+        if *cells == cells.over() {
+            return Self::Over;
+        }
+        if first(&cells.weak) == [0; HALF] {
+            return Self::of_second(cells, birth);
+        }
+        if second(&cells.weak) == [0; LEN - HALF] {
+            return Self::of_first(cells);
+        }
+        Self::Unknown
+    }
+
+    /// Where the first half alone is in doubt.
+    fn of_first(cells: &Cells) -> Self {
+        let mut written = cells.written();
+        let can_be_completed =
+            { second_of(&written) }.is_some_and(|wanted| can_become(&second(&cells.bits), &wanted));
+        let mut readings = cells.readings();
+        if readings.any(|bytes| Entry::parse(&bytes).is_valid()) {
+            Self::Unknown
+        } else if can_be_completed {
+            // Of what is begun no more is looked at than of what is not, and less can come of it.
+            wire::put::<HALF, { LEN - HALF }, LEN>(&mut written, BLANK);
+            Self::Begun(written)
+        } else {
+            Self::Nothing
+        }
+    }
+
+    /// Where the second half alone is in doubt.
+    fn of_second(cells: &Cells, birth: Option<&Birth>) -> Self {
+        let written = cells.written();
+        let entry = Entry::parse(&written);
+        if summary::is_ours(&entry) && entry.crc_matches() {
+            return Self::HalfThere(written);
+        }
+        let mut spoilt = Entry::parse(&cells.bits);
+        let right = crc(spoilt.seq);
+        if right & !spoilt.crc != 0 {
+            // It is never right, and never blank, which would be that of number 0.
+            return Self::without_crc(cells, birth);
+        }
+        if !may_be_right(cells) {
+            let is_second = birth.is_some_and(|birth| second(&written) == second_of_birth(birth));
+            let may_be_none = second(&cells.bits) == BLANK;
+            return if is_second && may_be_none && summary::generation(&entry).is_none() {
+                Self::SecondHalf(written)
+            } else {
+                Self::Unknown
+            };
+        }
+        if wire::u32_at::<CRC, LEN>(&cells.weak) == 0 || !is_nobodys(&spoilt) {
+            return Self::Unknown;
+        }
+        spoilt.crc = right;
+        if wire::u32_at::<STATE, LEN>(&cells.weak) == 0 {
+            Self::Nobodys(spoilt.emit())
+        } else {
+            spoilt.state = OtaState::UNDEFINED;
+            Self::NobodysInAnyState(spoilt.emit())
+        }
+    }
+
+    /// The same, and the CRC cannot be that of the number.
+    fn without_crc(cells: &Cells, birth: Option<&Birth>) -> Self {
+        let wanted = second_of(&cells.bits).or_else(|| birth.map(second_of_birth));
+        let Some(wanted) = wanted.filter(|wanted| can_become(&second(&cells.bits), wanted)) else {
+            return Self::Nothing;
+        };
+        let mut weak = second(&cells.weak).into_iter().zip(wanted);
+        if weak.all(|(weak, wanted)| weak & wanted == 0) {
+            // However it is read, it can be completed.
+            Self::Sure(cells.bits)
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// The entry that counts, for the numbers in it.
+    pub(super) const fn bytes(&self) -> Option<&[u8; LEN]> {
+        match self {
+            Self::Sure(bytes)
+            | Self::Begun(bytes)
+            | Self::HalfThere(bytes)
+            | Self::SecondHalf(bytes)
+            | Self::Nobodys(bytes)
+            | Self::NobodysInAnyState(bytes) => Some(bytes),
+            Self::Nothing | Self::Over | Self::MaybeNumber0 | Self::Unknown => None,
+        }
+    }
+}
+
+impl Shift {
+    /// An entry with lower numbers, beside this birth.
+    pub(super) fn entry(&self, cells: &Cells, birth: Option<Birth>) -> Cells {
+        let nothing = || match birth {
+            None => cells.over(),
+            Some(_) if cells.is_blank() => *cells,
+            Some(_) => Cells::REFUSED,
+        };
+        let told = Told::of(cells, birth.as_ref());
+        let lower = { told.bytes() }.and_then(|bytes| self.lower_entry(bytes, birth));
+        match (told, lower) {
+            (Told::MaybeNumber0, _) => Cells::MAYBE_NUMBER_0,
+            (Told::Nothing, _) | (Told::Sure(_), None) => nothing(),
+            (Told::Sure(_), Some(new)) => Cells::sure(new),
+            (Told::Begun(_), Some(new)) => Cells::torn(&new, cells.reads_blank()),
+            (Told::HalfThere(_), Some(new)) => weak_from::<HALF>(&new),
+            (Told::SecondHalf(_), Some(mut new)) => {
+                let wanted = birth.map_or(BLANK, |birth| self.second_of(&birth));
+                wire::put::<HALF, { LEN - HALF }, LEN>(&mut new, wanted);
+                let new = weak_from::<HALF>(&new);
+                if may_be_right(&new) { *cells } else { new }
+            }
+            (Told::Nobodys(_), Some(new)) => weak_from::<CRC>(&new),
+            (Told::NobodysInAnyState(_), Some(new)) => {
+                let mut cells = weak_from::<CRC>(&new);
+                wire::put::<STATE, WORD, LEN>(&mut cells.weak, [0xFF; WORD]);
+                cells
+            }
+            (_, _) => *cells,
+        }
+    }
+
+    fn second_of(&self, birth: &Birth) -> Second {
+        second_of_birth(&Birth {
+            generation: self.generation(birth.generation),
+            seq: self.seq(birth.seq),
+            ..*birth
+        })
+    }
+
+    /// `None` if nothing of the entry counts.
+    fn lower_entry(&self, bytes: &[u8; LEN], birth: Option<Birth>) -> Option<[u8; LEN]> {
+        let old = Entry::parse(bytes);
+        let own = summary::generation(&old).map(|generation| (generation, old.seq));
+        if old.is_valid() && old.seq == 0 {
+            // Nobody wrote it, so of its other fields nothing comes.
+            return Some(Entry::new(0, OtaState::UNDEFINED).emit());
+        }
+        if own.is_none() && old.is_valid() {
+            let seq = self.seq(old.seq);
+            let crc = crc(seq);
+            let label = if is_nobodys(&old) { NOBODYS } else { old.label };
+            let state = { old.state.name() }.map_or(OtaState::UNDEFINED, |_| old.state);
+            return Some(
+                Entry {
+                    seq,
+                    label,
+                    state,
+                    crc,
+                }
+                .emit(),
+            );
+        }
+        if record::is_blank(bytes) {
+            return None;
+        }
+        let (generation, seq) = own.or(birth.map(|birth| (birth.generation, birth.seq)))?;
+        let mut entry = summary::entry(self.seq(seq), self.generation(generation));
+        let whole = own.is_some() && old.crc_matches();
+        if whole {
+            // Stock code may have changed it.
+            entry.state = old.state;
+        }
+        let (mut first, mut second) = summary::halves(&entry);
+        if own.is_none() {
+            first = wire::bytes::<0, HALF, LEN>(&cells::ONE_BIT);
+        }
+        if !whole {
+            let (_, wanted) = summary::halves(&summary::entry(seq, generation));
+            let there = wire::bytes::<HALF, { LEN - HALF }, LEN>(bytes);
+            if !can_become(&there, &wanted) {
+                // It cannot be completed: there are 0 bits that are to be 1.
+                return None;
+            }
+            // Of what is begun no more is looked at than of what is not, and less can come of it.
+            second = BLANK;
+        }
+        let mut new = [0xFF; LEN];
+        wire::put::<0, HALF, LEN>(&mut new, first);
+        wire::put::<HALF, { LEN - HALF }, LEN>(&mut new, second);
+        Some(new)
+    }
+}
+
+impl Cells {
+    /// An entry that selects nothing and is not completed, and leads to all that this one leads to: where an erase
+    /// that is cut zeroes the first bytes, a second half that is blank is the CRC of number 0, and one that may
+    /// be read as blank may be.
+    pub(super) fn over(&self) -> Self {
+        let mut entry = Self::sure(cells::ONE_BIT);
+        if second(&self.bits) == BLANK && second(&self.weak) != [0; LEN - HALF] {
+            wire::put::<HALF, { LEN - HALF }, LEN>(&mut entry.weak, BLANK);
+        }
+        entry
+    }
+
+    /// An entry that may be read as one of number 0, or as none.
+    const MAYBE_NUMBER_0: Self = {
+        let mut entry = Self::sure([0xFF; LEN]);
+        let (number, _) = entry.bits.split_at_mut(WORD);
+        number.copy_from_slice(&[0; WORD]);
+        let (_, crc) = entry.weak.split_at_mut(CRC);
+        crc.copy_from_slice(&[0xFF; WORD]);
+        entry
+    };
+}
+
+/// Whether it may be read as one of number 0, or as none: where an erase that is cut zeroes a number whose CRC may be
+/// read as blank, or some of a number that may be read otherwise, whose CRC is. Nobody wrote it, so of its other fields
+/// nothing comes.
+fn may_be_number_0(cells: &Cells) -> bool {
+    let crc = |bytes| wire::u32_at::<CRC, LEN>(bytes);
+    let number = |bytes| wire::u32_at::<0, LEN>(bytes);
+    let in_doubt = (number(&cells.weak) != 0) != (crc(&cells.weak) != 0);
+    in_doubt && number(&cells.written()) == 0 && crc(&cells.bits) == u32::MAX
+}
+
+/// Whether it is an entry of number 0 for sure, but for its label.
+fn is_number_0(cells: &Cells) -> bool {
+    let is_sure = |weak: &[u8; LEN]| {
+        wire::bytes::<0, WORD, LEN>(weak) == [0; WORD]
+            && wire::bytes::<STATE, { LEN - STATE }, LEN>(weak) == [0; LEN - STATE]
+    };
+    is_sure(&cells.weak)
+        && wire::u32_at::<0, LEN>(&cells.bits) == 0
+        && wire::u32_at::<CRC, LEN>(&cells.bits) == u32::MAX
+}
+
+fn first(bytes: &[u8; LEN]) -> [u8; HALF] {
+    wire::bytes::<0, HALF, LEN>(bytes)
+}
+
+fn second(bytes: &[u8; LEN]) -> Second {
+    wire::bytes::<HALF, { LEN - HALF }, LEN>(bytes)
+}
+
+/// What the second half of an entry of ours is to be.
+fn second_of(bytes: &[u8; LEN]) -> Option<Second> {
+    let entry = Entry::parse(bytes);
+    let generation = summary::generation(&entry)?;
+    Some(summary::halves(&summary::entry(entry.seq, generation)).1)
+}
+
+fn second_of_birth(birth: &Birth) -> Second {
+    summary::halves(&summary::entry(birth.seq, birth.generation)).1
+}
+
+/// Whether the CRC of an entry whose number is sure may be read as that of the number.
+fn may_be_right(cells: &Cells) -> bool {
+    let entry = Entry::parse(&cells.bits);
+    entry.crc == crc(entry.seq) | wire::u32_at::<CRC, LEN>(&cells.weak)
+}
+
+/// Whether the label of an entry tells that it is nobody's: where the second half was spoilt, what was ours is not.
+fn is_nobodys(entry: &Entry) -> bool {
+    !entry.label.ends_with(&[0xFF; LABEL - LABEL_IN_USE])
+}
+
+/// An entry of which nothing may be read from byte `AT` on, or some, or all.
+fn weak_from<const AT: usize>(entry: &[u8; LEN]) -> Cells {
+    let mut weak = entry.map(|byte| !byte);
+    wire::put::<0, AT, LEN>(&mut weak, [0; AT]);
+    Cells::new(*entry, weak)
+}
