@@ -195,7 +195,9 @@ impl Content {
         }
         let log = |birth: Birth| (birth.generation, self.log.simplest(length, room, opened));
         End::Counts {
-            log: self.birth().map(log),
+            log: { self.birth() }
+                .or_else(|| self.written.filter(|_| may_be_whole))
+                .map(log),
             birth,
             may_be_whole,
         }

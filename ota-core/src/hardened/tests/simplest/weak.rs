@@ -1,5 +1,7 @@
 //! Rows with weak bits, and what they may be read as.
 
+use core::iter;
+
 use super::*;
 use crate::hardened::layout::{Place, Sector};
 use crate::hardened::record::{Record, Row};
@@ -138,6 +140,26 @@ fn a_birth_in_doubt_is_one_row_in_doubt() {
         all.push(doubts);
     }
     assert_eq!(all, [[1]]);
+}
+
+/// Whatever a cut erase has left of a birth, as much counts of the log behind it as behind one that is whole, or none:
+/// of one that is full and says nothing, no matter from where on.
+#[test]
+fn behind_a_birth_in_doubt_it_does_not_matter_where_the_rest_of_a_log_is_refused() {
+    let refused_from = |group: usize| {
+        let mut device = Device::new(&[A, B]);
+        device.room = Room::Ample;
+        device.update(A, B, 2);
+        let sector = device.newer();
+        let log = &mut device.ram.bytes[SECTORS][sector..sector + 4096];
+        log[(5 + 3 * group) * 32..].fill(0);
+        log[5 * 32..(5 + 3 * group) * 32].fill(0xFF);
+        device.simplest_in_doubt(iter::once(sector + 32..sector + 160))
+    };
+    let simplest = refused_from(1);
+    for group in 2..30 {
+        assert!(refused_from(group) == simplest, "from group {group} on");
+    }
 }
 
 /// An entry that a cut erase has zeroed in part is not one that a cut program has left.
