@@ -7,7 +7,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use ota_core::boot::{BootInputs, boot};
 use ota_core::flash::{Region, SECTOR};
 use ota_core::hardened::{Decision, Order, Origin, Reason, Source};
-use ota_core::image::{ImageMetadata, StreamVerifier, VerifyError, VerifyImage};
+use ota_core::image::{ImageMetadata, Refusal, StreamVerifier, VerifyError, VerifyImage};
 use ota_core::otadata::{self, ENTRY_LEN, Entry};
 use ota_core::partition::{Slot, TABLE_LEN};
 use xxhash_rust::xxh3::xxh3_128;
@@ -58,53 +58,113 @@ impl NorFlash for Aside<'_, '_> {
     }
 }
 
-impl<'m> VerifyImage<Aside<'_, 'm>> for Verifier<'_> {
+/// Notes which images were to be verified; each is refused unseen, unless there is a verifier.
+struct Tried<'v> {
+    at: Vec<Region>,
+    verifier: Option<Verifier<'v>>,
+}
+
+impl<'m> VerifyImage<Aside<'_, 'm>> for Tried<'_> {
     fn verify(
         &mut self,
         flash: &mut Aside<'_, 'm>,
         at: Region,
     ) -> Result<ImageMetadata, VerifyError<ChipError>> {
-        <Self as VerifyImage<Chip<'m>>>::verify(self, flash.0, at)
+        self.at.push(at);
+        match &mut self.verifier {
+            Some(verifier) => {
+                <Verifier<'_> as VerifyImage<Chip<'m>>>::verify(verifier, flash.0, at)
+            }
+            None => Err(VerifyError {
+                at: at.offset,
+                refusal: Refusal::Magic { found: 0xFF },
+            }),
+        }
     }
 }
 
-/// Starts a stock bootloader on the flash as it is: it must boot an image that was published.
+/// A stock bootloader, started on the flash as it is: it must boot an image that was published.
 ///
 /// It is built like ours, rollback included. On flash in words there is none: ESP-IDF knows serial flash
 /// only.
-pub(super) fn judge_stock_boot(device: &Device, chip: &mut Chip<'_>, journal: &mut Journal<World>) {
-    if (2..=8).contains(&chip.program_unit()) {
-        return;
-    }
-    let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
-    let Ok(verifier) = StreamVerifier::new(device.target, &mut buffer) else {
-        return;
-    };
-    let minimum = Cell::new(journal.world().minimum());
-    let booted = boot(
-        &mut Aside(chip),
-        &mut Verifier::knowing(verifier, &device.accepted),
-        &mut Efuse::new(&minimum),
-        &device.boot,
-        &BootInputs::default(),
-        &mut table,
-    );
-    let got = match booted {
-        Ok(decision) => {
-            let at = decision.image.region.offset;
-            if chip.holds(at, &device.accepted.contents).is_some() {
-                journal.sometimes(marks::STOCK_BOOTS);
-                return;
-            }
-            format!("{} runs, and nobody published what is there", decision.slot)
+///
+/// It boots the first image of those that it tries that verifies, and each that verifies was published, so one is
+/// enough. Our bootloader has looked for one as well, so that is asked for first: what is in a slot that nobody
+/// but the stock bootloader would look at, as a cut erase left an entry for it, makes no difference then.
+pub(super) enum StockBoot {
+    /// It tries these, in order.
+    Tries(Vec<Region>),
+    /// It tries none.
+    Fails(String),
+    Unknown,
+}
+
+impl StockBoot {
+    pub(super) fn start(device: &Device, chip: &mut Chip<'_>, world: &World) -> Self {
+        if (2..=8).contains(&chip.program_unit()) {
+            return Self::Unknown;
         }
-        Err(error) => error.to_string(),
-    };
-    journal.violated(
-        Property::NoBrick,
-        "a stock bootloader boots an image that was published",
-        got,
-    );
+        let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
+        let minimum = Cell::new(world.minimum());
+        // With anti-rollback it looks at each before it verifies any.
+        let verifier = if device.boot.anti_rollback {
+            let Ok(verifier) = StreamVerifier::new(device.target, &mut buffer) else {
+                return Self::Unknown;
+            };
+            Some(Verifier::knowing(verifier, &device.accepted))
+        } else {
+            None
+        };
+        let mut tried = Tried {
+            at: Vec::new(),
+            verifier,
+        };
+        let booted = boot(
+            &mut Aside(chip),
+            &mut tried,
+            &mut Efuse::new(&minimum),
+            &device.boot,
+            &BootInputs::default(),
+            &mut table,
+        );
+        match booted {
+            Ok(decision) => Self::Tries(vec![decision.image.region]),
+            Err(_) if !tried.at.is_empty() => Self::Tries(tried.at),
+            Err(error) => Self::Fails(error.to_string()),
+        }
+    }
+
+    /// Says whether it boots, beside a bootloader of ours that booted the image in `ours`.
+    pub(super) fn judge(
+        self,
+        device: &Device,
+        chip: &mut Chip<'_>,
+        journal: &mut Journal<World>,
+        ours: Option<Region>,
+    ) {
+        let got = match self {
+            Self::Unknown => return,
+            Self::Fails(error) => error,
+            Self::Tries(mut tried) => {
+                tried.sort_by_key(|at| ours.is_none_or(|ours| at.offset != ours.offset));
+                let published = &device.accepted.contents;
+                let mut slots = tried.iter();
+                if slots.any(|at| chip.holds(at.offset, published).is_some()) {
+                    journal.sometimes(marks::STOCK_BOOTS);
+                    return;
+                }
+                let offsets: Vec<String> = { tried.iter() }
+                    .map(|at| format!("0x{:x}", at.offset))
+                    .collect();
+                format!("none of those at {} is one", offsets.join(", "))
+            }
+        };
+        journal.violated(
+            Property::NoBrick,
+            "a stock bootloader boots an image that was published",
+            got,
+        );
+    }
 }
 
 /// With otadata in order, a stock bootloader boots the same slot.
@@ -250,7 +310,8 @@ mod tests {
             }
         };
         let found = judged(&setup, damage, |chip, journal| {
-            judge_stock_boot(&setup.device, chip, journal);
+            let stock = StockBoot::start(&setup.device, chip, journal.world());
+            stock.judge(&setup.device, chip, journal, None);
             assert_eq!(chip.done().count(), 0, "it only looks");
         });
         let [found] = &found[..] else {

@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::application::CHUNK;
 use super::caller::Caller;
-use super::company::{judge_stock_boot, judge_stock_choice};
+use super::company::{StockBoot, judge_stock_choice};
 use super::course::Outcome;
 use super::device::{Device, Started, Verifier, pins};
 use super::efuse::Efuse;
@@ -61,9 +61,11 @@ pub(super) fn power_on<const W: usize>(
     let mut verifier = Verifier::knowing(verifier, &device.accepted);
     // Otherwise what a stock bootloader finds is not of this policy's making.
     let alone = device.policy.in_application().is_some();
-    if alone {
-        judge_stock_boot(device, chip, journal);
-    }
+    let stock = if alone {
+        StockBoot::start(device, chip, journal.world())
+    } else {
+        StockBoot::Unknown
+    };
     let inputs = pins(journal);
     let found = journal.world().minimum();
     let minimum = Cell::new(found);
@@ -80,6 +82,8 @@ pub(super) fn power_on<const W: usize>(
     if chip.dead() {
         return Err(Dead);
     }
+    let ours = { booted.as_ref() }.map(|decision| decision.image.region);
+    stock.judge(device, chip, journal, ours.ok());
     journal.found(anti_rollback::judge_minimum(found, minimum.get()));
     journal.change(|world| world.burn(minimum.get()));
     // It has no entry that decides alone.
