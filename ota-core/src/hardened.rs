@@ -130,10 +130,11 @@
 //!   weak bits read as 0 but in one place at most.
 //! - Of the same any number of cuts up to L2, in a log with two groups for ordinary decisions, until it is full,
 //!   however many it keeps back.
-//! - Of the smallest update, of one that is rolled back, and of one to a damaged image, any number of cuts at L3, in a
+//! - Of the smallest update, of one to a damaged image, of the first one of a device with a factory image, of one that
+//!   is confirmed, of one that is rolled back, and of one of a device with three slots, any number of cuts at L3, in a
 //!   log with one group for ordinary decisions, until it is full, however many it keeps back.
-//! - Of the first and the last of these three cuts in a row at L3 in the whole log; of the smallest any number at L0
-//!   until it is full.
+//! - Of the first two of these three cuts in a row at L3 in the whole log; of the smallest any number at L0 until it is
+//!   full.
 //! - Of the smallest with a small log, which cuts fill: with one of three groups three at L3, as of the update to
 //!   a damaged image; with one of four any number at L0, three at L3, and at L1 any number until it is full and in
 //!   doubt.
