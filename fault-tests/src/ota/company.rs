@@ -96,28 +96,22 @@ pub(super) enum StockBoot {
     Tries(Vec<Region>),
     /// It tries none.
     Fails(String),
-    Unknown,
 }
 
 impl StockBoot {
-    pub(super) fn start(device: &Device, chip: &mut Chip<'_>, world: &World) -> Self {
+    /// `None` where there is no such bootloader.
+    pub(super) fn start(device: &Device, chip: &mut Chip<'_>, world: &World) -> Option<Self> {
         if (2..=8).contains(&chip.program_unit()) {
-            return Self::Unknown;
+            return None;
         }
         let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
         let minimum = Cell::new(world.minimum());
         // With anti-rollback it looks at each before it verifies any.
-        let verifier = if device.boot.anti_rollback {
-            let Ok(verifier) = StreamVerifier::new(device.target, &mut buffer) else {
-                return Self::Unknown;
-            };
-            Some(Verifier::knowing(verifier, &device.accepted))
-        } else {
-            None
-        };
+        let verifier = StreamVerifier::new(device.target, &mut buffer).ok()?;
         let mut tried = Tried {
             at: Vec::new(),
-            verifier,
+            verifier: { device.boot.anti_rollback }
+                .then(|| Verifier::knowing(verifier, &device.accepted)),
         };
         let booted = boot(
             &mut Aside(chip),
@@ -127,11 +121,11 @@ impl StockBoot {
             &BootInputs::default(),
             &mut table,
         );
-        match booted {
+        Some(match booted {
             Ok(decision) => Self::Tries(vec![decision.image.region]),
             Err(_) if !tried.at.is_empty() => Self::Tries(tried.at),
             Err(error) => Self::Fails(error.to_string()),
-        }
+        })
     }
 
     /// Says whether it boots, beside a bootloader of ours that booted the image in `ours`.
@@ -143,7 +137,6 @@ impl StockBoot {
         ours: Option<Region>,
     ) {
         let got = match self {
-            Self::Unknown => return,
             Self::Fails(error) => error,
             Self::Tries(mut tried) => {
                 tried.sort_by_key(|at| ours.is_none_or(|ours| at.offset != ours.offset));
@@ -311,6 +304,7 @@ mod tests {
         };
         let found = judged(&setup, damage, |chip, journal| {
             let stock = StockBoot::start(&setup.device, chip, journal.world());
+            let stock = stock.expect("a stock bootloader runs on serial flash");
             stock.judge(&setup.device, chip, journal, None);
             assert_eq!(chip.done().count(), 0, "it only looks");
         });

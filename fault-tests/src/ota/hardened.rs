@@ -61,11 +61,7 @@ pub(super) fn power_on<const W: usize>(
     let mut verifier = Verifier::knowing(verifier, &device.accepted);
     // Otherwise what a stock bootloader finds is not of this policy's making.
     let alone = device.policy.in_application().is_some();
-    let stock = if alone {
-        StockBoot::start(device, chip, journal.world())
-    } else {
-        StockBoot::Unknown
-    };
+    let stock = { alone.then(|| StockBoot::start(device, chip, journal.world())) }.flatten();
     let inputs = pins(journal);
     let found = journal.world().minimum();
     let minimum = Cell::new(found);
@@ -82,8 +78,10 @@ pub(super) fn power_on<const W: usize>(
     if chip.dead() {
         return Err(Dead);
     }
-    let ours = { booted.as_ref() }.map(|decision| decision.image.region);
-    stock.judge(device, chip, journal, ours.ok());
+    if let Some(stock) = stock {
+        let ours = { booted.as_ref() }.map(|decision| decision.image.region);
+        stock.judge(device, chip, journal, ours.ok());
+    }
     journal.found(anti_rollback::judge_minimum(found, minimum.get()));
     journal.change(|world| world.burn(minimum.get()));
     // It has no entry that decides alone.

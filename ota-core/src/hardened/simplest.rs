@@ -264,8 +264,11 @@ impl Rows<'_> {
         let survey = self.survey(salt);
         let mut numbers = Numbers::default();
         for (place, cells) in self.said() {
-            let birth = survey.of(place.sector).birth();
-            numbers.count(place, &cells, birth.as_ref(), salt);
+            if place.row == SUMMARY {
+                numbers.count_entry(&cells, survey.of(place.sector).birth());
+            } else {
+                numbers.count_row(place, &cells, salt);
+            }
         }
         let ahead = if room == Room::Counted || numbers.are_unknown() {
             Ahead::default()

@@ -31,7 +31,8 @@ pub(super) enum Told {
     Nobodys([u8; LEN]),
     /// The same, and its state is in doubt as well.
     NobodysInAnyState([u8; LEN]),
-    Unknown,
+    /// Anything else that was to be written.
+    Unknown([u8; LEN]),
 }
 
 /// The second half of an entry.
@@ -73,21 +74,20 @@ impl Told {
         if second(&cells.weak) == [0; LEN - HALF] {
             return Self::of_first(cells);
         }
-        Self::Unknown
+        Self::Unknown(cells.written())
     }
 
     /// Where the first half alone is in doubt.
     fn of_first(cells: &Cells) -> Self {
-        let mut written = cells.written();
+        let written = cells.written();
         let can_be_completed =
             { second_of(&written) }.is_some_and(|wanted| can_become(&second(&cells.bits), &wanted));
         let mut readings = cells.readings();
         if readings.any(|bytes| Entry::parse(&bytes).is_valid()) {
-            Self::Unknown
+            Self::Unknown(written)
         } else if can_be_completed {
             // Of what is begun no more is looked at than of what is not, and less can come of it.
-            wire::put::<HALF, { LEN - HALF }, LEN>(&mut written, BLANK);
-            Self::Begun(written)
+            Self::Begun(joined(first(&written), BLANK))
         } else {
             Self::Nothing
         }
@@ -112,14 +112,15 @@ impl Told {
             return if is_second && may_be_none && summary::generation(&entry).is_none() {
                 Self::SecondHalf(written)
             } else {
-                Self::Unknown
+                Self::Unknown(written)
             };
         }
-        if wire::u32_at::<CRC, LEN>(&cells.weak) == 0 || !is_nobodys(&spoilt) {
-            return Self::Unknown;
+        let weak = Entry::parse(&cells.weak);
+        if weak.crc == 0 || !is_nobodys(&spoilt) {
+            return Self::Unknown(written);
         }
         spoilt.crc = right;
-        if wire::u32_at::<STATE, LEN>(&cells.weak) == 0 {
+        if weak.state.0 == 0 {
             Self::Nobodys(spoilt.emit())
         } else {
             spoilt.state = OtaState::UNDEFINED;
@@ -138,11 +139,11 @@ impl Told {
             // However it is read, it can be completed.
             Self::Sure(cells.bits)
         } else {
-            Self::Unknown
+            Self::Unknown(cells.written())
         }
     }
 
-    /// The entry that counts, for the numbers in it.
+    /// The entry with the numbers that count; none where it selects nothing, however its weak bits are read.
     pub(super) const fn bytes(&self) -> Option<&[u8; LEN]> {
         match self {
             Self::Sure(bytes)
@@ -150,8 +151,9 @@ impl Told {
             | Self::HalfThere(bytes)
             | Self::SecondHalf(bytes)
             | Self::Nobodys(bytes)
-            | Self::NobodysInAnyState(bytes) => Some(bytes),
-            Self::Nothing | Self::Over | Self::MaybeNumber0 | Self::Unknown => None,
+            | Self::NobodysInAnyState(bytes)
+            | Self::Unknown(bytes) => Some(bytes),
+            Self::Nothing | Self::Over | Self::MaybeNumber0 => None,
         }
     }
 }
@@ -172,10 +174,11 @@ impl Shift {
             (Told::Sure(_), Some(new)) => Cells::sure(new),
             (Told::Begun(_), Some(new)) => Cells::torn(&new, cells.reads_blank()),
             (Told::HalfThere(_), Some(new)) => weak_from::<HALF>(&new),
-            (Told::SecondHalf(_), Some(mut new)) => {
-                let wanted = birth.map_or(BLANK, |birth| self.second_of(&birth));
-                wire::put::<HALF, { LEN - HALF }, LEN>(&mut new, wanted);
-                let new = weak_from::<HALF>(&new);
+            (Told::SecondHalf(_), Some(new)) => {
+                let wanted = birth.map_or(BLANK, |birth| {
+                    second_half(self.seq(birth.seq), self.generation(birth.generation))
+                });
+                let new = weak_from::<HALF>(&joined(first(&new), wanted));
                 if may_be_right(&new) { *cells } else { new }
             }
             (Told::Nobodys(_), Some(new)) => weak_from::<CRC>(&new),
@@ -186,14 +189,6 @@ impl Shift {
             }
             (_, _) => *cells,
         }
-    }
-
-    fn second_of(&self, birth: &Birth) -> Second {
-        second_of_birth(&Birth {
-            generation: self.generation(birth.generation),
-            seq: self.seq(birth.seq),
-            ..*birth
-        })
     }
 
     /// `None` if nothing of the entry counts.
@@ -229,24 +224,19 @@ impl Shift {
             // Stock code may have changed it.
             entry.state = old.state;
         }
-        let (mut first, mut second) = summary::halves(&entry);
+        let (mut head, mut tail) = summary::halves(&entry);
         if own.is_none() {
-            first = wire::bytes::<0, HALF, LEN>(&cells::ONE_BIT);
+            head = first(&cells::ONE_BIT);
         }
         if !whole {
-            let (_, wanted) = summary::halves(&summary::entry(seq, generation));
-            let there = wire::bytes::<HALF, { LEN - HALF }, LEN>(bytes);
-            if !can_become(&there, &wanted) {
+            if !can_become(&second(bytes), &second_half(seq, generation)) {
                 // It cannot be completed: there are 0 bits that are to be 1.
                 return None;
             }
             // Of what is begun no more is looked at than of what is not, and less can come of it.
-            second = BLANK;
+            tail = BLANK;
         }
-        let mut new = [0xFF; LEN];
-        wire::put::<0, HALF, LEN>(&mut new, first);
-        wire::put::<HALF, { LEN - HALF }, LEN>(&mut new, second);
-        Some(new)
+        Some(joined(head, tail))
     }
 }
 
@@ -257,7 +247,7 @@ impl Cells {
     pub(super) fn over(&self) -> Self {
         let mut entry = Self::sure(cells::ONE_BIT);
         if second(&self.bits) == BLANK && second(&self.weak) != [0; LEN - HALF] {
-            wire::put::<HALF, { LEN - HALF }, LEN>(&mut entry.weak, BLANK);
+            entry.weak = joined([0; HALF], BLANK);
         }
         entry
     }
@@ -277,21 +267,16 @@ impl Cells {
 /// read as blank, or some of a number that may be read otherwise, whose CRC is. Nobody wrote it, so of its other fields
 /// nothing comes.
 fn may_be_number_0(cells: &Cells) -> bool {
-    let crc = |bytes| wire::u32_at::<CRC, LEN>(bytes);
-    let number = |bytes| wire::u32_at::<0, LEN>(bytes);
-    let in_doubt = (number(&cells.weak) != 0) != (crc(&cells.weak) != 0);
-    in_doubt && number(&cells.written()) == 0 && crc(&cells.bits) == u32::MAX
+    let weak = Entry::parse(&cells.weak);
+    let in_doubt = (weak.seq != 0) != (weak.crc != 0);
+    in_doubt && Entry::parse(&cells.written()).seq == 0 && Entry::parse(&cells.bits).crc == u32::MAX
 }
 
 /// Whether it is an entry of number 0 for sure, but for its label.
 fn is_number_0(cells: &Cells) -> bool {
-    let is_sure = |weak: &[u8; LEN]| {
-        wire::bytes::<0, WORD, LEN>(weak) == [0; WORD]
-            && wire::bytes::<STATE, { LEN - STATE }, LEN>(weak) == [0; LEN - STATE]
-    };
-    is_sure(&cells.weak)
-        && wire::u32_at::<0, LEN>(&cells.bits) == 0
-        && wire::u32_at::<CRC, LEN>(&cells.bits) == u32::MAX
+    let weak = Entry::parse(&cells.weak);
+    let entry = Entry::parse(&cells.bits);
+    (weak.seq, weak.state.0, weak.crc) == (0, 0, 0) && (entry.seq, entry.crc) == (0, u32::MAX)
 }
 
 fn first(bytes: &[u8; LEN]) -> [u8; HALF] {
@@ -302,21 +287,34 @@ fn second(bytes: &[u8; LEN]) -> Second {
     wire::bytes::<HALF, { LEN - HALF }, LEN>(bytes)
 }
 
-/// What the second half of an entry of ours is to be.
+fn joined(first: [u8; HALF], second: Second) -> [u8; LEN] {
+    let mut entry = [0; LEN];
+    wire::put::<0, HALF, LEN>(&mut entry, first);
+    wire::put::<HALF, { LEN - HALF }, LEN>(&mut entry, second);
+    entry
+}
+
+/// The second half of an entry of ours.
+fn second_half(seq: u32, generation: u32) -> Second {
+    summary::halves(&summary::entry(seq, generation)).1
+}
+
+/// What it is to be where the first half is one of ours.
 fn second_of(bytes: &[u8; LEN]) -> Option<Second> {
     let entry = Entry::parse(bytes);
     let generation = summary::generation(&entry)?;
-    Some(summary::halves(&summary::entry(entry.seq, generation)).1)
+    Some(second_half(entry.seq, generation))
 }
 
+/// What it is to be beside a birth.
 fn second_of_birth(birth: &Birth) -> Second {
-    summary::halves(&summary::entry(birth.seq, birth.generation)).1
+    second_half(birth.seq, birth.generation)
 }
 
 /// Whether the CRC of an entry whose number is sure may be read as that of the number.
 fn may_be_right(cells: &Cells) -> bool {
     let entry = Entry::parse(&cells.bits);
-    entry.crc == crc(entry.seq) | wire::u32_at::<CRC, LEN>(&cells.weak)
+    entry.crc == crc(entry.seq) | Entry::parse(&cells.weak).crc
 }
 
 /// Whether the label of an entry tells that it is nobody's: where the second half was spoilt, what was ours is not.

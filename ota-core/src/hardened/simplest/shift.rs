@@ -4,7 +4,7 @@ use super::cells::{self, Cells, can_become};
 use super::entry::Told;
 use super::room::Ahead;
 use crate::hardened::choice::Birth;
-use crate::hardened::layout::{GIVEN_UP, LOG, Place, SUMMARY};
+use crate::hardened::layout::{GIVEN_UP, LOG, Place};
 use crate::hardened::record::{Kind, LEN, Record, Row, Salt};
 use crate::hardened::summary;
 use crate::otadata::Entry;
@@ -19,29 +19,24 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Takes the numbers of a row beside this birth into account, if they count.
-    pub(super) fn count(&mut self, place: Place, cells: &Cells, birth: Option<&Birth>, salt: Salt) {
-        if place.row == SUMMARY {
-            let told = Told::of(cells, birth);
-            self.unknown |= matches!(told, Told::Unknown);
-            let written = cells.written();
-            let entry = match told {
-                Told::Unknown => Some(&written),
-                _ => told.bytes(),
-            };
-            let Some(entry) = entry.map(Entry::parse) else {
-                // However its weak bits are read, it selects nothing: it has no number.
-                return;
-            };
-            let generation = summary::generation(&entry);
-            if generation.is_some() || entry.is_valid() {
-                self.seq(entry.seq);
-            }
-            if let Some(generation) = generation {
-                self.generation(generation);
-            }
+    /// Takes the numbers of an entry beside this birth into account, if they count.
+    pub(super) fn count_entry(&mut self, cells: &Cells, birth: Option<Birth>) {
+        let told = Told::of(cells, birth.as_ref());
+        self.unknown |= matches!(told, Told::Unknown(_));
+        let Some(entry) = told.bytes().map(Entry::parse) else {
             return;
+        };
+        let generation = summary::generation(&entry);
+        if generation.is_some() || entry.is_valid() {
+            self.seq(entry.seq);
         }
+        if let Some(generation) = generation {
+            self.generation(generation);
+        }
+    }
+
+    /// Takes the numbers of any other row into account, if they count.
+    pub(super) fn count_row(&mut self, place: Place, cells: &Cells, salt: Salt) {
         self.unknown |= cells.is_odd(place, salt);
         // Which of its bits are those of a record depends on the numbers in that.
         self.unknown |= cells.is_spoilt(place, salt) && !cells.is_all_weak();

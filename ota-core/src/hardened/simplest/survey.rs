@@ -195,8 +195,8 @@ impl Content {
         }
         let log = |birth: Birth| (birth.generation, self.log.simplest(length, room, opened));
         End::Counts {
-            log: { self.birth() }
-                .or_else(|| self.written.filter(|_| may_be_whole))
+            log: { self.written }
+                .filter(|_| may_be_whole || !self.in_doubt)
                 .map(log),
             birth,
             may_be_whole,

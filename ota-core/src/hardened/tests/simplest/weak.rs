@@ -250,24 +250,32 @@ fn of_an_entry_that_may_be_number_0_nothing_else_counts() {
     assert!(with(32, 32) != simplest, "this is no entry");
 }
 
-/// The entry of the younger generation, whole or with its second half blank; of which the second half was zeroed
-/// in part then, and some is weak.
-fn spoilt(whole: bool, zeroed: usize, weak_in: core::ops::Range<usize>) -> (Vec<u8>, Vec<u8>) {
+/// What is left of the entry of the younger generation and its weak bits, once some of each was changed.
+fn changed(change: impl FnOnce(&mut [u8], &mut [u8])) -> (Vec<u8>, Vec<u8>) {
     let mut device = Device::new(&[A, B]);
     device.update(A, B, 2);
-    let entry = device.newer();
+    let entry = device.newer()..device.newer() + 32;
     let mut weak = std::vec![0; 0x2000];
-    for at in weak_in {
-        weak[entry + at] = !device.otadata()[entry + at];
-    }
-    let second = &mut device.ram.bytes[SECTORS][entry + 16..entry + 32];
-    if !whole {
-        second.fill(0xFF);
-    }
-    second[..zeroed].fill(0);
+    change(
+        &mut device.ram.bytes[SECTORS][entry.clone()],
+        &mut weak[entry.clone()],
+    );
     let (otadata, weak) = device.simplest_with(weak);
-    let entry = entry..entry + 32;
     (otadata[entry.clone()].to_vec(), weak[entry].to_vec())
+}
+
+/// The same: whole or with its second half blank, of which the second half was zeroed in part then, and some is weak.
+fn spoilt(whole: bool, zeroed: usize, weak_in: core::ops::Range<usize>) -> (Vec<u8>, Vec<u8>) {
+    changed(|entry, weak| {
+        for at in weak_in {
+            weak[at] = !entry[at];
+        }
+        let second = &mut entry[16..];
+        if !whole {
+            second.fill(0xFF);
+        }
+        second[..zeroed].fill(0);
+    })
 }
 
 /// An entry whose label is spoilt is nobody's: how far it is makes no difference, the state does.
@@ -302,20 +310,6 @@ fn an_entry_that_is_spoilt_before_it_is_whole_is_none() {
     let (bytes, weak) = spoilt(false, 0, 0..16);
     assert_ne!(bytes, [0; 32], "this one can be completed");
     assert_ne!(weak, [0; 32]);
-}
-
-/// What is left of an entry and its weak bits, once some of each was changed.
-fn changed(change: impl Fn(&mut [u8], &mut [u8])) -> (Vec<u8>, Vec<u8>) {
-    let mut device = Device::new(&[A, B]);
-    device.update(A, B, 2);
-    let entry = device.newer()..device.newer() + 32;
-    let mut weak = std::vec![0; 0x2000];
-    change(
-        &mut device.ram.bytes[SECTORS][entry.clone()],
-        &mut weak[entry.clone()],
-    );
-    let (otadata, weak) = device.simplest_with(weak);
-    (otadata[entry.clone()].to_vec(), weak[entry].to_vec())
 }
 
 /// An entry that is spoilt, and spoilt further by a cut: where a bit of the CRC is lost it selects nothing, whatever
