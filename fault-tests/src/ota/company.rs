@@ -4,11 +4,11 @@
 use std::cell::Cell;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use ota_core::boot::{BootInputs, boot};
+use ota_core::boot::{self as stock, BootConfig, BootInputs, boot};
 use ota_core::flash::{Region, SECTOR};
 use ota_core::hardened::{Decision, Order, Origin, Reason, Source};
 use ota_core::image::{ImageMetadata, Refusal, StreamVerifier, VerifyError, VerifyImage};
-use ota_core::otadata::{self, ENTRY_LEN, Entry};
+use ota_core::otadata::{self, ENTRY_LEN, Entry, OtaState};
 use ota_core::partition::{Slot, TABLE_LEN};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -16,6 +16,7 @@ use super::application::CHUNK;
 use super::device::{Device, Verifier};
 use super::efuse::Efuse;
 use super::entry::learned;
+use super::firmware::secure_version;
 use super::hardened;
 use super::marks;
 use super::world::World;
@@ -59,6 +60,7 @@ impl NorFlash for Aside<'_, '_> {
 }
 
 /// Notes which images were to be verified; each is refused unseen, unless there is a verifier.
+#[derive(Default)]
 struct Tried<'v> {
     at: Vec<Region>,
     verifier: Option<Verifier<'v>>,
@@ -88,13 +90,20 @@ impl<'m> VerifyImage<Aside<'_, 'm>> for Tried<'_> {
 /// It is built like ours, rollback included. On flash in words there is none: ESP-IDF knows serial flash
 /// only.
 ///
-/// It boots the first image of those that it tries that verifies, and each that verifies was published, so one is
-/// enough. Our bootloader has looked for one as well, so that is asked for first: what is in a slot that nobody
-/// but the stock bootloader would look at, as a cut erase left an entry for it, makes no difference then.
+/// It tries every slot, and boots the first one whose image verifies and is new enough. Each that verifies was
+/// published, so one is enough. Our bootloader has looked for one as well, so that is asked for first: what is in a
+/// slot that nobody but the stock bootloader would look at, as a cut erase left an entry for it, makes no difference
+/// then.
 pub(super) enum StockBoot {
-    /// It tries these, in order.
-    Tries(Vec<Region>),
-    /// It tries none.
+    /// It tries these.
+    Tries {
+        at: Vec<Region>,
+        /// It refuses what is older.
+        minimum: u32,
+    },
+    /// It boots the image there.
+    Boots(Region),
+    /// It tries none, or has refused each.
     Fails(String),
 }
 
@@ -104,27 +113,36 @@ impl StockBoot {
         if (2..=8).contains(&chip.program_unit()) {
             return None;
         }
-        let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
-        let minimum = Cell::new(world.minimum());
-        // With anti-rollback it looks at each before it verifies any.
-        let verifier = StreamVerifier::new(device.target, &mut buffer).ok()?;
-        let mut tried = Tried {
-            at: Vec::new(),
-            verifier: { device.boot.anti_rollback }
-                .then(|| Verifier::knowing(verifier, &device.accepted)),
+        let minimum = world.minimum();
+        // Which images are new enough follows from which they are.
+        let looking = BootConfig {
+            anti_rollback: false,
+            ..device.boot
         };
-        let booted = boot(
-            &mut Aside(chip),
-            &mut tried,
-            &mut Efuse::new(&minimum),
-            &device.boot,
-            &BootInputs::default(),
-            &mut table,
-        );
-        Some(match booted {
-            Ok(decision) => Self::Tries(vec![decision.image.region]),
-            Err(_) if !tried.at.is_empty() => Self::Tries(tried.at),
-            Err(error) => Self::Fails(error.to_string()),
+        let mut tried = Tried::default();
+        let error = match run(chip, &mut tried, &looking, minimum) {
+            Ok(decision) => return Some(Self::Boots(decision.image.region)),
+            Err(error) => error,
+        };
+        if tried.at.is_empty() {
+            return Some(Self::Fails(error.to_string()));
+        }
+        if device.boot.anti_rollback && may_raise_minimum(&error) {
+            let mut buffer = [0; CHUNK];
+            let verifier = StreamVerifier::new(device.target, &mut buffer).ok()?;
+            let mut tried = Tried {
+                verifier: Some(Verifier::knowing(verifier, &device.accepted)),
+                ..Tried::default()
+            };
+            let booted = run(chip, &mut tried, &device.boot, minimum);
+            return Some(match booted {
+                Ok(decision) => Self::Boots(decision.image.region),
+                Err(error) => Self::Fails(error.to_string()),
+            });
+        }
+        Some(Self::Tries {
+            at: tried.at,
+            minimum,
         })
     }
 
@@ -136,28 +154,74 @@ impl StockBoot {
         journal: &mut Journal<World>,
         ours: Option<Region>,
     ) {
-        let got = match self {
-            Self::Fails(error) => error,
-            Self::Tries(mut tried) => {
-                tried.sort_by_key(|at| ours.is_none_or(|ours| at.offset != ours.offset));
-                let published = &device.accepted.contents;
-                let mut slots = tried.iter();
-                if slots.any(|at| chip.holds(at.offset, published).is_some()) {
-                    journal.sometimes(marks::STOCK_BOOTS);
-                    return;
-                }
-                let offsets: Vec<String> = { tried.iter() }
-                    .map(|at| format!("0x{:x}", at.offset))
-                    .collect();
-                format!("none of those at {} is one", offsets.join(", "))
-            }
+        let (mut tried, minimum) = match self {
+            Self::Tries { at, minimum } => (at, minimum),
+            Self::Boots(at) => (vec![at], 0),
+            Self::Fails(got) => return judge_nothing_booted(journal, got),
         };
-        journal.violated(
-            Property::NoBrick,
-            "a stock bootloader boots an image that was published",
-            got,
-        );
+        tried.sort_by_key(|at| ours.is_none_or(|ours| at.offset != ours.offset));
+        let published = &device.accepted.contents;
+        let boots = tried.iter().any(|at| {
+            { chip.holds(at.offset, published) }
+                .is_some_and(|image| secure_version(&published[image]) >= minimum)
+        });
+        if boots {
+            journal.sometimes(marks::STOCK_BOOTS);
+            return;
+        }
+        let offsets: Vec<String> = { tried.iter() }
+            .map(|at| format!("0x{:x}", at.offset))
+            .collect();
+        let got = match minimum {
+            0 => format!("none of those at {} is one", offsets.join(", ")),
+            _ => format!(
+                "none of those at {} is one of secure version {minimum} or above",
+                offsets.join(", ")
+            ),
+        };
+        judge_nothing_booted(journal, got);
     }
+}
+
+fn judge_nothing_booted(journal: &mut Journal<World>, got: String) {
+    journal.violated(
+        Property::NoBrick,
+        "a stock bootloader boots an image that was published",
+        got,
+    );
+}
+
+/// A stock bootloader in this configuration, with fuses of this version; it changes nothing.
+#[expect(
+    clippy::result_large_err,
+    reason = "the list of refused slots is the point of the error"
+)]
+fn run(
+    chip: &mut Chip<'_>,
+    tried: &mut Tried<'_>,
+    config: &BootConfig,
+    minimum: u32,
+) -> Result<stock::Decision, stock::BootError<ChipError>> {
+    let minimum = Cell::new(minimum);
+    let mut table = [0; TABLE_LEN];
+    boot(
+        &mut Aside(chip),
+        tried,
+        &mut Efuse::new(&minimum),
+        config,
+        &BootInputs::default(),
+        &mut table,
+    )
+}
+
+/// Whether it raises the minimum version before it tries any slot: where an entry says that its image has proven
+/// itself, to the version that is found there.
+fn may_raise_minimum(error: &stock::BootError<ChipError>) -> bool {
+    let stock::BootError::NothingBootable { selection, .. } = error else {
+        return false;
+    };
+    let mut entries = selection.entries.iter().flatten();
+    entries.any(|entry| entry.is_valid() && entry.state == OtaState::VALID)
 }
 
 /// With otadata in order, a stock bootloader boots the same slot.
@@ -289,31 +353,33 @@ mod tests {
         }
     }
 
-    /// Whether it finds something to boot on the flash of a device that was just made; `damaged`: in the header of
-    /// the image there.
-    fn boots(damaged: bool) -> bool {
-        let setup = find("smallest")
+    /// Whether it finds something to boot on the flash of a device of this scenario that was just made, and then
+    /// changed, with this minimum version in its fuses.
+    fn boots(scenario: &str, minimum: u32, change: impl FnOnce(&Setup, &mut State)) -> bool {
+        let setup = find(scenario)
             .expect("a scenario")
             .bundled(&Profile::w25q64jv())
             .under(Policy::default())
             .expect("a hardened device");
-        let damage = |state: &mut State| {
-            for slot in setup.device.partitions.iter().filter(|_| damaged) {
-                state.load(slot.offset, &[0; 8]);
-            }
-        };
-        let found = judged(&setup, damage, |chip, journal| {
-            let stock = StockBoot::start(&setup.device, chip, journal.world());
-            let stock = stock.expect("a stock bootloader runs on serial flash");
-            stock.judge(&setup.device, chip, journal, None);
-            assert_eq!(chip.done().count(), 0, "it only looks");
-        });
+        let found = judged(
+            &setup,
+            |state| change(&setup, state),
+            |chip, journal| {
+                journal.change(|world| world.burn(minimum));
+                let stock = StockBoot::start(&setup.device, chip, journal.world());
+                let stock = stock.expect("a stock bootloader runs on serial flash");
+                stock.judge(&setup.device, chip, journal, None);
+                assert_eq!(chip.done().count(), 0, "it only looks");
+            },
+        );
         let [found] = &found[..] else {
             return true;
         };
         assert_eq!(found.property, Property::NoBrick);
         false
     }
+
+    fn unchanged(_: &Setup, _: &mut State) {}
 
     /// Stock code copies it into the entry that it rewrites.
     #[test]
@@ -327,7 +393,35 @@ mod tests {
 
     #[test]
     fn a_stock_bootloader_that_boots_nothing_is_a_finding() {
-        assert!(boots(false));
-        assert!(!boots(true));
+        assert!(boots("smallest", 0, unchanged));
+        assert!(!boots("smallest", 0, |setup, state| {
+            for slot in &setup.device.partitions {
+                state.load(slot.offset, &[0; 8]);
+            }
+        }));
+    }
+
+    #[test]
+    fn an_image_that_is_too_old_is_none_that_a_stock_bootloader_boots() {
+        assert!(boots("anti-rollback", 0, unchanged));
+        assert!(!boots("anti-rollback", 1, unchanged));
+    }
+
+    /// It takes the version from the descriptor there, whatever follows that.
+    #[test]
+    fn an_entry_that_says_valid_makes_a_stock_bootloader_raise_the_minimum() {
+        for (state_of_entry, goes_on) in [(OtaState::VALID, false), (OtaState::UNDEFINED, true)] {
+            let names_a_part_of_an_image = |setup: &Setup, state: &mut State| {
+                let device = &setup.device;
+                let newer = { device.published.iter() }.max_by_key(|image| image.secure_version());
+                let newer = newer.expect("published images");
+                let entry = Entry::new(2, state_of_entry).emit();
+                state.load(device.otadata().expect("otadata"), &entry);
+                let slot = device.slot(Slot::Ota(1)).expect("two slots");
+                state.load(slot.offset, &newer.bytes[..256]);
+            };
+            let booted = boots("anti-rollback", 0, names_a_part_of_an_image);
+            assert_eq!(booted, goes_on, "{state_of_entry:?}");
+        }
     }
 }

@@ -31,11 +31,9 @@ impl Firmware {
         }
     }
 
-    /// Its secure version: the first field of the application descriptor, behind the magic word.
+    /// Its secure version.
     pub(super) fn secure_version(&self) -> u32 {
-        let field = self.bytes.get(36..40);
-        let field = field.and_then(|bytes| bytes.try_into().ok());
-        field.map_or(0, u32::from_le_bytes)
+        secure_version(&self.bytes)
     }
 
     /// The image with one bit of its middle byte flipped, as a bad download delivers it.
@@ -47,4 +45,11 @@ impl Firmware {
         }
         bytes.into()
     }
+}
+
+/// The secure version of an image: the first field of the application descriptor, behind the magic word.
+pub(super) fn secure_version(image: &[u8]) -> u32 {
+    let field = image.get(36..40);
+    let field = field.and_then(|bytes| bytes.try_into().ok());
+    field.map_or(0, u32::from_le_bytes)
 }
