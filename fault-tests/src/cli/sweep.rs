@@ -266,12 +266,17 @@ impl Bars {
             crash_states,
             distinct_states,
             waiting,
+            violations,
             passes,
             ..
         } = counts;
+        let found = match violations {
+            0 => String::new(),
+            violations => format!(", {violations} violations so far"),
+        };
         if let Some((_, bar)) = self.bars.iter().find(|(known, _)| *known == name) {
             bar.set_message(format!(
-                "{crash_states} crash states judged; {distinct_states} states explored, {waiting} to go (pass {passes})"
+                "{crash_states} crash states judged{found}; {distinct_states} states explored, {waiting} to go (pass {passes})"
             ));
         }
     }

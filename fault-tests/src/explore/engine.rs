@@ -245,6 +245,7 @@ impl<'a, W: World> Engine<'a, W> {
             self.keep(work);
             self.counts.distinct_states = self.pass.done.len() as u64;
             self.counts.waiting = self.pass.waiting();
+            self.counts.violations = self.pass.violations.len() as u64;
             (self.progress)(&self.counts);
         }
         if !self.pass.grew {

@@ -254,6 +254,8 @@ pub struct Counts {
     pub distinct_states: u64,
     /// States met and not explored yet; at the end those that a budget left over.
     pub waiting: u64,
+    /// Violations derived so far; at the end each is shown by its cuts, or is none.
+    pub violations: u64,
     /// Power-ons executed, in all passes.
     pub boots: u64,
     /// Pruned states executed after all, which agreed.

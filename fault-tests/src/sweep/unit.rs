@@ -136,6 +136,7 @@ fn add_counts(sum: &mut Counts, unit: Counts) {
         spared,
         distinct_states,
         waiting,
+        violations,
         boots,
         audited,
         passes,
@@ -149,6 +150,7 @@ fn add_counts(sum: &mut Counts, unit: Counts) {
     sum.spared += spared;
     sum.distinct_states += distinct_states;
     sum.waiting += waiting;
+    sum.violations += violations;
     sum.boots += boots;
     sum.audited += audited;
     sum.passes = sum.passes.max(passes);
