@@ -39,6 +39,7 @@ pub static CASES: &[Case] = cases![
     "company-p4-confirm-program",
     "hardened-p1-torn-words",
     "hardened-p1-without-power",
+    "hardened-p2-half-zeroed-entry",
     "hardened-p2-weak-number",
     "hardened-p2-weak-number-beside",
     "hardened-p2-zeroing-was-cut",

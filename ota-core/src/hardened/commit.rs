@@ -35,8 +35,8 @@ const SWITCHES: usize = 3;
 impl Found {
     /// Puts otadata in order, and writes nothing if it is. What is chosen does not change.
     ///
-    /// Entries of stock code stay as they are, unless one selects for stock code alone: then they are
-    /// written down as a generation.
+    /// Entries of stock code stay as they are, unless one selects for stock code alone, or what is active was left by
+    /// a generation and may read otherwise the next time: then they are written down as a generation.
     pub(super) fn settle<F: NorFlash>(
         &mut self,
         flash: &mut F,

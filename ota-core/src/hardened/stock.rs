@@ -41,7 +41,7 @@ pub(super) struct Adopted {
     /// A generation may have been begun there that did not come to count, but may yet if a cut erase leaves
     /// enough of it.
     pub(super) begun: bool,
-    /// A stock bootloader boots something else.
+    /// A stock bootloader boots something else, or may at the next reading.
     pub(super) misleading: bool,
 }
 
@@ -81,6 +81,7 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
     let is_left = |head: &Head| { head.birth }.is_some_and(|birth| birth.seq == head.entry.seq);
     let stands = |head: &Head| selects(&head.entry) && !is_left(head);
     let any_stands = heads.iter().any(stands);
+    let may_vanish = authority.is_none() && !any_stands;
     let eligible = heads.each_ref().map(|head| match authority {
         Some(book) => is_foreign(head, book.seq),
         None if any_stands => stands(head),
@@ -157,7 +158,7 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
         seq: entry.seq,
         beside: beside(there),
         begun: begun(there),
-        misleading: false,
+        misleading: may_vanish,
     }
 }
 

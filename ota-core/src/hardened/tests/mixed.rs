@@ -260,7 +260,8 @@ fn an_entry_of_stock_code_with_the_number_of_ours_is_not_adopted() {
     );
 }
 
-/// With the entry of stock code gone, what is left of a generation that was begun says the same.
+/// With the entry of stock code gone, what is left of a generation that was begun says the same; and as it may read
+/// otherwise the next time, that is written down before anyone goes by it.
 #[test]
 fn what_is_left_of_a_generation_counts_where_nothing_else_does() {
     let mut device = taken_over_and_cut(4, Torn::Nothing);
@@ -268,6 +269,9 @@ fn what_is_left_of_a_generation_counts_where_nothing_else_does() {
     device.ram.put(OTADATA + 16, &[0]);
     device.ram.put(OTADATA + 0x1000, &[0xFF; 0x1000]);
     assert_eq!(device.boot().unwrap().slot, B);
+    device.ram.put(OTADATA, &[0; 32]);
+    assert_eq!(device.boot().unwrap().slot, B);
+    assert_eq!(device.stock(), Some(B));
 }
 
 /// Before the sector of a generation that was begun is erased, what would make that count is zeroed; where none was
