@@ -81,7 +81,6 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
     let is_left = |head: &Head| { head.birth }.is_some_and(|birth| birth.seq == head.entry.seq);
     let stands = |head: &Head| selects(&head.entry) && !is_left(head);
     let any_stands = heads.iter().any(stands);
-    let may_vanish = authority.is_none() && !any_stands;
     let eligible = heads.each_ref().map(|head| match authority {
         Some(book) => is_foreign(head, book.seq),
         None if any_stands => stands(head),
@@ -126,6 +125,7 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
         Sector::First
     };
     let other = entries.get(there.index()).filter(|entry| selects(entry));
+    let is_of_stock = heads.get(index).is_some_and(|head| is_foreign(head, 0));
     let factory = site.factory.then_some(Image::unknown(Slot::Factory));
     let mut known = [None; 2];
     if let Some(book) = authority {
@@ -158,7 +158,8 @@ pub(super) fn adopted(heads: &[Head; 2], authority: Option<&Book>, site: &Site) 
         seq: entry.seq,
         beside: beside(there),
         begun: begun(there),
-        misleading: may_vanish,
+        // What is left of an entry of ours may read otherwise the next time.
+        misleading: !is_of_stock,
     }
 }
 

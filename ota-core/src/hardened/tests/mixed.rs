@@ -274,6 +274,22 @@ fn what_is_left_of_a_generation_counts_where_nothing_else_does() {
     assert_eq!(device.stock(), Some(B));
 }
 
+/// Without any birth that is whole our entries still say what was chosen, and that is written down at once.
+#[test]
+fn an_entry_of_ours_without_its_birth_is_written_down() {
+    let mut device = Device::new(&[FACTORY, A, B]);
+    device.update(FACTORY, B, 2);
+    for sector in [OTADATA, OTADATA + 0x1000] {
+        device.ram.put(sector + 32, &[0; 4]);
+    }
+    device.cost();
+    for erases in [1, 0] {
+        assert_eq!(device.boot().unwrap().slot, B);
+        assert_eq!(device.cost().erases, erases);
+        assert_eq!(device.stock(), Some(B));
+    }
+}
+
 /// Before the sector of a generation that was begun is erased, what would make that count is zeroed; where none was
 /// begun, there is nothing to zero.
 #[test]
