@@ -115,8 +115,9 @@
 //! | [`mark_app_valid_cancel_rollback`](Ota::mark_app_valid_cancel_rollback) | append | 0 | 3 |
 //! | [`erase_last_boot_app_partition`](Ota::erase_last_boot_app_partition), [`invalidate_inactive_otadata_slot`](Ota::invalidate_inactive_otadata_slot) | switch | 1 | 9 |
 //!
-//! The first call on a device of the stock policy writes down what its entries choose: one erase more. An
-//! idle boot reads the first five rows of both sectors and one log from its end to the last group in use:
+//! The first call on a device of the stock policy writes down what its entries choose: one erase more. The next boot
+//! does so where a cut has left an entry that no stock code wrote, and that may read otherwise the next time. An idle
+//! boot reads the first five rows of both sectors and one log from its end to the last group in use:
 //! 3.2 KiB at most.
 //!
 //! # What is guaranteed
@@ -140,6 +141,10 @@
 //!   doubt.
 //! - Of each call of an application, first thing after power-on, at each point of a life of two or three slots, with
 //!   a factory image and without, monitored and not: each single cut up to L3.
+//!
+//! None of these updates runs the second slot when it comes from stock code, and there is a gap: where the first
+//! generation was begun with the number of its entry torn, and is given up with that entry torn as well, 32 bits of
+//! check are all that stands between a boot and another slot. It takes two cuts, and a CRC that is right by chance.
 //!
 //! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single one
 //! at L3, as of the factory reset, and each single one at L4 as above.
