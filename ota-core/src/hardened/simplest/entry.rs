@@ -204,15 +204,17 @@ impl Shift {
             let crc = crc(seq);
             let label = if is_nobodys(&old) { NOBODYS } else { old.label };
             let state = { old.state.name() }.map_or(OtaState::UNDEFINED, |_| old.state);
-            return Some(
-                Entry {
-                    seq,
-                    label,
-                    state,
-                    crc,
-                }
-                .emit(),
-            );
+            let mut entry = Entry {
+                seq,
+                label,
+                state,
+                crc,
+            };
+            // Its label may be one that this policy gave to the lower number.
+            if summary::generation(&entry).is_some() {
+                entry.label = NOBODYS;
+            }
+            return Some(entry.emit());
         }
         if record::is_blank(bytes) {
             return None;

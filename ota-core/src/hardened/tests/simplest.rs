@@ -275,6 +275,20 @@ fn records_that_are_over_are_all_alike() {
     }
 }
 
+/// `otatool.py` writes another number beside the label of ours; lowered, that may be the number the label is of.
+#[test]
+fn an_entry_of_stock_code_does_not_become_ours() {
+    use crate::hardened::summary;
+    let mut device = Device::new(&[A, B]);
+    let entry = Entry {
+        label: summary::entry(3, 1).label,
+        ..Entry::new(9, OtaState::UNDEFINED)
+    };
+    device.ram.put(OTADATA, &entry.emit());
+    let [lower, _] = device.simplest().ram.entries();
+    assert!(lower.seq == 3 && !summary::is_ours(&lower), "{lower:?}");
+}
+
 /// An entry that is over has no number, though it may be completed by a cut erase: those of all others are
 /// lowered beside it.
 #[test]
