@@ -133,7 +133,8 @@
 //!   however many it keeps back.
 //! - Of the smallest update, of one to a damaged image, of the first one of a device with a factory image, of one that
 //!   is confirmed, of one that is rolled back, and of one of a device with three slots, any number of cuts at L3, in a
-//!   log with one group for ordinary decisions, until it is full, however many it keeps back.
+//!   log with one group for ordinary decisions, until it is full, however many it keeps back. Those to a damaged image
+//!   and rolled back on this code; the other four before entries without a birth were written down at once.
 //! - Of the first two of these three cuts in a row at L3 in the whole log; of the smallest any number at L0 until it is
 //!   full.
 //! - Of the smallest with a small log, which cuts fill: with one of three groups three at L3, as of the update to
