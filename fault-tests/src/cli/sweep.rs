@@ -272,6 +272,7 @@ impl Bars {
         } = counts;
         let found = match violations {
             0 => String::new(),
+            1 => ", 1 violation so far".into(),
             violations => format!(", {violations} violations so far"),
         };
         if let Some((_, bar)) = self.bars.iter().find(|(known, _)| *known == name) {

@@ -101,9 +101,7 @@ pub(super) enum StockBoot {
         /// It refuses what is older.
         minimum: u32,
     },
-    /// It boots the image there.
-    Boots(Region),
-    /// It tries none, or has refused each.
+    /// It tries none.
     Fails(String),
 }
 
@@ -113,36 +111,35 @@ impl StockBoot {
         if (2..=8).contains(&chip.program_unit()) {
             return None;
         }
-        let minimum = world.minimum();
+        let mut minimum = world.minimum();
+        let mut buffer = [0; CHUNK];
         // Which images are new enough follows from which they are.
         let looking = BootConfig {
             anti_rollback: false,
             ..device.boot
         };
         let mut tried = Tried::default();
-        let error = match run(chip, &mut tried, &looking, minimum) {
-            Ok(decision) => return Some(Self::Boots(decision.image.region)),
-            Err(error) => error,
-        };
-        if tried.at.is_empty() {
-            return Some(Self::Fails(error.to_string()));
-        }
-        if device.boot.anti_rollback && may_raise_minimum(&error) {
-            let mut buffer = [0; CHUNK];
+        let mut booted = run(chip, &mut tried, &looking, minimum);
+        if device.boot.anti_rollback && booted.as_ref().is_err_and(may_raise_minimum) {
             let verifier = StreamVerifier::new(device.target, &mut buffer).ok()?;
-            let mut tried = Tried {
+            tried = Tried {
+                at: Vec::new(),
                 verifier: Some(Verifier::knowing(verifier, &device.accepted)),
-                ..Tried::default()
             };
-            let booted = run(chip, &mut tried, &device.boot, minimum);
-            return Some(match booted {
-                Ok(decision) => Self::Boots(decision.image.region),
-                Err(error) => Self::Fails(error.to_string()),
-            });
+            booted = run(chip, &mut tried, &device.boot, minimum);
+            // What it has tried is new enough.
+            minimum = 0;
         }
-        Some(Self::Tries {
-            at: tried.at,
-            minimum,
+        Some(match booted {
+            Ok(decision) => Self::Tries {
+                at: vec![decision.image.region],
+                minimum,
+            },
+            Err(_) if !tried.at.is_empty() => Self::Tries {
+                at: tried.at,
+                minimum,
+            },
+            Err(error) => Self::Fails(error.to_string()),
         })
     }
 
@@ -154,41 +151,35 @@ impl StockBoot {
         journal: &mut Journal<World>,
         ours: Option<Region>,
     ) {
-        let (mut tried, minimum) = match self {
-            Self::Tries { at, minimum } => (at, minimum),
-            Self::Boots(at) => (vec![at], 0),
-            Self::Fails(got) => return judge_nothing_booted(journal, got),
+        let got = match self {
+            Self::Fails(error) => error,
+            Self::Tries { mut at, minimum } => {
+                at.sort_by_key(|at| ours.is_none_or(|ours| at.offset != ours.offset));
+                let published = &device.accepted.contents;
+                let boots = at.iter().any(|at| {
+                    { chip.holds(at.offset, published) }
+                        .is_some_and(|image| secure_version(&published[image]) >= minimum)
+                });
+                if boots {
+                    journal.sometimes(marks::STOCK_BOOTS);
+                    return;
+                }
+                let offsets: Vec<String> = { at.iter() }
+                    .map(|at| format!("0x{:x}", at.offset))
+                    .collect();
+                let is_one = match minimum {
+                    0 => "is one".into(),
+                    _ => format!("is one of secure version {minimum} or above"),
+                };
+                format!("none of those at {} {is_one}", offsets.join(", "))
+            }
         };
-        tried.sort_by_key(|at| ours.is_none_or(|ours| at.offset != ours.offset));
-        let published = &device.accepted.contents;
-        let boots = tried.iter().any(|at| {
-            { chip.holds(at.offset, published) }
-                .is_some_and(|image| secure_version(&published[image]) >= minimum)
-        });
-        if boots {
-            journal.sometimes(marks::STOCK_BOOTS);
-            return;
-        }
-        let offsets: Vec<String> = { tried.iter() }
-            .map(|at| format!("0x{:x}", at.offset))
-            .collect();
-        let got = match minimum {
-            0 => format!("none of those at {} is one", offsets.join(", ")),
-            _ => format!(
-                "none of those at {} is one of secure version {minimum} or above",
-                offsets.join(", ")
-            ),
-        };
-        judge_nothing_booted(journal, got);
+        journal.violated(
+            Property::NoBrick,
+            "a stock bootloader boots an image that was published",
+            got,
+        );
     }
-}
-
-fn judge_nothing_booted(journal: &mut Journal<World>, got: String) {
-    journal.violated(
-        Property::NoBrick,
-        "a stock bootloader boots an image that was published",
-        got,
-    );
 }
 
 /// A stock bootloader in this configuration, with fuses of this version; it changes nothing.
