@@ -47,8 +47,7 @@
 //! So the authority is never the sector that was written last as such: a new *generation* is prepared in
 //! the other sector, and counts for nothing until a *hand-over* in the old one is complete. From its first
 //! own claim on the new one is the authority by itself, and the old one may be erased. A generation that
-//! nothing is handed over to, the first one of a device, counts from its whole entry or its first claim on; once it
-//! was to be given up, from a claim alone.
+//! nothing is handed over to, the first one of a device, counts from its first claim on.
 //!
 //! # The sectors
 //!
@@ -96,11 +95,11 @@
 //! | append | claim, decision or hand-over, seal | 0 | 3 |
 //! | switch | erase other, birth, half an entry, append hand-over, other half, append decision there | 1 | 9 |
 //! | settle | after a cut: append what is chosen; where a hand-over was cut, complete the entry and switch once more to the same choice | 0 or 1 | 3 to 16 |
-//! | renew | leave a [full log](#a-full-log): say what it says once more; zero what may hand over, and what may count in the other sector; erase that; birth, entry, a group | 1 | up to 68 |
+//! | renew | leave a [full log](#a-full-log): say what it says once more; zero what may hand over, and what may count in the other sector; erase that; birth, entry, a group | 1 | up to 67 |
 //!
-//! The entry is completed last because its CRC covers the sequence number alone; see `summary`. After a
-//! cut it is completed *and* written anew in the other sector, so that at rest no entry is there whose
-//! CRC was programmed twice.
+//! The entry is completed last, or where nothing hands over behind the first claim, because its CRC covers the
+//! sequence number alone; see `summary`. After a cut it is completed *and* written anew in the other sector, so that at
+//! rest no entry is there whose CRC was programmed twice.
 //!
 //! | call | writes, at rest | erases | programs |
 //! |---|---|---|---|
@@ -142,10 +141,6 @@
 //!   doubt.
 //! - Of each call of an application, first thing after power-on, at each point of a life of two or three slots, with
 //!   a factory image and without, monitored and not: each single cut up to L3.
-//!
-//! None of these updates runs the second slot when it comes from stock code, and there is a gap: where the first
-//! generation was begun with the number of its entry torn, and is given up with that entry torn as well, 32 bits of
-//! check are all that stands between a boot and another slot. It takes two cuts, and a CRC that is right by chance.
 //!
 //! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single one
 //! at L3, as of the factory reset, and each single one at L4 as above.
@@ -206,10 +201,9 @@
 //! - *It says nothing,* as each group was cut before it did. All that was to be said in the last one is what
 //!   the birth says, so that is programmed there once more, in the same words: in the last group no decision
 //!   says that an entry for stock code is as it should be, whatever is known of that.
-//! - *It says nothing, and was to be undone.* If nothing handed over to it, undoing it goes on: what is left
-//!   of its entry is zeroed, and what was before it counts. Its claims are zeroed from the first one on, so behind one
-//!   that reads right once more nothing was zeroed, and there the log goes on; where none does, it does not count,
-//!   whatever its entry reads as.
+//! - *It says nothing, and was to be undone.* If nothing handed over to it, undoing it goes on, and what was
+//!   before it counts. Its claims are zeroed from the first one on, so behind one that reads right once more nothing
+//!   was zeroed, and there the log goes on; where none does, it does not count.
 //! - *It says nothing, was to be undone, and was handed over to* by a row that was zeroed in part and reads
 //!   right once more. Only then the log is *exhausted*: no claim can be trusted. The device boots what is
 //!   chosen and refuses to change it

@@ -98,6 +98,9 @@ impl Adopted {
 }
 
 /// A generation without a parent: what it chooses must be what is chosen already.
+///
+/// Its entry for stock code is completed behind its first claim: until then nothing proves it, and it may have to
+/// be given up.
 fn found<F: NorFlash>(
     flash: &mut F,
     site: &Site,
@@ -123,28 +126,38 @@ fn found<F: NorFlash>(
         forget(flash, site, into)?;
     }
     begin(flash, site, into, &birth)?;
+    let flags = Flags {
+        summary_ok: true,
+        other_ok: Flags::other_ok(&choice, seq, beside.unwrap_or(0), site.slots),
+    };
+    let end = LogEnd {
+        sector: into,
+        generation,
+        next: 1,
+    };
+    end.claim(flash, site)?;
     complete_entry(flash, site, into, &birth)?;
-    let other = beside.unwrap_or(0);
-    let mut book = Book {
-        end: LogEnd {
-            sector: into,
-            generation,
-            next: 1,
-        },
+    end.say(flash, site, &decision(&choice, flags))?;
+    Ok(Book {
+        end: LogEnd { next: 2, ..end },
         seq,
         choice,
-        flags: Flags {
-            summary_ok: true,
-            other_ok: Flags::other_ok(&choice, seq, other, site.slots),
-        },
-        sealed: false,
-        said: false,
+        flags,
+        sealed: true,
+        said: true,
         handed: None,
         entries_ok: read::loses(beside, seq),
         misleads: false,
-    };
-    book.restate(flash, site)?;
-    Ok(book)
+    })
+}
+
+/// What says that something is chosen.
+fn decision(choice: &Choice, flags: Flags) -> Word {
+    Word {
+        kind: Kind::Decision,
+        child: 0,
+        payload: choice::emit(choice, flags),
+    }
 }
 
 impl Book {
@@ -204,11 +217,7 @@ impl Book {
         flash: &mut F,
         site: &Site,
     ) -> Result<(), Trouble<F::Error>> {
-        let word = Word {
-            kind: Kind::Decision,
-            child: 0,
-            payload: choice::emit(&self.choice, self.flags),
-        };
+        let word = decision(&self.choice, self.flags);
         self.append(flash, site, &word)?;
         if self.end.is_full(site) {
             self.flags = Flags::NOTHING;

@@ -166,12 +166,12 @@ pub(super) struct Head {
 /// Reads otadata: the first five rows of each sector, and of one log, or of both, the rows from the
 /// end up to the last that decide.
 pub(super) fn read<F: NorFlash>(flash: &mut F, site: &Site) -> Result<Found, F::Error> {
-    let mut first = head(flash, site, Sector::First)?;
-    let mut second = head(flash, site, Sector::Second)?;
+    let first = head(flash, site, Sector::First)?;
+    let second = head(flash, site, Sector::Second)?;
     let authority = match (first.birth, second.birth) {
         (None, None) => None,
-        (Some(birth), None) => alone(flash, site, &mut first, &birth)?,
-        (None, Some(birth)) => alone(flash, site, &mut second, &birth)?,
+        (Some(birth), None) => alone(flash, site, Sector::First, &birth)?,
+        (None, Some(birth)) => alone(flash, site, Sector::Second, &birth)?,
         (Some(one), Some(other)) if other.generation > one.generation => {
             Some(between(flash, site, Sector::Second, &other, &one)?)
         }
@@ -192,26 +192,17 @@ pub(super) fn read<F: NorFlash>(flash: &mut F, site: &Site) -> Result<Found, F::
 
 /// The only generation there is.
 ///
-/// One that nothing was handed over to was begun beside entries of stock code, or in the place of none.
-/// What proves its birth is what was programmed behind it: the second half of its entry, or a claim.
-/// Without either its birth may read otherwise the next time, and the entries decide, which choose the
-/// same. So they do where it was to be given up and has no claim: that its entry is read as whole says
-/// nothing then, and that is taken for none.
+/// One that nothing was handed over to was begun beside entries of stock code, or in the place of none. What
+/// proves its birth is the claim that was programmed behind it. Without one its birth may read otherwise the
+/// next time, and the entries decide, which choose the same.
 fn alone<F: NorFlash>(
     flash: &mut F,
     site: &Site,
-    head: &mut Head,
+    sector: Sector,
     birth: &Birth,
 ) -> Result<Option<Book>, F::Error> {
-    let scan = scan(flash, site, head.sector, birth)?;
-    let entry = summary::entry(birth.seq, birth.generation);
-    let is_whole = birth.seq != 0 && head.entry == entry;
-    let rests_on_entry = is_whole && !scan.opened && birth.child == 0;
-    if rests_on_entry && is_given_up(flash, site, head.sector)? {
-        head.entry = Entry::ERASED;
-        return Ok(None);
-    }
-    let proven = scan.opened || birth.child != 0 || is_whole;
+    let scan = scan(flash, site, sector, birth)?;
+    let proven = scan.opened || birth.child != 0;
     Ok(proven.then(|| scan.book(birth)))
 }
 

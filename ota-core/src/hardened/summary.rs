@@ -14,8 +14,9 @@
 //!
 //! The entry's own CRC covers `ota_seq` alone, so a torn program of all of it can be an entry with
 //! another number. Therefore it is programmed in two halves: bytes 0..16 first, which is all but the
-//! CRC, and the rest, which holds the CRC alone, when the other sector has handed over. Of a number
-//! whose bits are all programmed no torn CRC is right.
+//! CRC, and the rest, which holds the CRC alone, when the other sector has handed over, or where nothing
+//! hands over, behind the first claim. Of a number whose bits are all programmed no torn CRC is right; and until
+//! something proves the generation there is none to be torn.
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 

@@ -122,7 +122,8 @@ impl LogEnd {
         word: &Word,
     ) -> Result<(), Trouble<F::Error>> {
         while !self.is_full(site) {
-            let done = self.write_group(flash, site, word);
+            let claimed = self.claim(flash, site);
+            let done = claimed.and_then(|()| self.say(flash, site, word));
             self.next = self.next.saturating_add(1);
             match done {
                 Err(Trouble::Flash(_)) if F::WRITE_SIZE > 1 => {}
@@ -132,7 +133,19 @@ impl LogEnd {
         Err(Trouble::Full)
     }
 
-    fn write_group<F: NorFlash>(
+    /// Claims the next group: one program.
+    pub(super) fn claim<F: NorFlash>(
+        self,
+        flash: &mut F,
+        site: &Site,
+    ) -> Result<(), Trouble<F::Error>> {
+        let place = Place::in_group(self.sector, self.next, 0);
+        let claim = Record::claim(self.next, self.generation);
+        program(flash, site, place, &claim.emit(place, site.salt))
+    }
+
+    /// Says something in the group that was claimed, and seals it: two programs.
+    pub(super) fn say<F: NorFlash>(
         self,
         flash: &mut F,
         site: &Site,
@@ -140,7 +153,6 @@ impl LogEnd {
     ) -> Result<(), Trouble<F::Error>> {
         let (group, generation) = (self.next, self.generation);
         let place = |which| Place::in_group(self.sector, group, which);
-        let claim = Record::claim(group, generation).emit(place(0), site.salt);
         let payload = match word.kind {
             // Where nothing is said in a full log, it is said here once more: so there are no two ways to say it.
             Kind::Decision if group == site.log.groups() => choice::with_nothing_done(word.payload),
@@ -152,7 +164,6 @@ impl LogEnd {
         };
         let said = said.emit(place(1), site.salt);
         let seal = Record::seal(group, generation, &said).emit(place(2), site.salt);
-        program(flash, site, place(0), &claim)?;
         program(flash, site, place(1), &said)?;
         program(flash, site, place(2), &seal)
     }

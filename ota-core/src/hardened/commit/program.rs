@@ -8,7 +8,8 @@ use crate::hardened::read::Site;
 use crate::hardened::record;
 
 /// Zeroes a row, so that nothing ever makes a record of it again but an erase. Through encryption no bit
-/// can be cleared in place, and the row is left alone.
+/// can be cleared in place, and the row is left alone. A chip that takes a word only so often is given it word by
+/// word; those that it refuses stay as they are.
 pub(super) fn wipe<F: NorFlash>(
     flash: &mut F,
     site: &Site,
@@ -17,21 +18,15 @@ pub(super) fn wipe<F: NorFlash>(
     if site.log.is_encrypted() {
         return Ok(());
     }
-    zero(flash, place.address(site.otadata), record::LEN).map_err(Trouble::Flash)
-}
-
-/// Zeroes bytes. A chip that takes a word only so often is given them word by word; those that it
-/// refuses stay as they are.
-pub(super) fn zero<F: NorFlash>(flash: &mut F, at: u32, len: usize) -> Result<(), F::Error> {
+    let at = place.address(site.otadata);
     let zeros = [0; record::LEN];
-    let zeros = zeros.get(..len).unwrap_or(&zeros);
-    let Err(error) = flash.write(at, zeros) else {
+    let Err(error) = flash.write(at, &zeros) else {
         return Ok(());
     };
     if F::WRITE_SIZE == 1 {
-        return Err(error);
+        return Err(Trouble::Flash(error));
     }
-    for (word, at) in words::<F>(zeros, at) {
+    for (word, at) in words::<F>(&zeros, at) {
         flash.write(at, word).ok();
     }
     Ok(())

@@ -3,7 +3,7 @@
 use embedded_storage::nor_flash::NorFlash;
 
 use super::Trouble;
-use super::program::{program, program_at, wipe, zero};
+use super::program::{program, program_at, wipe};
 use crate::flash::SECTOR;
 use crate::hardened::choice::Birth;
 use crate::hardened::layout::{
@@ -13,9 +13,9 @@ use crate::hardened::read::Site;
 use crate::hardened::record;
 use crate::hardened::summary;
 
-/// Gives up a generation that was begun without a hand-over, or with one that came to nothing: the claims
-/// and the entry that would prove it are zeroed, so that what a cut erase leaves of it proves nothing. A
-/// row that is zeroed before that says so, and from then on its entry alone proves nothing either.
+/// Gives up a generation that was begun without a hand-over, or with one that came to nothing: the claims that
+/// would prove it are zeroed, so that what a cut erase leaves of it proves nothing. A row that is zeroed before that
+/// says so.
 ///
 /// Claims are zeroed from the first one on: behind one that is read once more, and makes the generation count,
 /// zeroing was not begun. There the next group is claimed, before anyone acts on it.
@@ -25,13 +25,8 @@ pub(super) fn forget<F: NorFlash>(
     sector: Sector,
 ) -> Result<(), Trouble<F::Error>> {
     wipe(flash, site, Place::new(sector, GIVEN_UP))?;
-    for group in 1..=site.log.groups() {
-        wipe(flash, site, Place::in_group(sector, group, 0))?;
-    }
-    if whole_rows::<F>() || site.log.is_encrypted() {
-        return wipe(flash, site, Place::new(sector, SUMMARY));
-    }
-    zero(flash, second_half(site, sector), summary::HALF).map_err(Trouble::Flash)
+    let mut groups = 1..=site.log.groups();
+    groups.try_for_each(|group| wipe(flash, site, Place::in_group(sector, group, 0)))
 }
 
 /// Erases a sector, and writes the birth and the first half of the entry for stock code.

@@ -70,7 +70,8 @@ pub(super) struct Log {
     hands_over: Children,
     /// A row may be read as a record that does not belong there.
     odd: bool,
-    given_up: GivenUp,
+    /// The row may show that says that its generation was to be given up.
+    given_up: bool,
     /// Rows at its beginning that say nothing.
     over: u8,
 }
@@ -83,15 +84,6 @@ impl Record {
         }
         self
     }
-}
-
-/// Whether a generation was to be given up.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum GivenUp {
-    No,
-    /// It may be read so, or not.
-    InDoubt,
-    Surely,
 }
 
 /// The groups in which hand-overs began.
@@ -114,7 +106,7 @@ impl Log {
         any_claim: false,
         hands_over: Children::None,
         odd: false,
-        given_up: GivenUp::No,
+        given_up: false,
         over: 0,
     };
 
@@ -135,17 +127,12 @@ impl Log {
     }
 
     /// Whether the row may show that says that its generation was to be given up.
-    pub(super) fn shows_that_it_was_given_up(&self) -> bool {
-        self.given_up != GivenUp::No
+    pub(super) const fn shows_that_it_was_given_up(&self) -> bool {
+        self.given_up
     }
 
     pub(super) const fn forget_that_it_was_given_up(&mut self) {
-        self.given_up = GivenUp::No;
-    }
-
-    /// Whether its generation was to be given up, for sure.
-    pub(super) fn is_given_up(&self) -> bool {
-        self.given_up == GivenUp::Surely
+        self.given_up = false;
     }
 
     /// Whether there is a group in which nothing shows, for sure.
@@ -212,13 +199,7 @@ impl Log {
     /// Takes a row into account that is not blank for sure.
     pub(super) fn see(&mut self, place: Place, cells: &Cells, birth: Option<&Birth>, salt: Salt) {
         let Some((group, which)) = place.group() else {
-            if place.row == GIVEN_UP {
-                self.given_up = if cells.reads_blank() {
-                    GivenUp::InDoubt
-                } else {
-                    GivenUp::Surely
-                };
-            }
+            self.given_up |= place.row == GIVEN_UP;
             return;
         };
         if place.row == LOG.saturating_add(self.over) && *cells == Cells::REFUSED {

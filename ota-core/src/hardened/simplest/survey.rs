@@ -105,8 +105,7 @@ impl Content {
     /// Whether nothing proves its generation, which nothing hands over to, however it is read; if it is alone.
     fn is_unproven(&self) -> bool {
         let alone = self.written.is_some_and(|birth| birth.child == 0);
-        let proves_nothing = || self.selects_nothing() || self.log.is_given_up();
-        alone && !self.log.may_claim() && proves_nothing()
+        alone && !self.log.may_claim()
     }
 
     /// Whether the row may show that says that its generation was to be given up.
@@ -115,11 +114,9 @@ impl Content {
     }
 
     /// Whether a generation was to be given up is asked where its log is full, as it is once it was given up, or one group
-    /// is left; and where nothing but its entry may prove it.
+    /// is left.
     fn forget_what_was_to_be_given_up(&mut self, length: Length) {
-        let was_handed_over_to = self.written.is_some_and(|birth| birth.child != 0);
-        let may_rest_on_entry = !was_handed_over_to && !self.is_opened() && self.may_select();
-        if !self.log.may_be_full(length) && !may_rest_on_entry {
+        if !self.log.may_be_full(length) {
             self.log.forget_that_it_was_given_up();
         }
     }
@@ -153,7 +150,7 @@ impl Content {
     /// Whether it counts, for sure, if it is alone.
     fn is_proven(&self) -> bool {
         let named = |birth: Birth| birth.child != 0 || self.is_opened();
-        self.birth().is_some_and(named) || self.whole_entry().is_some()
+        self.birth().is_some_and(named)
     }
 
     /// Whether nobody takes its entry for one that counts beside the sequence number `seq`.

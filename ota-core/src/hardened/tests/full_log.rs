@@ -1,6 +1,7 @@
 //! A full log, and how it is left.
 
-use super::super::layout::GIVEN_UP;
+use super::super::layout::{GIVEN_UP, Place, Sector};
+use super::super::record::Record;
 use super::*;
 
 /// How an operation may be cut.
@@ -37,6 +38,16 @@ fn exhausted(device: Device, change: impl FnOnce(&mut Device) -> bool) -> Device
     device
 }
 
+/// The claim of a group of the first generation, which stands in the sector with the newer entry.
+fn claim_of(device: &Device, group: u8) -> [u8; 32] {
+    let sector = if device.newer() == 0 {
+        Sector::First
+    } else {
+        Sector::Second
+    };
+    Record::claim(group, 1).emit(Place::in_group(sector, group, 0), device.salt())
+}
+
 /// Each boot says the same in the last group again, until it is complete.
 #[test]
 fn a_full_log_that_says_nothing_is_put_in_order_by_the_next_boot() {
@@ -61,70 +72,70 @@ fn with_its_log_exhausted_the_device_boots_and_refuses_to_change() {
     }
 }
 
-/// A generation that nothing handed over to was read as incomplete, and giving it up cut; then its entry is read as
-/// whole. Neither that, nor what was programmed where zeroing was cut, is relied on: each may read right once more, and
-/// not the next time.
+/// A generation that nothing handed over to was read as not claimed, and giving it up cut; then a claim is read. Neither
+/// that, nor what was programmed where zeroing was cut, is relied on: each may read right once more, and not the next
+/// time.
 #[test]
 fn nothing_is_said_where_zeroing_was_cut() {
     let mut device = Device::of_stock(2);
     device.log = Log::new(4, 2).unwrap();
     device.ram.put(place(&[A, B], B).offset, &image(2));
-    let start = OTADATA as usize + 4096;
-    let second = start + 16..start + 32;
-    // Behind the erase, the birth and both halves of the entry.
-    let mut whole = device.cut_in_begin(B, A, 4);
-    let halves = whole.ram.bytes[second.clone()].to_vec();
-    whole.ram.bytes[second.clone()].fill(0xFF);
-    // The same, and of all groups but the last one something is to be seen.
-    let mut used = whole.power_on();
-    for row in [5, 8, 11] {
-        used.ram.bytes[start + 32 * row] = 0;
-    }
-    // The row that says that it is given up, and as many claims.
-    let cases = (0..4).flat_map(|zeroed| [(&whole, zeroed), (&used, zeroed)]);
-    for (whole, zeroed) in cases {
-        let [mut device, next] = [1, 2].map(|more| whole.cut_in_begin(B, A, zeroed + more));
-        let mut rows = (0..128).map(|row| start + 32 * row..start + 32 * (row + 1));
-        let begun = rows.find(|row| device.ram.bytes[row.clone()] != next.ram.bytes[row.clone()]);
-        device.ram.bytes[second.clone()].copy_from_slice(&halves);
-        for power in 0.. {
-            let mut device = device.power_on();
-            device.ram.power = power;
-            let _ = device.boot();
-            let is_cut = device.ram.is_dead();
-            let mut device = device.power_on();
-            let entry = &mut device.ram.bytes[second.clone()];
-            if entry == halves {
-                entry.fill(0xFF);
-            }
-            device.ram.bytes[begun.clone().unwrap()].fill(0);
-            let decision = device.boot().unwrap();
-            let found = (decision.slot, decision.order);
-            assert_eq!(
-                found,
-                (B, Order::Kept),
-                "{zeroed} claims, {power} operations"
-            );
-            if !is_cut {
-                break;
+    // Behind the erase, the birth and the first half of the entry.
+    let begun = device.cut_in_begin(B, A, 3);
+    let sector = OTADATA as usize + begun.newer();
+    let rows = |group: u8| sector + 32 * (2 + 3 * usize::from(group))..;
+    for group in 1..=4 {
+        // Of each group before it something is to be seen.
+        let mut unread = begun.power_on();
+        (1..group).for_each(|group| unread.ram.bytes[rows(group)][0] = 0);
+        // The row that says that it is given up, and as many claims.
+        for zeroed in 1..=usize::from(group) {
+            let [mut device, next] = [0, 1].map(|more| unread.cut_in_begin(B, A, zeroed + more));
+            let mut all = (0..128).map(|row| sector + 32 * row..sector + 32 * (row + 1));
+            let cut = all.find(|row| device.ram.bytes[row.clone()] != next.ram.bytes[row.clone()]);
+            let claim = claim_of(&device, group);
+            device.ram.bytes[rows(group)][..32].copy_from_slice(&claim);
+            for power in 0.. {
+                let mut device = device.power_on();
+                device.ram.power = power;
+                let _ = device.boot();
+                let is_cut = device.ram.is_dead();
+                let mut device = device.power_on();
+                let row = &mut device.ram.bytes[rows(group)][..32];
+                if *row == claim {
+                    row.fill(0xFF);
+                }
+                device.ram.bytes[cut.clone().unwrap()].fill(0);
+                let decision = device.boot().unwrap();
+                let found = (decision.slot, decision.order);
+                assert_eq!(
+                    found,
+                    (B, Order::Kept),
+                    "group {group}, {zeroed} rows, {power} operations"
+                );
+                if !is_cut {
+                    break;
+                }
             }
         }
     }
 }
 
-/// A generation that nothing handed over to, given up but for its entry, which was read as incomplete then:
+/// A generation that nothing handed over to, given up but for the claim of its last group, which was read as none then:
 /// now that it reads right, the generation counts and has no group left. It is given up once more.
 #[test]
 fn a_generation_given_up_in_part_is_given_up_for_good() {
     let mut device = Device::new(&[A, B]);
     device.log = Log::new(4, 2).unwrap();
-    // Behind the erase, the birth and both halves of the entry.
-    let mut device = device.cut_in_begin(A, B, 4);
+    // Behind the erase, the birth and the first half of the entry.
+    let mut device = device.cut_in_begin(A, B, 3);
     let sector = OTADATA as usize + device.newer();
     // Rows 5, 8, 11 and 14 are the claims.
-    for row in [usize::from(GIVEN_UP), 5, 8, 11, 14] {
+    for row in [usize::from(GIVEN_UP), 5, 8, 11] {
         device.ram.bytes[sector + 32 * row..][..32].fill(0);
     }
+    let claim = claim_of(&device, 4);
+    device.ram.bytes[sector + 32 * 14..][..32].copy_from_slice(&claim);
     let decision = device.boot().unwrap();
     assert_eq!((decision.slot, decision.order), (A, Order::Kept));
     device.update(A, B, 2);

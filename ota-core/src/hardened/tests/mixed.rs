@@ -169,21 +169,18 @@ fn a_generation_that_was_cut_when_it_was_begun_is_begun_anew() {
     }
 }
 
-/// A generation that was begun is given up by zeroing its entry. Cut in that, the entry may read right once
-/// more, but for its label, and wrong the next time. What stands in the other sector is the entry of stock code
-/// still: that is what counts, and is not erased until something else does.
+/// An entry of ours that is damaged reads right, but for its label, and wrong the next time. What stands in the other
+/// sector is the entry of stock code still: that is what counts, and is not erased until something else does.
 #[test]
-fn an_entry_zeroed_in_part_is_not_taken_for_one_of_stock_code() {
-    for power in 0..24 {
-        let mut device = taken_over_and_cut(4, Torn::Nothing);
-        let entry = OTADATA..OTADATA + 32;
-        device.ram.put(entry.start + 16, &[0]);
+fn an_entry_that_is_damaged_is_not_taken_for_one_of_stock_code() {
+    for power in 0..64 {
+        let mut device = left_without_a_claim();
         device.ram.power = power;
         let _ = device.begin(B, A);
         let anew = |op: &Op| matches!(op, Op::Erase { from: OTADATA, .. });
         let mut next = device.power_on();
         if !device.ram.ops.iter().any(anew) {
-            next.ram.put(entry.start, &[0; 32]);
+            next.ram.put(OTADATA, &[0; 32]);
         }
         let decision = next.boot().unwrap();
         assert_eq!(decision.slot, B, "cut after {power} operations: {decision}");
@@ -201,18 +198,24 @@ fn taken_over_and_cut(operations: usize, torn: Torn) -> Device {
     device.power_on()
 }
 
-/// An entry that is complete proves the birth before it: nothing else knows the slot to go back to any more.
-#[test]
-fn a_generation_whose_entry_is_complete_counts_without_a_claim() {
-    // Behind the erase, the birth and both halves of the entry.
-    let mut device = taken_over_and_cut(4, Torn::Nothing);
-    let chosen = device.boot().unwrap().chosen.unwrap();
-    assert_eq!((chosen.slot, chosen.previous), (B, Some(A)));
+/// The same, with an entry whose label is damaged, and without a claim.
+fn left_without_a_claim() -> Device {
+    // Behind the erase, the birth, and the claim between the two halves of the entry.
+    let mut device = taken_over_and_cut(5, Torn::Nothing);
+    device.ram.put(OTADATA + 16, &[0]);
+    device.ram.put(OTADATA + 32 * 5, &[0; 32]);
+    device
 }
 
-/// And so does a claim, whatever becomes of the entry.
+/// A claim proves the birth before it, whatever becomes of the entry: nothing else knows the slot to go back to any more.
 #[test]
 fn a_generation_that_was_claimed_counts_without_its_entry() {
+    // Behind the erase, the birth, the first half of the entry, and the claim.
+    for operations in [4, 5] {
+        let mut device = taken_over_and_cut(operations, Torn::Nothing);
+        let chosen = device.boot().unwrap().chosen.unwrap();
+        assert_eq!((chosen.slot, chosen.previous), (B, Some(A)));
+    }
     // Behind the first group: the sector of the other entry is erased.
     let mut device = taken_over_and_cut(7, Torn::Zeroed);
     device.ram.put(OTADATA, &[0; 32]);
@@ -264,9 +267,8 @@ fn an_entry_of_stock_code_with_the_number_of_ours_is_not_adopted() {
 /// otherwise the next time, that is written down before anyone goes by it.
 #[test]
 fn what_is_left_of_a_generation_counts_where_nothing_else_does() {
-    let mut device = taken_over_and_cut(4, Torn::Nothing);
-    // Its label is damaged, so it proves no birth; and the other sector is blank.
-    device.ram.put(OTADATA + 16, &[0]);
+    let mut device = left_without_a_claim();
+    // And the other sector is blank.
     device.ram.put(OTADATA + 0x1000, &[0xFF; 0x1000]);
     assert_eq!(device.boot().unwrap().slot, B);
     device.ram.put(OTADATA, &[0; 32]);
