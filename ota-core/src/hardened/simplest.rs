@@ -20,9 +20,7 @@
 //! of which all of that can come stands for those of which less can.
 //!
 //! *Entries that nobody wrote.* Of an entry of number 0, which a cut erase makes, no other field counts, nor whether
-//! its number or its CRC is in doubt. Of one of ours whose label is spoilt the number counts, and a state that has a
-//! name; and nothing, where it was not whole before, or a bit of its CRC is lost. One that may be in any state stands
-//! for those that may be in some.
+//! its number or its CRC is in doubt. Of one of ours that cannot be completed any more nothing does.
 //!
 //! *What is refused.* Of a row that is no record nothing depends on the bytes, as it is not programmed
 //! again before its sector is erased, but for the second half of an entry, which is only ever completed.
@@ -265,7 +263,7 @@ impl Rows<'_> {
         let mut numbers = Numbers::default();
         for (place, cells) in self.said() {
             if place.row == SUMMARY {
-                numbers.count_entry(&cells, survey.of(place.sector).birth());
+                numbers.count_entry(&cells);
             } else {
                 numbers.count_row(place, &cells, salt);
             }

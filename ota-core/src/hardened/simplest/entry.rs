@@ -25,12 +25,6 @@ pub(super) enum Told {
     Begun([u8; LEN]),
     /// One of ours, the second half of which is in doubt.
     HalfThere([u8; LEN]),
-    /// What is not one of ours, with the second half of one of ours, in doubt.
-    SecondHalf([u8; LEN]),
-    /// One of ours that was spoilt, for stock code: its CRC is in doubt.
-    Nobodys([u8; LEN]),
-    /// The same, and its state is in doubt as well.
-    NobodysInAnyState([u8; LEN]),
     /// Anything else that was to be written.
     Unknown([u8; LEN]),
 }
@@ -38,11 +32,10 @@ pub(super) enum Told {
 /// The second half of an entry.
 type Second = [u8; LEN - HALF];
 
-/// Bytes of the number of an entry, which come first, of its state, and of its CRC, which come last.
+/// Bytes of the number of an entry, which come first, and of its CRC, which come last.
 const WORD: usize = 4;
 
-/// Where the state begins, and the CRC.
-const STATE: usize = LEN - 2 * WORD;
+/// Where the CRC begins.
 const CRC: usize = LEN - WORD;
 
 /// Bytes of a label, and how many of them tell something in one of ours.
@@ -57,8 +50,7 @@ const NOBODYS: [u8; LABEL] = {
 };
 
 impl Told {
-    /// Beside this birth.
-    pub(super) fn of(cells: &Cells, birth: Option<&Birth>) -> Self {
+    pub(super) fn of(cells: &Cells) -> Self {
         if cells.is_sure() || is_number_0(cells) {
             return Self::Sure(cells.bits);
         }
@@ -69,7 +61,7 @@ impl Told {
             return Self::Over;
         }
         if first(&cells.weak) == [0; HALF] {
-            return Self::of_second(cells, birth);
+            return Self::of_second(cells);
         }
         if second(&cells.weak) == [0; LEN - HALF] {
             return Self::of_first(cells);
@@ -94,52 +86,13 @@ impl Told {
     }
 
     /// Where the second half alone is in doubt.
-    fn of_second(cells: &Cells, birth: Option<&Birth>) -> Self {
+    fn of_second(cells: &Cells) -> Self {
         let written = cells.written();
         let entry = Entry::parse(&written);
         if summary::is_ours(&entry) && entry.crc_matches() {
-            return Self::HalfThere(written);
-        }
-        let mut spoilt = Entry::parse(&cells.bits);
-        let right = crc(spoilt.seq);
-        if right & !spoilt.crc != 0 {
-            // It is never right, and never blank, which would be that of number 0.
-            return Self::without_crc(cells, birth);
-        }
-        if !may_be_right(cells) {
-            let is_second = birth.is_some_and(|birth| second(&written) == second_of_birth(birth));
-            let may_be_none = second(&cells.bits) == BLANK;
-            return if is_second && may_be_none && summary::generation(&entry).is_none() {
-                Self::SecondHalf(written)
-            } else {
-                Self::Unknown(written)
-            };
-        }
-        let weak = Entry::parse(&cells.weak);
-        if weak.crc == 0 || !is_nobodys(&spoilt) {
-            return Self::Unknown(written);
-        }
-        spoilt.crc = right;
-        if weak.state.0 == 0 {
-            Self::Nobodys(spoilt.emit())
+            Self::HalfThere(written)
         } else {
-            spoilt.state = OtaState::UNDEFINED;
-            Self::NobodysInAnyState(spoilt.emit())
-        }
-    }
-
-    /// The same, and the CRC cannot be that of the number.
-    fn without_crc(cells: &Cells, birth: Option<&Birth>) -> Self {
-        let wanted = second_of(&cells.bits).or_else(|| birth.map(second_of_birth));
-        let Some(wanted) = wanted.filter(|wanted| can_become(&second(&cells.bits), wanted)) else {
-            return Self::Nothing;
-        };
-        let mut weak = second(&cells.weak).into_iter().zip(wanted);
-        if weak.all(|(weak, wanted)| weak & wanted == 0) {
-            // However it is read, it can be completed.
-            Self::Sure(cells.bits)
-        } else {
-            Self::Unknown(cells.written())
+            Self::Unknown(written)
         }
     }
 
@@ -149,9 +102,6 @@ impl Told {
             Self::Sure(bytes)
             | Self::Begun(bytes)
             | Self::HalfThere(bytes)
-            | Self::SecondHalf(bytes)
-            | Self::Nobodys(bytes)
-            | Self::NobodysInAnyState(bytes)
             | Self::Unknown(bytes) => Some(bytes),
             Self::Nothing | Self::Over | Self::MaybeNumber0 => None,
         }
@@ -166,7 +116,7 @@ impl Shift {
             Some(_) if cells.is_blank() => *cells,
             Some(_) => Cells::REFUSED,
         };
-        let told = Told::of(cells, birth.as_ref());
+        let told = Told::of(cells);
         let lower = { told.bytes() }.and_then(|bytes| self.lower_entry(bytes, birth));
         match (told, lower) {
             (Told::MaybeNumber0, _) => Cells::MAYBE_NUMBER_0,
@@ -174,19 +124,6 @@ impl Shift {
             (Told::Sure(_), Some(new)) => Cells::sure(new),
             (Told::Begun(_), Some(new)) => Cells::torn(&new, cells.reads_blank()),
             (Told::HalfThere(_), Some(new)) => weak_from::<HALF>(&new),
-            (Told::SecondHalf(_), Some(new)) => {
-                let wanted = birth.map_or(BLANK, |birth| {
-                    second_half(self.seq(birth.seq), self.generation(birth.generation))
-                });
-                let new = weak_from::<HALF>(&joined(first(&new), wanted));
-                if may_be_right(&new) { *cells } else { new }
-            }
-            (Told::Nobodys(_), Some(new)) => weak_from::<CRC>(&new),
-            (Told::NobodysInAnyState(_), Some(new)) => {
-                let mut cells = weak_from::<CRC>(&new);
-                wire::put::<STATE, WORD, LEN>(&mut cells.weak, [0xFF; WORD]);
-                cells
-            }
             (_, _) => *cells,
         }
     }
@@ -202,11 +139,10 @@ impl Shift {
         if own.is_none() && old.is_valid() {
             let seq = self.seq(old.seq);
             let crc = crc(seq);
-            let label = if is_nobodys(&old) { NOBODYS } else { old.label };
             let state = { old.state.name() }.map_or(OtaState::UNDEFINED, |_| old.state);
             let mut entry = Entry {
                 seq,
-                label,
+                label: old.label,
                 state,
                 crc,
             };
@@ -306,22 +242,6 @@ fn second_of(bytes: &[u8; LEN]) -> Option<Second> {
     let entry = Entry::parse(bytes);
     let generation = summary::generation(&entry)?;
     Some(second_half(entry.seq, generation))
-}
-
-/// What it is to be beside a birth.
-fn second_of_birth(birth: &Birth) -> Second {
-    second_half(birth.seq, birth.generation)
-}
-
-/// Whether the CRC of an entry whose number is sure may be read as that of the number.
-fn may_be_right(cells: &Cells) -> bool {
-    let entry = Entry::parse(&cells.bits);
-    entry.crc == crc(entry.seq) | Entry::parse(&cells.weak).crc
-}
-
-/// Whether the label of an entry tells that it is nobody's: where the second half was spoilt, what was ours is not.
-fn is_nobodys(entry: &Entry) -> bool {
-    !entry.label.ends_with(&[0xFF; LABEL - LABEL_IN_USE])
 }
 
 /// An entry of which nothing may be read from byte `AT` on, or some, or all.

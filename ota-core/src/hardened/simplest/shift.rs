@@ -19,9 +19,9 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Takes the numbers of an entry beside this birth into account, if they count.
-    pub(super) fn count_entry(&mut self, cells: &Cells, birth: Option<Birth>) {
-        let told = Told::of(cells, birth.as_ref());
+    /// Takes the numbers of an entry into account, if they count.
+    pub(super) fn count_entry(&mut self, cells: &Cells) {
+        let told = Told::of(cells);
         self.unknown |= matches!(told, Told::Unknown(_));
         let Some(entry) = told.bytes().map(Entry::parse) else {
             return;

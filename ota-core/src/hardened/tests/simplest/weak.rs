@@ -264,42 +264,21 @@ fn changed(change: impl FnOnce(&mut [u8], &mut [u8])) -> (Vec<u8>, Vec<u8>) {
     (otadata[entry.clone()].to_vec(), weak[entry].to_vec())
 }
 
-/// The same: whole or with its second half blank, of which the second half was zeroed in part then, and some is weak.
-fn spoilt(whole: bool, zeroed: usize, weak_in: core::ops::Range<usize>) -> (Vec<u8>, Vec<u8>) {
-    changed(|entry, weak| {
-        for at in weak_in {
-            weak[at] = !entry[at];
-        }
-        let second = &mut entry[16..];
-        if !whole {
-            second.fill(0xFF);
-        }
-        second[..zeroed].fill(0);
-    })
-}
-
-/// An entry whose label is spoilt is nobody's: how far it is makes no difference, the state does.
+/// An entry that was begun, and is damaged where the rest was to be, is none.
 #[test]
-fn an_entry_of_which_the_label_is_spoilt_is_nobodys() {
-    for crc in [28..32, 0..0] {
-        let with = |zeroed| spoilt(true, zeroed, crc.clone());
-        let (bytes, weak) = with(1);
-        assert_eq!(bytes[24..28], [0xFF; 4]);
-        assert_eq!(weak.iter().any(|weak| *weak != 0), !crc.is_empty());
-        for zeroed in 2..12 {
-            assert_eq!(with(zeroed), with(1), "{zeroed} zeroed");
-        }
-        assert_ne!(with(12), with(1), "this is state 0");
-        assert_ne!(with(0), with(1), "this one is ours");
-    }
-}
-
-/// An entry that was begun, and is spoilt where the rest was to be, is none.
-#[test]
-fn an_entry_that_is_spoilt_before_it_is_whole_is_none() {
+fn an_entry_that_is_damaged_before_it_is_whole_is_none() {
+    let with = |zeroed: usize, weak_in: core::ops::Range<usize>| {
+        changed(|entry, weak| {
+            for at in weak_in {
+                weak[at] = !entry[at];
+            }
+            entry[16..].fill(0xFF);
+            entry[16..16 + zeroed].fill(0);
+        })
+    };
     for weak_in in [0..16, 0..0] {
         for zeroed in 1..=16 {
-            let (bytes, weak) = spoilt(false, zeroed, weak_in.clone());
+            let (bytes, weak) = with(zeroed, weak_in.clone());
             assert_eq!(
                 (bytes, weak),
                 (std::vec![0; 32], std::vec![0; 32]),
@@ -307,67 +286,9 @@ fn an_entry_that_is_spoilt_before_it_is_whole_is_none() {
             );
         }
     }
-    let (bytes, weak) = spoilt(false, 0, 0..16);
+    let (bytes, weak) = with(0, 0..16);
     assert_ne!(bytes, [0; 32], "this one can be completed");
     assert_ne!(weak, [0; 32]);
-}
-
-/// An entry that is spoilt, and spoilt further by a cut: where a bit of the CRC is lost it selects nothing, whatever
-/// else is in doubt; where none may be, it may be in any state.
-#[test]
-fn an_entry_that_is_spoilt_in_two_parts_is_none_or_nobodys() {
-    for (zeroed, lost) in [(1, 31), (1, 29), (12, 30), (9, 31)] {
-        let none = changed(|entry, weak| {
-            weak[16 + zeroed..lost].fill(0xFF);
-            entry[16..16 + zeroed].fill(0);
-            entry[lost..].fill(0);
-        });
-        assert_eq!(
-            none,
-            (std::vec![0; 32], std::vec![0; 32]),
-            "{zeroed} {lost}"
-        );
-    }
-    let in_any_state = |zeroed: usize, weak_from: usize| {
-        changed(|entry, weak| {
-            entry[16..16 + zeroed].fill(0);
-            weak[16 + weak_from..].fill(0xFF);
-        })
-    };
-    let simplest = in_any_state(1, 1);
-    assert_eq!(simplest.1[..24], [0; 24]);
-    assert_eq!(simplest.1[24..28], [0xFF; 4]);
-    assert_ne!(simplest.1[28..], [0; 4]);
-    for (zeroed, weak_from) in [(2, 2), (8, 8), (9, 9), (11, 11), (1, 8)] {
-        assert_eq!(in_any_state(zeroed, weak_from), simplest, "{zeroed} zeroed");
-    }
-    assert_ne!(in_any_state(12, 12), simplest, "this is state 0");
-    assert_ne!(in_any_state(0, 1), simplest, "this may be ours");
-}
-
-/// Where the first half is no entry of ours, a second half that was begun is as good as none, unless it may be read
-/// as none: then an erase that is cut may make number 0 of it, or not.
-#[test]
-fn a_second_half_beside_no_first_is_as_good_as_none() {
-    let with = |second: fn(&mut [u8], &mut [u8])| {
-        changed(|entry, weak| {
-            entry[..16].fill(0xFF);
-            entry[0] = 0xFE;
-            second(&mut entry[16..], &mut weak[16..]);
-        })
-    };
-    let none = with(|second, _| second.fill(0xFF));
-    assert_eq!(none.0[16..], [0xFF; 16]);
-    assert_eq!(with(|_, _| {}), none, "it is whole");
-    let in_doubt = with(|second, weak| weak[13..].copy_from_slice(&[!second[13], 0, 0]));
-    assert_eq!(in_doubt, none, "the first byte of its CRC is in doubt");
-    let may_be_none = with(|second, weak| {
-        for (weak, byte) in weak.iter_mut().zip(second) {
-            *weak = !*byte;
-        }
-    });
-    assert_ne!(may_be_none, none);
-    assert!(may_be_none.1[..28] == [0; 28] && may_be_none.1[28..] != [0; 4]);
 }
 
 /// Nobody looks at the label of an entry of number 0.
