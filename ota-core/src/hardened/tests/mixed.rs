@@ -1,5 +1,7 @@
 //! In company with stock code.
 
+use super::super::layout::{Place, Sector};
+use super::super::record::Record;
 use super::*;
 use crate::update;
 
@@ -222,6 +224,44 @@ fn a_generation_that_was_claimed_counts_without_its_entry() {
     let chosen = device.boot().unwrap().chosen.unwrap();
     assert_eq!((chosen.slot, chosen.previous), (B, Some(A)));
     assert_eq!(device.stock(), Some(B), "and its entry is written anew");
+}
+
+/// The CRC of an entry, torn, may be right for a number that was torn before. So it is not begun before the first half
+/// is proven to be complete, and never programmed over: whatever was cut, an entry in the sector of a first generation is
+/// none, or names what was chosen.
+#[test]
+fn the_crc_of_an_entry_is_not_touched_until_a_claim_proves_its_number() {
+    let entry = |device: &Device| {
+        let [first, _] = device.ram.entries();
+        first
+    };
+    let is_claimed = |device: &Device| {
+        let claim = Record::claim(1, 1).emit(Place::in_group(Sector::First, 1, 0), device.salt());
+        device.ram.bytes[OTADATA as usize + 32 * 5..][..32] == claim
+    };
+    let mut completed = 0;
+    // Behind the erase.
+    for (operations, torn) in (1..8).flat_map(|n| [(n, Torn::Some(3)), (n, Torn::Nothing)]) {
+        let device = taken_over_and_cut(operations, torn);
+        let before = entry(&device);
+        let is_begun = before.crc != u32::MAX;
+        assert!(is_claimed(&device) || !is_begun, "{operations} operations");
+        completed += u32::from(is_begun);
+        if is_claimed(&device) {
+            continue;
+        }
+        // It is given up.
+        let mut next = device.power_on();
+        next.begin(B, A).unwrap();
+        let is_erase = |op: &Op| matches!(op, Op::Erase { .. });
+        for power in 0..next.ram.ops.iter().position(is_erase).unwrap() {
+            let mut cut = device.power_on();
+            (cut.ram.power, cut.ram.torn) = (power, Torn::Some(3));
+            cut.begin(B, A).unwrap_err();
+            assert_eq!(entry(&cut), before, "{operations} operations, then {power}");
+        }
+    }
+    assert!(completed > 0);
 }
 
 /// The factory image has no entry. What stands in place of none is damage: in the sector that has the authority it
