@@ -38,16 +38,8 @@ const WORD: usize = 4;
 /// Where the CRC begins.
 const CRC: usize = LEN - WORD;
 
-/// Bytes of a label, and how many of them tell something in one of ours.
-const LABEL: usize = 20;
-const LABEL_IN_USE: usize = 12;
-
-/// A label that is nobody's.
-const NOBODYS: [u8; LABEL] = {
-    let mut label = [0xFF; LABEL];
-    label[LABEL_IN_USE] = 0;
-    label
-};
+/// A label that no entry of ours has.
+const NOBODYS: [u8; 20] = [0; 20];
 
 impl Told {
     pub(super) fn of(cells: &Cells) -> Self {
