@@ -10,7 +10,6 @@ mod sector;
 
 use embedded_storage::nor_flash::NorFlash;
 
-pub(super) use self::log::progress;
 use self::sector::{begin, complete_entry, forget};
 use super::choice::{self, Birth, Choice, Flags};
 use super::read::{self, Book, Found, Handed, LogEnd, Site, Word, seq_above};
@@ -248,10 +247,26 @@ impl Book {
                     done => done?,
                 }
             }
-            let choice = self.choice;
+            let choice = self.keeping_progress(flash, site, self.choice)?;
             self.switch(flash, site, choice)?;
         }
         Ok(())
+    }
+
+    /// This choice, which keeps the download open that is, with the parts of that that were noted as complete: that is
+    /// noted in a sector that a switch leaves behind.
+    fn keeping_progress<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        site: &Site,
+        mut choice: Choice,
+    ) -> Result<Choice, Trouble<F::Error>> {
+        if choice.open.is_some() && choice.open == self.choice.open {
+            let before = self.choice.base.max(choice.base);
+            let noted = self.end.noted_progress(flash, site, before);
+            choice.base = noted.map_err(Trouble::Flash)?;
+        }
+        Ok(choice)
     }
 
     /// Chooses something else, in the log: three programs. A change of the slot that boots, or of the
@@ -281,7 +296,20 @@ impl Book {
 
     /// Chooses something else, in the other sector: one erase; a second one where one entry for stock
     /// code must not outlive it. A cut leaves the choice before or the one after.
+    ///
+    /// A download that stays open goes on where it was.
     pub(super) fn change<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+        choice: Choice,
+    ) -> Result<(), Trouble<F::Error>> {
+        let choice = self.keeping_progress(flash, site, choice)?;
+        self.open(flash, site, choice)
+    }
+
+    /// The same, but a download is as far as the choice says, whatever was noted.
+    pub(super) fn open<F: NorFlash>(
         &mut self,
         flash: &mut F,
         site: &Site,
@@ -382,7 +410,7 @@ impl Book {
         }
         let adopted = Adopted {
             origin: super::stock::Origin::Nothing,
-            choice: self.choice,
+            choice: self.keeping_progress(flash, site, self.choice)?,
             into,
             generation: log.generation.saturating_add(1),
             seq: self.seq,

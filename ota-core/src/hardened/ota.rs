@@ -234,23 +234,29 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     fn choose(&mut self, site: &Site, found: Found, choice: Choice, how: How) -> Outcome<Book, F> {
         let flash = &mut self.inner.flash;
         let mut book = found.book(flash, site)?;
+        let open = book.choice.open;
         match how {
             How::InLog => book.decide(flash, site, choice)?,
             How::BySwitch => book.change(flash, site, choice)?,
+            How::Opening => book.open(flash, site, choice)?,
         }
-        // Progress is noted next to the log of one generation.
-        self.noting = self.noting.filter(|noting| {
-            (noting.end.sector, noting.end.generation) == (book.end.sector, book.end.generation)
-        });
+        // Progress is noted next to the log of the last generation, if the download is the one that was open.
+        let stays_open = how != How::Opening && book.choice.open == open;
+        self.noting = self.noting.filter(|_| stays_open);
+        if let Some(noting) = &mut self.noting {
+            noting.end = book.end;
+        }
         Ok(book)
     }
 }
 
 /// How a choice is written.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
     InLog,
     BySwitch,
+    /// By a switch that opens a download.
+    Opening,
 }
 
 impl<E> From<Trouble<E>> for OtaError<E> {

@@ -6,12 +6,12 @@ use super::Trouble;
 use super::program::{program, wipe};
 use super::sector::forget;
 use crate::hardened::choice::{self, Birth};
-use crate::hardened::layout::Place;
+use crate::hardened::layout::{PROGRESS_ROWS, Place};
 use crate::hardened::read::{self, LogEnd, Site, Word};
-use crate::hardened::record::{self, Kind, Record};
+use crate::hardened::record::{self, Kind, Record, Row};
 
 /// The record that says that part `part` of the open slot is complete.
-pub(in crate::hardened) fn progress(generation: u32, part: u8) -> Record {
+fn progress(generation: u32, part: u8) -> Record {
     Record {
         kind: Kind::Progress,
         number: part,
@@ -85,6 +85,24 @@ impl LogEnd {
             }
         }
         Ok(())
+    }
+
+    /// How many parts of the open slot are complete, `before` of which were before this generation.
+    ///
+    /// A row that is read right is proof, as it is programmed behind the part.
+    pub(in crate::hardened) fn noted_progress<F: NorFlash>(
+        self,
+        flash: &mut F,
+        site: &Site,
+        before: u8,
+    ) -> Result<u8, F::Error> {
+        for part in (before..PROGRESS_ROWS).rev() {
+            let row = site.parsed(flash, Place::progress(self.sector, part))?;
+            if row == Row::Valid(progress(self.generation, part)) {
+                return Ok(part.saturating_add(1));
+            }
+        }
+        Ok(before)
     }
 
     /// Says that part `part` of the open slot is complete: one program.

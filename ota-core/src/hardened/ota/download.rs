@@ -6,11 +6,9 @@ use super::{How, Noting, Ota, Outcome, Told};
 use crate::efuse::SecureVersion;
 use crate::flash::SECTOR;
 use crate::hardened::choice::{Choice, Digest, Image};
-use crate::hardened::commit::progress;
 use crate::hardened::image;
-use crate::hardened::layout::{PROGRESS_ROWS, Place};
+use crate::hardened::layout::PROGRESS_ROWS;
 use crate::hardened::read::{Book, Found, Site};
-use crate::hardened::record::Row;
 use crate::image::VerifyImage;
 use crate::partition::{Partition, Slot, Type};
 use crate::update::{Erasing, Handle, ImageSize, OtaError};
@@ -113,19 +111,11 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
             told if told.generation == generation => told.parts,
             _ => 0,
         };
-        let known = book.choice.base.max(told);
-        for part in (known..PROGRESS_ROWS).rev() {
-            let place = Place::progress(book.end.sector, part);
-            let row = site
-                .parsed(&mut self.inner.flash, place)
-                .map_err(OtaError::Flash)?;
-            if row == Row::Valid(progress(generation, part)) {
-                let parts = part.saturating_add(1);
-                self.told = Told { generation, parts };
-                return Ok(parts);
-            }
-        }
-        Ok(known)
+        let before = book.choice.base.max(told);
+        let noted = { book.end }.noted_progress(&mut self.inner.flash, site, before);
+        let parts = noted.map_err(OtaError::Flash)?;
+        self.told = Told { generation, parts };
+        Ok(parts)
     }
 
     /// Opens an update that was cut short, to go on at `offset` (`esp_ota_resume`).
@@ -346,10 +336,11 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
                 }
             };
         }
-        if partition.slot() == Some(Slot::Test) {
-            choice.open = chosen.open;
+        if slot == Some(Slot::Test) {
+            // Nothing ever names it: what is open stays so.
+            return self.choose(site, found, chosen, How::BySwitch);
         }
-        self.choose(site, found, choice, How::BySwitch)
+        self.choose(site, found, choice, How::Opening)
     }
 
     fn note_from(&mut self, handle: Handle, book: Option<&Book>, parts: u8) {

@@ -524,27 +524,57 @@ fn going_back_forgets_no_bad_image() {
     assert_eq!(bad, Some(device.partition(C)));
 }
 
-/// Progress is noted next to the log of one generation: behind a change of it, nowhere.
+/// Progress is noted next to the log of one generation: where another one begins, it says what was complete before, and
+/// the rest is noted there.
 #[test]
-fn behind_another_change_no_progress_is_noted() {
+fn behind_another_change_a_download_goes_on_where_it_was() {
     let mut device = Device::new(&[A, B, C]);
     device.update(A, B, 2);
     device.update(B, C, 3);
     let to = device.partition(A);
-    for (forget, changes, noted) in [(false, 1, 1), (true, 2, 0)] {
+    // Two parts of a slot.
+    let bytes: Vec<u8> = (0..8).flat_map(|_| image(4)).take(2 * 4096).collect();
+    for forget in [0, 1, 2] {
         let mut device = device.power_on();
         device.cost();
         let done = device.app(C, |ota| {
             let handle = ota.begin(&to, ImageSize::Unknown)?;
-            if forget {
-                ota.invalidate_inactive_otadata_slot()?;
+            for (number, part) in bytes.chunks(4096).enumerate() {
+                if number == forget {
+                    ota.invalidate_inactive_otadata_slot()?;
+                }
+                ota.write(handle, part)?;
             }
-            ota.write(handle, &image(4))
+            Ok(())
         });
         done.unwrap();
+        let changes = if forget < 2 { 2 } else { 1 };
         let cost = device.cost();
         assert_eq!(cost.erases, changes);
-        assert_eq!(cost.programs, 9 * changes + noted);
+        assert_eq!(cost.programs, 9 * changes + 2);
+        let progress = device.app(C, |ota| ota.progress(&to));
+        assert_eq!(progress, Ok(8192), "another change before part {forget}");
+    }
+}
+
+/// A download is as far as the call that opens it says: what was noted behind that counts no longer.
+#[test]
+fn a_download_that_is_opened_anew_is_as_far_as_it_was_opened() {
+    let mut device = Device::new(&[A, B]);
+    device.update(A, B, 2);
+    let to = device.partition(A);
+    let bytes: Vec<u8> = (0..16).flat_map(|_| image(4)).take(3 * 4096).collect();
+    for offset in [3 * 4096, 4096, 0] {
+        let mut device = device.power_on();
+        let progress = device.app(B, |ota| {
+            let handle = ota.begin(&to, ImageSize::Unknown)?;
+            ota.write(handle, &bytes)?;
+            ota.abort(handle)?;
+            let handle = ota.resume(&to, offset)?;
+            ota.abort(handle)?;
+            ota.progress(&to)
+        });
+        assert_eq!(progress, Ok(offset));
     }
 }
 
