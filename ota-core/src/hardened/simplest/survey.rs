@@ -135,22 +135,7 @@ impl Content {
     /// that says nothing, and then the other sector is all there is.
     fn has_taken_over(&self, other: &Self, length: Length) -> bool {
         let handed_over = || self.log.has_begun(length) && other.handed_over_to(self).is_some();
-        let alone = || other.youngest().is_none() || other.is_aborted_beside(self);
-        let proven = || self.is_proven() && alone();
-        !self.log.may_be_given_up() && (self.is_opened() || handed_over() || proven())
-    }
-
-    /// Whether nothing hands over to it, nor will: it was begun beside an older one, whose last word is a decision.
-    fn is_aborted_beside(&self, older: &Self) -> bool {
-        let birth = older.birth();
-        let is_younger = birth.is_some_and(|birth| self.youngest() > Some(birth.generation));
-        is_younger && !self.log.may_claim() && older.log.ends_in_decision()
-    }
-
-    /// Whether it counts, for sure, if it is alone.
-    fn is_proven(&self) -> bool {
-        let named = |birth: Birth| birth.child != 0 || self.is_opened();
-        self.birth().is_some_and(named)
+        !self.log.may_be_given_up() && (self.is_opened() || handed_over())
     }
 
     /// Whether nobody takes its entry for one that counts beside the sequence number `seq`.

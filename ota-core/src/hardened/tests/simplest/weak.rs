@@ -291,6 +291,29 @@ fn an_entry_that_is_damaged_before_it_is_whole_is_none() {
     assert_ne!(weak, [0; 32]);
 }
 
+/// Of the second half of an entry matters that it was begun, and is to be what it has to be: not what else a cut leaves
+/// there.
+#[test]
+fn half_an_entry_in_doubt_is_one_of_ours_to_be_completed() {
+    let in_doubt = |change: fn(&mut [u8], &mut [u8])| {
+        changed(|entry, weak| {
+            for at in 28..32 {
+                weak[at] = !entry[at];
+            }
+            change(entry, weak);
+        })
+    };
+    let half_there = in_doubt(|_, _| {});
+    assert_eq!(in_doubt(|_, weak| weak[28..31].fill(0)), half_there);
+    let other_crc = in_doubt(|entry, weak| {
+        entry[28..].fill(0);
+        weak[28..].fill(0xFF);
+    });
+    assert_eq!(other_crc.1[28..], [0xFF; 4]);
+    let other_label = in_doubt(|entry, _| entry[16] = 0);
+    assert_eq!(other_label.0[16], 0);
+}
+
 /// Nobody looks at the label of an entry of number 0.
 #[test]
 fn the_label_of_number_0_may_be_in_doubt() {
