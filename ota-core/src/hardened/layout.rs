@@ -4,7 +4,7 @@
 //!
 //! | row | bytes | holds | written |
 //! |---|---|---|---|
-//! | 0 | 0..32 | the entry that stock code reads | half before the hand-over, half after it |
+//! | 0 | 0..32 | the entry that stock code reads | half before the hand-over or the first claim, half after it |
 //! | 1..=4 | 32..160 | the birth of a generation, in one program | right after the erase |
 //! | 5..=94 | 160..3040 | 30 groups of three rows: claim, decision, seal | appended |
 //! | 95..=126 | 3040..4064 | progress of a download | as it goes on |
