@@ -246,7 +246,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     }
 
     /// Ends an update (`esp_ota_end`): as [`update::Ota::end`](crate::update::Ota::end), and the digest
-    /// of an application image is noted, so that it alone can be chosen and booted. Three programs.
+    /// of an application image is noted, so that it alone can be chosen and booted. Three programs; one erase of otadata
+    /// where another download was opened since.
     ///
     /// # A power cut in it
     ///
@@ -271,12 +272,19 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
             Err(OtaError::NoOtadata) => return Ok(()),
             settled => settled?,
         };
-        let choice = Choice {
+        let mut choice = Choice {
             open: Some(slot),
             staged: digest,
             ..*found.choice()
         };
-        self.choose(&site, found, choice, How::InLog)?;
+        let how = if found.choice().open == choice.open {
+            How::InLog
+        } else {
+            // What is noted beside the log is of another download.
+            choice.base = 0;
+            How::Opening
+        };
+        self.choose(&site, found, choice, how)?;
         Ok(())
     }
 

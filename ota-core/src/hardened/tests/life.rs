@@ -578,6 +578,26 @@ fn a_download_that_is_opened_anew_is_as_far_as_it_was_opened() {
     }
 }
 
+/// Of two downloads at a time the one that was opened last is noted: where the other one ends, what was noted is not of
+/// its slot.
+#[test]
+fn what_was_noted_of_one_download_is_not_said_of_another() {
+    let mut device = Device::new(&[A, B, C]);
+    let [b, c] = [B, C].map(|slot| device.partition(slot));
+    let bytes: Vec<u8> = (0..16).flat_map(|_| image(4)).take(3 * 4096).collect();
+    let progress = device.app(A, |ota| {
+        let one = ota.begin(&b, ImageSize::Unknown)?;
+        ota.write(one, &image(2))?;
+        let other = ota.begin(&c, ImageSize::Unknown)?;
+        ota.write(other, &bytes)?;
+        ota.end(one)?;
+        Ok([ota.progress(&b)?, ota.progress(&c)?])
+    });
+    assert_eq!(progress, Ok([0, 0]));
+    device.set_boot(A, B).unwrap();
+    assert_eq!(device.boot().unwrap().slot, B);
+}
+
 #[test]
 fn an_image_that_may_be_started_no_times_is_started_once() {
     let mut device = Device::new(&[A, B]);
