@@ -130,17 +130,20 @@
 //!   weak bits read as 0 but in one place at most.
 //! - Of the same any number of cuts up to L2, in a log with two groups for ordinary decisions, until it is full,
 //!   however many it keeps back.
-//! - Of the smallest update, of one to a damaged image, of the first one of a device with a factory image, of one that
-//!   is confirmed, of one that is rolled back, and of one of a device with three slots, any number of cuts at L3, in a
-//!   log with one group for ordinary decisions, until it is full, however many it keeps back. Those to a damaged image
-//!   and rolled back on this code; the other four before entries without a birth were written down at once.
-//! - Of the first two of these three cuts in a row at L3 in the whole log; of the smallest any number at L0 until it is
-//!   full.
+//! - Of eight of them and the smallest any number of cuts at L3, in a log with one group for ordinary decisions, until
+//!   it is full, however many it keeps back: of all but the one that is resumed and three in a row.
+//! - Of the smallest and of the one to a damaged image three cuts in a row at L3 in the whole log; of the smallest any
+//!   number at L0 until it is full.
 //! - Of the smallest with a small log, which cuts fill: with one of three groups three at L3, as of the update to
 //!   a damaged image; with one of four any number at L0, three at L3, and at L1 any number until it is full and in
 //!   doubt.
 //! - Of each call of an application, first thing after power-on, at each point of a life of two or three slots, with
 //!   a factory image and without, monitored and not: each single cut up to L3.
+//!
+//! The last two changes were that a claim alone proves a first generation, and that a generation begins with the
+//! progress of a download. With both, any number of cuts at L3 was swept in the update to a damaged image, in the
+//! smallest and in the one under anti-rollback; with the first of them in the others but that of three slots, and up to
+//! L2 in the smallest, at L0 in all ten. What is said of any number of cuts besides was swept before.
 //!
 //! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single one
 //! at L3, as of the factory reset, and each single one at L4 as above.
@@ -304,7 +307,8 @@
 //!
 //! An image must carry the digest that [`end`](Ota::end) noted, to be chosen and to boot: a bit of its
 //! header that falls cannot switch the check off. A slot is given up, erased or overwritten only after
-//! nothing names it. The slot that runs is never written, whatever otadata says.
+//! nothing names it. The slot that runs is never written, whatever otadata says. A download that stays open goes on where
+//! it was, whatever generation begins meanwhile.
 
 mod boot;
 mod choice;
