@@ -47,6 +47,7 @@ pub static CASES: &[Case] = cases![
     "hardened-p3-begin-program-otadata",
     "hardened-p3-read-otherwise-in-call",
     "hardened-p3-repair-program-otadata",
+    "hardened-p7-end-by-switch",
     "hardened-p7-weak-progress",
     "hardened-p8-half-zeroed-entry",
     "hardened-p8-words-once",
