@@ -228,42 +228,6 @@ fn the_image_before_is_forgotten_before_it_is_erased() {
 }
 
 #[test]
-fn a_download_goes_on_where_it_is_known_to_be_written() {
-    let mut device = Device::new(&[A, B]);
-    let to = device.partition(B);
-    let whole: Vec<u8> = (0..4).flat_map(|_| image(7)).collect();
-    device
-        .app(A, |ota| {
-            let handle = ota.begin(&to, ImageSize::Unknown)?;
-            ota.write(handle, &whole[..9000])
-        })
-        .unwrap();
-    device.boot().unwrap();
-    device
-        .app(A, |ota| {
-            assert_eq!(ota.progress(&to), Ok(8192));
-            assert!(matches!(
-                ota.resume(&to, 12288),
-                Err(OtaError::ResumeOffset { .. })
-            ));
-            assert!(matches!(
-                ota.resume(&to, 9000),
-                Err(OtaError::ResumeOffset { .. })
-            ));
-            let handle = ota.resume(&to, 8192)?;
-            assert_eq!(ota.progress(&to), Ok(8192));
-            ota.write(handle, &whole[8192..])?;
-            ota.end(handle)?;
-            ota.set_boot_partition(&to)
-        })
-        .unwrap();
-    assert_eq!(device.boot().unwrap().slot, B);
-    let at = to.offset as usize;
-    assert_eq!(device.ram.bytes[at..at + whole.len()], whole);
-    assert_eq!(SLOT_SIZE.div_ceil(32).next_multiple_of(4096), 4096);
-}
-
-#[test]
 fn what_an_update_is_copied_over_is_not_named_either() {
     let mut device = Device::new(&[A, B, C]);
     device.update(A, B, 2);
@@ -467,31 +431,6 @@ fn stock_code_finds_a_whole_entry_while_a_half_one_is_healed() {
     }
 }
 
-/// What is written counts as progress once that is noted; where the note fails, the caller hears of it.
-#[test]
-fn a_note_of_progress_that_fails_is_an_error() {
-    let mut device = Device::new(&[A, B]);
-    device.update(A, B, 2);
-    let to = device.partition(A);
-    device.cost();
-    let noted = |op: &Op| matches!(op, Op::Program { at, .. } if (OTADATA..OTADATA + 0x2000).contains(at) && at % 0x1000 >= 32 * 95);
-    let mut whole = device.power_on();
-    whole.download(B, A, 3).unwrap();
-    let first = whole.ram.ops.iter().position(noted).unwrap();
-    device.ram.power = first;
-    let error = device.app(B, |ota| {
-        let handle = ota.begin(&to, ImageSize::Unknown)?;
-        let mut written = Ok(());
-        for chunk in image(3).chunks(512) {
-            written = written.and_then(|()| ota.write(handle, chunk));
-        }
-        written
-    });
-    assert_eq!(error, Err(OtaError::Flash(NorFlashErrorKind::Other)));
-    assert_eq!(device.ram.ops.len(), first, "the note is what failed");
-    assert_eq!(device.ram.after_failure, 0, "by that very call");
-}
-
 /// Of what is chosen and what to go back to there is a state, and of nothing else.
 #[test]
 fn the_state_of_an_image_is_known_by_its_slot() {
@@ -522,80 +461,6 @@ fn going_back_forgets_no_bad_image() {
     assert_eq!(device.boot().unwrap().slot, A);
     let bad = device.app(A, |ota| ota.last_invalid_partition()).unwrap();
     assert_eq!(bad, Some(device.partition(C)));
-}
-
-/// Progress is noted next to the log of one generation: where another one begins, it says what was complete before, and
-/// the rest is noted there.
-#[test]
-fn behind_another_change_a_download_goes_on_where_it_was() {
-    let mut device = Device::new(&[A, B, C]);
-    device.update(A, B, 2);
-    device.update(B, C, 3);
-    let to = device.partition(A);
-    // Two parts of a slot.
-    let bytes: Vec<u8> = (0..8).flat_map(|_| image(4)).take(2 * 4096).collect();
-    for forget in [0, 1, 2] {
-        let mut device = device.power_on();
-        device.cost();
-        let done = device.app(C, |ota| {
-            let handle = ota.begin(&to, ImageSize::Unknown)?;
-            for (number, part) in bytes.chunks(4096).enumerate() {
-                if number == forget {
-                    ota.invalidate_inactive_otadata_slot()?;
-                }
-                ota.write(handle, part)?;
-            }
-            Ok(())
-        });
-        done.unwrap();
-        let changes = if forget < 2 { 2 } else { 1 };
-        let cost = device.cost();
-        assert_eq!(cost.erases, changes);
-        assert_eq!(cost.programs, 9 * changes + 2);
-        let progress = device.app(C, |ota| ota.progress(&to));
-        assert_eq!(progress, Ok(8192), "another change before part {forget}");
-    }
-}
-
-/// A download is as far as the call that opens it says: what was noted behind that counts no longer.
-#[test]
-fn a_download_that_is_opened_anew_is_as_far_as_it_was_opened() {
-    let mut device = Device::new(&[A, B]);
-    device.update(A, B, 2);
-    let to = device.partition(A);
-    let bytes: Vec<u8> = (0..16).flat_map(|_| image(4)).take(3 * 4096).collect();
-    for offset in [3 * 4096, 4096, 0] {
-        let mut device = device.power_on();
-        let progress = device.app(B, |ota| {
-            let handle = ota.begin(&to, ImageSize::Unknown)?;
-            ota.write(handle, &bytes)?;
-            ota.abort(handle)?;
-            let handle = ota.resume(&to, offset)?;
-            ota.abort(handle)?;
-            ota.progress(&to)
-        });
-        assert_eq!(progress, Ok(offset));
-    }
-}
-
-/// Of two downloads at a time the one that was opened last is noted: where the other one ends, what was noted is not of
-/// its slot.
-#[test]
-fn what_was_noted_of_one_download_is_not_said_of_another() {
-    let mut device = Device::new(&[A, B, C]);
-    let [b, c] = [B, C].map(|slot| device.partition(slot));
-    let bytes: Vec<u8> = (0..16).flat_map(|_| image(4)).take(3 * 4096).collect();
-    let progress = device.app(A, |ota| {
-        let one = ota.begin(&b, ImageSize::Unknown)?;
-        ota.write(one, &image(2))?;
-        let other = ota.begin(&c, ImageSize::Unknown)?;
-        ota.write(other, &bytes)?;
-        ota.end(one)?;
-        Ok([ota.progress(&b)?, ota.progress(&c)?])
-    });
-    assert_eq!(progress, Ok([0, 0]));
-    device.set_boot(A, B).unwrap();
-    assert_eq!(device.boot().unwrap().slot, B);
 }
 
 #[test]
