@@ -253,8 +253,8 @@ impl Book {
         Ok(())
     }
 
-    /// This choice, which keeps the download open that is, with the parts of that that were noted as complete: that is
-    /// noted in a sector that a switch leaves behind.
+    /// This choice; if the download that is open stays so, with the parts of it that were noted as complete, as they
+    /// are noted in a sector that a switch leaves behind.
     fn keeping_progress<F: NorFlash>(
         &self,
         flash: &mut F,

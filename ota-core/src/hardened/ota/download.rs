@@ -318,6 +318,10 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ) -> Outcome<Book, F> {
         let chosen = *found.choice();
         let slot = partition.slot();
+        if slot == Some(Slot::Test) {
+            // Nothing ever names it: what is open stays so.
+            return self.choose(site, found, chosen, How::BySwitch);
+        }
         let other = |image: &Image| Some(image.slot) != slot;
         let mut choice = Choice {
             previous: chosen.previous.filter(other),
@@ -343,10 +347,6 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
                     ..Choice::confirmed(instead)
                 }
             };
-        }
-        if slot == Some(Slot::Test) {
-            // Nothing ever names it: what is open stays so.
-            return self.choose(site, found, chosen, How::BySwitch);
         }
         self.choose(site, found, choice, How::Opening)
     }
