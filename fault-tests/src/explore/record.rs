@@ -185,6 +185,18 @@ pub(crate) struct Content {
 
 type Last = (Vec<u8>, Reading);
 
+/// So many things are remembered at most, of those that can be found out again.
+const REMEMBERED: usize = 1 << 18;
+
+/// Notes what was found out. It may be forgotten when there is too much of it.
+fn remember<V>(known: &RefCell<HashedMap<(usize, u128), V>>, key: (usize, u128), found: V) {
+    let mut known = known.borrow_mut();
+    if known.len() >= REMEMBERED {
+        known.clear();
+    }
+    known.insert(key, found);
+}
+
 /// The records of a subject, with what is known of contents that were met.
 #[derive(Default)]
 pub(crate) struct Records {
@@ -193,6 +205,8 @@ pub(crate) struct Records {
     readings: RefCell<HashedMap<(usize, u128), Reading>>,
     /// By record, and hash of its solid and its weak bits: one content for each thing to be learned.
     weak: RefCell<HashedMap<(usize, u128), Contents>>,
+    /// By the same: a hash of what is to be learned, of those of which no content was asked for.
+    learned: RefCell<HashedMap<(usize, u128), u128>>,
     /// By record: the bytes read last, and what they say.
     last: RefCell<Vec<Option<Last>>>,
     /// By record and what is learned of it: the contents met first and last of which it is.
@@ -272,7 +286,7 @@ impl Records {
             now: edge(now),
             future: future.digest128(),
         };
-        self.readings.borrow_mut().insert(key, reading);
+        remember(&self.readings, key, reading);
         let mut alike = self.alike.borrow_mut();
         alike
             .entry((record, now))
@@ -287,26 +301,37 @@ impl Records {
         if let Some(known) = self.readings.borrow().get(&key) {
             return *known;
         }
-        let hash = |bytes: &[u8], hasher: &mut Xxh3| {
+        let learned = |bytes: &[u8]| {
             // Bytes that were zeroed are solid.
             let weak: Vec<u8> = { weak.iter().zip(bytes) }
                 .map(|(weak, byte)| if *byte == 0 { 0 } else { *weak })
                 .collect();
-            for content in self.contents(record, bytes, &weak).iter() {
-                hasher.update(&content.edge.to_le_bytes());
-            }
+            self.all_learned(record, bytes, &weak)
         };
         // Weak bits lean to 1 here, so that a byte is 0 only if it is solid, or was zeroed.
         let ones: Vec<u8> = bytes.iter().zip(weak).map(|(b, w)| b | w).collect();
-        let mut now = Xxh3::new();
-        hash(&ones, &mut now);
         let ignored = &self.all[record].ignored;
         let reading = Reading {
-            now: now.digest128(),
-            future: future::of_readings(record, ignored, &ones, hash),
+            now: learned(&ones),
+            future: future::of_readings(record, ignored, &ones, learned),
         };
-        self.readings.borrow_mut().insert(key, reading);
+        remember(&self.readings, key, reading);
         reading
+    }
+
+    /// A hash of all that a record with weak bits may be read as.
+    fn all_learned(&self, record: usize, bytes: &[u8], weak: &[u8]) -> u128 {
+        let key = (record, weak::hash(bytes, weak));
+        if let Some(known) = self.learned.borrow().get(&key) {
+            return *known;
+        }
+        let mut hasher = Xxh3::new();
+        for content in self.find_contents(record, bytes, weak) {
+            hasher.update(&content.edge.to_le_bytes());
+        }
+        let learned = hasher.digest128();
+        remember(&self.learned, key, learned);
+        learned
     }
 
     /// The contents that a record with weak bits may be read as, one for each thing to be learned.
@@ -315,6 +340,12 @@ impl Records {
         if let Some(known) = self.weak.borrow().get(&key) {
             return Rc::clone(known);
         }
+        let contents: Contents = self.find_contents(record, bytes, weak).into();
+        remember(&self.weak, key, Rc::clone(&contents));
+        contents
+    }
+
+    fn find_contents(&self, record: usize, bytes: &[u8], weak: &[u8]) -> Vec<Content> {
         let Record { readings, .. } = self.all[record];
         let solid: Vec<u8> = bytes.iter().zip(weak).map(|(b, w)| b & !w).collect();
         let mut contents = readings.map_or_else(Vec::new, |readings| readings(&solid, weak));
@@ -330,9 +361,7 @@ impl Records {
                 known.push(Content { bytes, edge });
             }
         }
-        let contents: Contents = known.into();
-        self.weak.borrow_mut().insert(key, Rc::clone(&contents));
-        contents
+        known
     }
 
     /// Another content, met before, of which the same is learned.

@@ -66,11 +66,39 @@ impl Hasher for Folded {
 #[derive(Default)]
 struct Node {
     leaf: Option<LeafId>,
-    alternatives: Vec<(Look, HashedMap<u128, u32>)>,
+    alternatives: Vec<(Look, Edges)>,
     /// Where the adversary has the choice, the ways it has taken.
     choices: Vec<Option<u32>>,
     /// Whether the choice is of a place that was read before: all but the first is a flip.
     again: bool,
+}
+
+/// Where what was found leads to. Most looks have found but one thing so far.
+enum Edges {
+    One(u128, u32),
+    Several(Box<HashedMap<u128, u32>>),
+}
+
+impl Edges {
+    fn get(&self, found: u128) -> Option<u32> {
+        match self {
+            Edges::One(known, to) => (*known == found).then_some(*to),
+            Edges::Several(edges) => edges.get(&found).copied(),
+        }
+    }
+
+    /// Where `found` leads to: to `fresh`, if it was not found before.
+    fn get_or_insert(&mut self, found: u128, fresh: u32) -> u32 {
+        match self {
+            Edges::One(known, to) if *known == found => *to,
+            Edges::One(known, to) => {
+                let edges = [(*known, *to), (found, fresh)].into_iter().collect();
+                *self = Edges::Several(Box::new(edges));
+                fresh
+            }
+            Edges::Several(edges) => *edges.entry(found).or_insert(fresh),
+        }
+    }
 }
 
 /// What is known of the power-ons of a state.
@@ -202,7 +230,7 @@ impl<W: Clone + Eq + Hash> Trie<W> {
         // Ends: the nodes form a tree and every step goes down.
         loop {
             let mut ways = self.nodes[at as usize].alternatives.iter();
-            let next = ways.find_map(|(look, edges)| edges.get(&view.found(look, known)).copied());
+            let next = ways.find_map(|(look, edges)| edges.get(view.found(look, known)));
             match next {
                 Some(next) => at = next,
                 None => return at,
@@ -267,8 +295,8 @@ impl<W: Clone + Eq + Hash> Trie<W> {
                         }
                         decided.flips += flip;
                         decided.hold(*record, Some(content));
-                        match edges.get(&contents[content].edge) {
-                            Some(way) => self.all_ways(*way, known, view, decided, met),
+                        match edges.get(contents[content].edge) {
+                            Some(way) => self.all_ways(way, known, view, decided, met),
                             None => met.missing.push(decided.taken.clone()),
                         }
                         decided.hold(*record, held);
@@ -280,7 +308,7 @@ impl<W: Clone + Eq + Hash> Trie<W> {
                     }
                     return;
                 }
-                next = next.or_else(|| edges.get(&view.found(look, known)).copied());
+                next = next.or_else(|| edges.get(view.found(look, known)));
             }
             match next {
                 Some(next) => at = next,
@@ -314,18 +342,20 @@ impl<W: Clone + Eq + Hash> Trie<W> {
             let found = weak.map_or_else(|| view.found(look, known), |(_, learned)| *learned);
             let fresh = self.push();
             let node = &mut self.nodes[at as usize];
-            let slot = match node
+            let known = node
                 .alternatives
                 .iter()
-                .position(|(there, _)| there == look)
-            {
-                Some(slot) => slot,
+                .position(|(there, _)| there == look);
+            at = match known {
+                Some(slot) => node.alternatives[slot].1.get_or_insert(found, fresh),
                 None => {
-                    node.alternatives.push((look.clone(), HashMap::default()));
-                    node.alternatives.len() - 1
+                    // Hardly any node has more than one.
+                    node.alternatives.reserve_exact(1);
+                    node.alternatives
+                        .push((look.clone(), Edges::One(found, fresh)));
+                    fresh
                 }
             };
-            at = *node.alternatives[slot].1.entry(found).or_insert(fresh);
             if at != fresh {
                 self.nodes.pop();
             }
