@@ -7,6 +7,7 @@ mod timing;
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 pub use self::builder::{ProfileBuilder, ProfileError};
 pub use self::sfdp::SfdpError;
@@ -105,7 +106,7 @@ pub struct Source {
 
 /// A chip as data. `G` is what its `embedded-storage` traits say about it.
 pub struct Profile<G = SpiNor> {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) size: u32,
     pub(crate) sector: u32,
     pub(crate) page: u32,
@@ -114,14 +115,14 @@ pub struct Profile<G = SpiNor> {
     pub(crate) endurance: u32,
     pub(crate) timing: Timing,
     pub(crate) rules: Rules,
-    pub(crate) sources: Vec<Source>,
+    pub(crate) sources: Arc<Vec<Source>>,
     pub(crate) geometry: PhantomData<fn() -> G>,
 }
 
 impl<G> Clone for Profile<G> {
     fn clone(&self) -> Self {
         Profile {
-            name: self.name.clone(),
+            name: Arc::clone(&self.name),
             size: self.size,
             sector: self.sector,
             page: self.page,
@@ -129,7 +130,7 @@ impl<G> Clone for Profile<G> {
             endurance: self.endurance,
             timing: self.timing.clone(),
             rules: self.rules.clone(),
-            sources: self.sources.clone(),
+            sources: Arc::clone(&self.sources),
             geometry: PhantomData,
         }
     }

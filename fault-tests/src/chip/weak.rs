@@ -13,7 +13,7 @@ use sim_flash::State;
 
 use super::rehearsal::Rehearsal;
 use super::{Chip, ChipError, Knows, Look, Of};
-use crate::explore::{pieces, readings};
+use crate::explore::{Content, Contents, pieces, readings};
 
 /// How many times in one power-on a weak place reads otherwise than it did before.
 pub(crate) const FLIPS: u8 = 1;
@@ -282,19 +282,22 @@ impl Chip<'_> {
             // A record reads otherwise as a whole.
             Of::Bytes { flips } => flips && !self.meets_record(range),
         };
-        let mut choices = if first {
-            self.readings(range, &before.bytes, &before.open)
+        let (read, taken, count) = if first {
+            let all = self.readings(range, &before.bytes, &before.open);
+            let taken = self.take(all.len());
+            (all[taken].bytes.clone(), taken, all.len())
         } else if before.may_flip && flips && self.flips() {
             let all = self.readings(range, &before.bytes, &weak);
-            let others = otherwise(&all, |other| *other == before.bytes);
-            let others = others.into_iter().flatten().map(|other| all[other].clone());
-            [before.bytes].into_iter().chain(others).collect()
+            let others = otherwise(&all, |other| other.bytes == before.bytes);
+            let others: Vec<usize> = others.into_iter().flatten().collect();
+            let count = 1 + others.len();
+            match self.take(count) {
+                0 => (before.bytes, 0, count),
+                taken => (all[others[taken - 1]].bytes.clone(), taken, count),
+            }
         } else {
-            vec![before.bytes]
+            (before.bytes, 0, 1)
         };
-        let count = choices.len();
-        let taken = self.take(count);
-        let read = choices.swap_remove(taken);
         bytes.copy_from_slice(&read);
         match of {
             Of::Record { look, .. } => self.note_learned(look, range, &read),
@@ -334,24 +337,18 @@ impl Chip<'_> {
     }
 
     /// What a place may be read as whose `open` bits are undecided; at least one.
-    fn readings(&self, range: &Range<u32>, bytes: &[u8], open: &[u8]) -> Vec<Vec<u8>> {
+    fn readings(&self, range: &Range<u32>, bytes: &[u8], open: &[u8]) -> Contents {
         let records = match &self.knows {
             Knows::Contents(known) | Knows::Results(known) => Some(&known.records),
             Knows::Nothing => None,
         };
-        match records.and_then(|records| Some((records, records.find(range)?))) {
-            Some((records, record)) => {
-                let contents = records.contents(record, bytes, open);
-                contents
-                    .iter()
-                    .map(|content| content.bytes.clone())
-                    .collect()
-            }
-            None => {
-                let solid: Vec<u8> = bytes.iter().zip(open).map(|(b, open)| b & !open).collect();
-                readings(&solid, open)
-            }
+        if let Some((records, record)) = records.and_then(|r| Some((r, r.find(range)?))) {
+            return records.contents(record, bytes, open);
         }
+        let solid: Vec<u8> = bytes.iter().zip(open).map(|(b, open)| b & !open).collect();
+        let readings = readings(&solid, open).into_iter();
+        // Bytes are no record: nothing else is learned of them.
+        readings.map(|bytes| Content { bytes, edge: 0 }).collect()
     }
 
     /// Lets the adversary decide whether a place with weak bits holds `content`.

@@ -151,7 +151,7 @@ use crate::subject::{Mark, Subject, World};
 pub(crate) use check::{Answer, Check, CheckId, Checks};
 pub use ranges::Ranges;
 pub(crate) use ranges::{overlap, pieces};
-pub(crate) use record::Records;
+pub(crate) use record::{Content, Contents, Records};
 pub use record::{Readings, Record};
 pub(crate) use run::{Conditions, PowerOn, power_on};
 pub(crate) use tally::Families;

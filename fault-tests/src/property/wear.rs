@@ -81,6 +81,9 @@ pub(crate) fn judge<'d>(
         for at in (deed.row.addr..end).step_by(sector.max(1) as usize) {
             let times = worn.entry(at).or_default();
             *times += 1;
+            if *times <= bound.otadata.min(bound.elsewhere) {
+                continue;
+            }
             let place = map.place(at);
             let most = match place.kind {
                 "otadata" => bound.otadata,

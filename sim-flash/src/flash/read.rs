@@ -59,8 +59,16 @@ impl<O: Observer, G> Flash<O, G> {
         if let Some(at) = self.state.broken_unit(addr..addr + len) {
             return Err(FlashError::Ecc { addr, len, at });
         }
-        let mut weak = vec![0; bytes.len()];
-        self.state.weak(addr, &mut weak);
+        // Records, which are read most, are small.
+        let (mut few, mut many) = ([0; 64], Vec::new());
+        let weak = match few.get_mut(..bytes.len()) {
+            Some(few) => few,
+            None => {
+                many.resize(bytes.len(), 0);
+                &mut many[..]
+            }
+        };
+        self.state.weak(addr, weak);
         if self.profile.rules.erased_undefined {
             for (weak, at) in weak.iter_mut().zip(addr..) {
                 if self.state.programs(at) == 0 {
@@ -83,9 +91,9 @@ impl<O: Observer, G> Flash<O, G> {
         }
         let mut read = bytes.to_vec();
         self.adversary
-            .decide(addr, &weak, &mut read, self.boot, self.reads);
-        self.observer.weak(addr, &weak, &mut read);
-        for ((byte, read), weak) in bytes.iter_mut().zip(&read).zip(&weak) {
+            .decide(addr, weak, &mut read, self.boot, self.reads);
+        self.observer.weak(addr, weak, &mut read);
+        for ((byte, read), weak) in bytes.iter_mut().zip(&read).zip(&*weak) {
             *byte = *byte & !weak | read & weak;
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use super::{
     Encryption, EraseKind, PartialErase, Profile, ProgramLimit, Rules, Source, Span, Timing,
@@ -115,7 +116,7 @@ impl<G> ProfileBuilder<G> {
         let kind = |len, time| EraseKind { len, time };
         ProfileBuilder {
             profile: Profile {
-                name: name.to_owned(),
+                name: name.into(),
                 size: 4 << 20,
                 sector: 4096,
                 page: 256,
@@ -139,7 +140,7 @@ impl<G> ProfileBuilder<G> {
                     partial_erase: None,
                 },
                 rules: Rules::SPI_NOR,
-                sources: Vec::new(),
+                sources: Arc::default(),
                 geometry: PhantomData,
             },
         }
@@ -275,7 +276,7 @@ impl<G> ProfileBuilder<G> {
 
     /// Where numbers come from.
     pub fn source(mut self, what: &str, from: &str) -> Self {
-        self.profile.sources.push(Source {
+        Arc::make_mut(&mut self.profile.sources).push(Source {
             what: what.to_owned(),
             from: from.to_owned(),
         });

@@ -157,36 +157,43 @@ fn insert(set: &mut Vec<FutureId>, id: FutureId) {
 
 /// The futures of one content and of all that a cut erase may leave of it.
 #[derive(Default)]
-struct Futures(Vec<Future>);
+struct Futures {
+    all: Vec<Future>,
+    /// A buffer for hashes.
+    led_to: Vec<u128>,
+}
 
 impl Futures {
     fn hash(&self, id: FutureId) -> u128 {
-        self.0[id.0].hash
+        self.all[id.0].hash
     }
 
     fn add(&mut self, future: Future) -> FutureId {
-        self.0.push(future);
-        FutureId(self.0.len() - 1)
+        self.all.push(future);
+        FutureId(self.all.len() - 1)
     }
 
     /// The future of a content of which so much is learned, and which may become what has these futures.
     fn of(&mut self, learned: u128, next: &[FutureId]) -> FutureId {
         // Of what is refused, zeros hardly ever make anything else.
         if let [only] = *next
-            && self.0[only.0].learned == learned
+            && self.all[only.0].learned == learned
         {
             return only;
         }
-        let mut led_to: Vec<u128> = next.iter().map(|id| self.hash(*id)).collect();
+        let mut led_to = std::mem::take(&mut self.led_to);
+        led_to.clear();
+        led_to.extend(next.iter().map(|id| self.hash(*id)));
         led_to.sort_unstable();
         led_to.dedup();
         // It may become one like itself, by which nothing is lost that it may become.
         let is_like = |id: &&FutureId| {
-            let other = &self.0[id.0];
+            let other = &self.all[id.0];
             let leads_there = |hash: &u128| *hash == other.hash || other.next.contains(hash);
             other.learned == learned && led_to.iter().all(leads_there)
         };
         if let Some(same) = next.iter().find(is_like) {
+            self.led_to = led_to;
             return *same;
         }
         let mut hasher = Xxh3::new();
@@ -194,10 +201,12 @@ impl Futures {
         for hash in &led_to {
             hasher.update(&hash.to_le_bytes());
         }
+        let next = led_to.clone();
+        self.led_to = led_to;
         self.add(Future {
             learned,
             hash: hasher.digest128(),
-            next: led_to,
+            next,
         })
     }
 }
