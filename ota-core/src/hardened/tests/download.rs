@@ -1,8 +1,20 @@
 //! Downloads: their progress, and updates that are opened beside others, copied, or begun anew.
 
 use super::*;
+use crate::hardened::choice::Choice;
+use crate::hardened::read::{Site, read};
 use crate::partition::{SubType, Type, emit_table};
 use crate::ram::{partitions, row};
+
+impl Device {
+    /// What its otadata says.
+    fn choice(&mut self) -> Choice {
+        let bytes = self.ram.table();
+        let table = PartitionTable::for_application(&bytes, true).unwrap();
+        let site = Site::new(&table.otadata().unwrap(), table, self.log);
+        *read(&mut self.ram, &site).unwrap().choice()
+    }
+}
 
 /// A device with a data partition of 16 KiB besides.
 fn with_data(slots: &[Slot]) -> (Device, Partition) {
@@ -221,7 +233,7 @@ fn behind_another_change_a_download_goes_on_where_it_was() {
     let to = device.partition(A);
     // Two parts of a slot.
     let bytes: Vec<u8> = (0..8).flat_map(|_| image(4)).take(2 * 4096).collect();
-    for forget in [0, 1, 2] {
+    for forget in [0, 1, 2, 3] {
         let mut device = device.power_on();
         device.cost();
         let done = device.app(C, |ota| {
@@ -232,10 +244,13 @@ fn behind_another_change_a_download_goes_on_where_it_was() {
                 }
                 ota.write(handle, part)?;
             }
+            if forget == 2 {
+                ota.invalidate_inactive_otadata_slot()?;
+            }
             Ok(())
         });
         done.unwrap();
-        let changes = if forget < 2 { 2 } else { 1 };
+        let changes = if forget < 3 { 2 } else { 1 };
         let cost = device.cost();
         assert_eq!(cost.erases, changes);
         assert_eq!(cost.programs, 9 * changes + 2);
@@ -283,4 +298,52 @@ fn what_was_noted_of_one_download_is_not_said_of_another() {
     assert_eq!(progress, Ok([0, 0]));
     device.set_boot(A, B).unwrap();
     assert_eq!(device.boot().unwrap().slot, B);
+}
+
+/// What was noted of a download that was chosen, or is over, is said of none.
+#[test]
+fn a_generation_without_a_download_begins_with_no_progress() {
+    let mut device = Device::new(&[A, B, C]);
+    device.update(A, B, 2);
+    let to = device.partition(C);
+    // Two parts of a slot.
+    let bytes: Vec<u8> = (0..8).flat_map(|_| image(4)).take(2 * 4096).collect();
+    let noted = device.app(B, |ota| {
+        let handle = ota.begin(&to, ImageSize::Unknown)?;
+        ota.write(handle, &bytes)?;
+        ota.end(handle)?;
+        ota.progress(&to)
+    });
+    assert_eq!(noted, Ok(8192));
+    device.set_boot(B, C).unwrap();
+    let Choice { open, base, .. } = device.choice();
+    assert_eq!((open, base), (None, 0));
+}
+
+/// Where another slot is chosen in the meantime, a download is known no more, and notes nothing.
+#[test]
+fn behind_a_choice_a_download_notes_nothing() {
+    let mut device = Device::new(&[A, B, C]);
+    device.download(A, B, 2).unwrap();
+    let [b, c] = [B, C].map(|slot| device.partition(slot));
+    let bytes: Vec<u8> = (0..8).flat_map(|_| image(4)).take(2 * 4096).collect();
+    let mut costs = Vec::new();
+    for writes in [false, true] {
+        let mut device = device.power_on();
+        device.cost();
+        let done = device.app(A, |ota| {
+            let handle = ota.begin(&c, ImageSize::Unknown)?;
+            ota.set_boot_partition(&b)?;
+            if writes {
+                ota.write(handle, &bytes)?;
+            }
+            ota.progress(&c)
+        });
+        assert_eq!(done, Ok(0));
+        let Cost {
+            erases, programs, ..
+        } = device.cost();
+        costs.push((erases, programs));
+    }
+    assert_eq!(costs[0], costs[1]);
 }
