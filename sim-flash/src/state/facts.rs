@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::State;
 use super::leaf::LEAF;
+use super::overlay::is_zero;
 use super::tree::FAN;
 use crate::hash::GRANULE_LEN;
 
@@ -35,10 +36,8 @@ impl State {
             let next = (index + 1) * LEAF;
             let overlay = self.leaf(index).and_then(|leaf| leaf.overlay());
             let weak = overlay.and_then(|overlay| overlay.weak.as_ref());
-            if weak.is_some_and(|weak| {
-                let part = &weak[at - index * LEAF..next.min(end) - index * LEAF];
-                part.iter().any(|bits| *bits != 0)
-            }) {
+            let part = at - index * LEAF..next.min(end) - index * LEAF;
+            if weak.is_some_and(|weak| !is_zero(&weak[part])) {
                 return true;
             }
             at = next;

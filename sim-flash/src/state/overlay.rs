@@ -114,6 +114,10 @@ impl Overlay {
     }
 }
 
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0)
+/// Whether no bit is set.
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
+    // Many at a time: nearly all are 0, nearly always.
+    bytes
+        .chunks(64)
+        .all(|some| some.iter().fold(0, |all, byte| all | byte) == 0)
 }
