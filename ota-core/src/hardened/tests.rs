@@ -9,6 +9,7 @@
 )]
 extern crate std;
 
+mod anti_rollback;
 mod chips;
 mod cuts;
 mod download;
@@ -160,20 +161,35 @@ impl Device {
         decision.ok().map(|decision| decision.slot)
     }
 
+    /// What is built into its application.
+    fn app_config() -> AppConfig {
+        AppConfig {
+            rollback: true,
+            ..AppConfig::new(Target::new(&chip::ESP32C3), SIZE)
+        }
+    }
+
     /// The application in `running` makes calls.
     fn app<T>(
         &mut self,
         running: Slot,
         calls: impl FnOnce(&mut App<'_>) -> Result<T>,
     ) -> Result<T> {
+        let efuse = Unary::with_version(0, 16);
+        self.app_with(running, Self::app_config(), efuse, calls)
+    }
+
+    /// The same, with this built in and burnt.
+    fn app_with<T>(
+        &mut self,
+        running: Slot,
+        config: AppConfig,
+        efuse: Unary,
+        calls: impl FnOnce(&mut App<'_>) -> Result<T>,
+    ) -> Result<T> {
         let bytes = self.ram.table();
         let table = PartitionTable::for_application(&bytes, true).unwrap();
-        let config = AppConfig {
-            rollback: true,
-            ..AppConfig::new(Target::new(&chip::ESP32C3), SIZE)
-        };
         let running = place(&self.slots, running);
-        let efuse = Unary::with_version(0, 16);
         let ota = Ota::new(
             &mut self.ram,
             Numbered,
