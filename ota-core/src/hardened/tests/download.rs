@@ -5,6 +5,7 @@ use crate::hardened::choice::Choice;
 use crate::hardened::read::{Site, read};
 use crate::partition::{SubType, Type, emit_table};
 use crate::ram::{partitions, row};
+use embedded_storage::nor_flash::{ErrorType, NorFlash};
 
 impl Device {
     /// What its otadata says.
@@ -346,4 +347,72 @@ fn behind_a_choice_a_download_notes_nothing() {
         costs.push((erases, programs));
     }
     assert_eq!(costs[0], costs[1]);
+}
+
+/// A flash on which what was noted of a download reads once, and as blank from then on: its bits are weak.
+struct Fading<'r> {
+    ram: &'r mut Ram,
+    seen: bool,
+}
+
+impl ErrorType for Fading<'_> {
+    type Error = NorFlashErrorKind;
+}
+
+impl ReadNorFlash for Fading<'_> {
+    const READ_SIZE: usize = Ram::READ_SIZE;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> core::result::Result<(), Self::Error> {
+        self.ram.read(offset, bytes)?;
+        let notes = (OTADATA..OTADATA + 0x2000).contains(&offset) && offset % 0x1000 >= 32 * 95;
+        if notes && bytes.iter().any(|byte| *byte != 0xFF) {
+            if self.seen {
+                bytes.fill(0xFF);
+            }
+            self.seen = true;
+        }
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.ram.capacity()
+    }
+}
+
+impl NorFlash for Fading<'_> {
+    const WRITE_SIZE: usize = Ram::WRITE_SIZE;
+    const ERASE_SIZE: usize = Ram::ERASE_SIZE;
+
+    fn erase(&mut self, from: u32, to: u32) -> core::result::Result<(), Self::Error> {
+        self.ram.erase(from, to)
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> core::result::Result<(), Self::Error> {
+        self.ram.write(offset, bytes)
+    }
+}
+
+/// What was said of a download holds until the power goes, whatever the next read finds.
+#[test]
+fn progress_that_was_told_is_not_taken_back() {
+    let mut device = Device::new(&[A, B]);
+    let [a, b] = [A, B].map(|slot| device.partition(slot));
+    device
+        .app(A, |ota| {
+            let handle = ota.begin(&b, ImageSize::Unknown)?;
+            ota.write(handle, &[0xE9; 9000])
+        })
+        .unwrap();
+    let bytes = device.ram.table();
+    let table = PartitionTable::for_application(&bytes, true).unwrap();
+    let flash = Fading {
+        ram: &mut device.ram,
+        seen: false,
+    };
+    let efuse = Unary::with_version(0, 16);
+    let config = Device::app_config();
+    let mut ota: Ota<'_, _, _, _, 2> =
+        Ota::new(flash, Numbered, efuse, table, a, config, device.log);
+    let told = [ota.progress(&b), ota.progress(&b)];
+    assert_eq!(told, [Ok(8192), Ok(8192)]);
 }
