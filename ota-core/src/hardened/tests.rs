@@ -80,6 +80,15 @@ fn image(number: u8) -> Vec<u8> {
     bytes
 }
 
+fn is_otadata(at: u32) -> bool {
+    (OTADATA..OTADATA + 0x2000).contains(&at)
+}
+
+/// Whether progress of a download is noted there: behind the log of its sector, from row 95 on.
+fn is_note(at: u32) -> bool {
+    is_otadata(at) && at % 0x1000 >= 32 * 95
+}
+
 type Result<T> = core::result::Result<T, OtaError<NorFlashErrorKind>>;
 type App<'a> = super::Ota<'a, &'a mut Ram, Numbered, Unary, 2>;
 
@@ -294,7 +303,7 @@ impl Device {
                 Op::Erase { from, .. } => (from, true),
                 Op::Program { at, .. } => (at, false),
             };
-            match ((OTADATA..OTADATA + 0x2000).contains(&at), erase) {
+            match (is_otadata(at), erase) {
                 (true, true) => cost.erases += 1,
                 (true, false) => cost.programs += 1,
                 (false, _) => cost.others += 1,

@@ -12,10 +12,6 @@ pub(super) trait Chip: Clone + Default {
     fn over<'d>(&'d mut self, ram: &'d mut Ram) -> Self::Flash<'d>;
 }
 
-pub(super) fn is_otadata(at: u32) -> bool {
-    (OTADATA..OTADATA + 0x2000).contains(&at)
-}
-
 /// A device with such a flash.
 #[derive(Clone)]
 pub(super) struct On<C> {

@@ -54,7 +54,7 @@ fn tears(op: Op) -> Vec<Torn> {
     if matches!(op, Op::Erase { .. }) {
         tears.push(Torn::Zeroed);
     }
-    if !(OTADATA..OTADATA + 0x2000).contains(&at) {
+    if !is_otadata(at) {
         return tears;
     }
     for n in [1, 8, 24, 31, 32, 100, 128, 160, 1000]

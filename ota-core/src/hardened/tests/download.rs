@@ -17,6 +17,11 @@ impl Device {
     }
 }
 
+/// So many parts of a slot, which begin with an image.
+fn parts(count: usize) -> Vec<u8> {
+    image(4).into_iter().cycle().take(count * 4096).collect()
+}
+
 /// A device with a data partition of 16 KiB besides.
 fn with_data(slots: &[Slot]) -> (Device, Partition) {
     let mut device = Device::new(slots);
@@ -206,7 +211,7 @@ fn a_note_of_progress_that_fails_is_an_error() {
     device.update(A, B, 2);
     let to = device.partition(A);
     device.cost();
-    let noted = |op: &Op| matches!(op, Op::Program { at, .. } if (OTADATA..OTADATA + 0x2000).contains(at) && at % 0x1000 >= 32 * 95);
+    let noted = |op: &Op| matches!(op, Op::Program { at, .. } if is_note(*at));
     let mut whole = device.power_on();
     whole.download(B, A, 3).unwrap();
     let first = whole.ram.ops.iter().position(noted).unwrap();
@@ -232,8 +237,7 @@ fn behind_another_change_a_download_goes_on_where_it_was() {
     device.update(A, B, 2);
     device.update(B, C, 3);
     let to = device.partition(A);
-    // Two parts of a slot.
-    let bytes: Vec<u8> = (0..8).flat_map(|_| image(4)).take(2 * 4096).collect();
+    let bytes = parts(2);
     for forget in [0, 1, 2, 3] {
         let mut device = device.power_on();
         device.cost();
@@ -266,7 +270,7 @@ fn a_download_that_is_opened_anew_is_as_far_as_it_was_opened() {
     let mut device = Device::new(&[A, B]);
     device.update(A, B, 2);
     let to = device.partition(A);
-    let bytes: Vec<u8> = (0..16).flat_map(|_| image(4)).take(3 * 4096).collect();
+    let bytes = parts(3);
     for offset in [3 * 4096, 4096, 0] {
         let mut device = device.power_on();
         let progress = device.app(B, |ota| {
@@ -287,7 +291,7 @@ fn a_download_that_is_opened_anew_is_as_far_as_it_was_opened() {
 fn what_was_noted_of_one_download_is_not_said_of_another() {
     let mut device = Device::new(&[A, B, C]);
     let [b, c] = [B, C].map(|slot| device.partition(slot));
-    let bytes: Vec<u8> = (0..16).flat_map(|_| image(4)).take(3 * 4096).collect();
+    let bytes = parts(3);
     let progress = device.app(A, |ota| {
         let one = ota.begin(&b, ImageSize::Unknown)?;
         ota.write(one, &image(2))?;
@@ -307,8 +311,7 @@ fn a_generation_without_a_download_begins_with_no_progress() {
     let mut device = Device::new(&[A, B, C]);
     device.update(A, B, 2);
     let to = device.partition(C);
-    // Two parts of a slot.
-    let bytes: Vec<u8> = (0..8).flat_map(|_| image(4)).take(2 * 4096).collect();
+    let bytes = parts(2);
     let noted = device.app(B, |ota| {
         let handle = ota.begin(&to, ImageSize::Unknown)?;
         ota.write(handle, &bytes)?;
@@ -327,7 +330,7 @@ fn behind_a_choice_a_download_notes_nothing() {
     let mut device = Device::new(&[A, B, C]);
     device.download(A, B, 2).unwrap();
     let [b, c] = [B, C].map(|slot| device.partition(slot));
-    let bytes: Vec<u8> = (0..8).flat_map(|_| image(4)).take(2 * 4096).collect();
+    let bytes = parts(2);
     let mut costs = Vec::new();
     for writes in [false, true] {
         let mut device = device.power_on();
@@ -364,8 +367,7 @@ impl ReadNorFlash for Fading<'_> {
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> core::result::Result<(), Self::Error> {
         self.ram.read(offset, bytes)?;
-        let notes = (OTADATA..OTADATA + 0x2000).contains(&offset) && offset % 0x1000 >= 32 * 95;
-        if notes && bytes.iter().any(|byte| *byte != 0xFF) {
+        if is_note(offset) && bytes.iter().any(|byte| *byte != 0xFF) {
             if self.seen {
                 bytes.fill(0xFF);
             }

@@ -1,6 +1,6 @@
 //! Through flash encryption: what is erased reads as noise, and no bit is cleared in place.
 
-use super::chips::{Chip, On, is_otadata};
+use super::chips::{Chip, On};
 use super::*;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, check_write};
 

@@ -1,7 +1,7 @@
 //! On flash inside a controller: it takes each word once between erases, and once more to zero it; a word that
 //! was torn cannot be read.
 
-use super::chips::{Chip, On, is_otadata};
+use super::chips::{Chip, On};
 use super::*;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, check_write};
 use std::collections::BTreeSet;
@@ -271,9 +271,8 @@ fn a_note_of_progress_that_words_refuse_is_left_out() {
     device.update(A, B, 2);
     let mut whole = device.power_on();
     whole.switch(B, A, 3).unwrap();
-    let noted = |at: u32| is_otadata(at) && at % 0x1000 >= 32 * 95;
     let spent = whole.chip.spent.iter().copied();
-    device.chip.refused = spent.filter(|at| noted(*at)).collect();
+    device.chip.refused = spent.filter(|at| is_note(*at)).collect();
     assert!(!device.chip.refused.is_empty());
     device.switch(B, A, 3).unwrap();
     assert_eq!(device.boot().unwrap().slot, A);
