@@ -308,8 +308,8 @@
 //!
 //! An image must carry the digest that [`end`](Ota::end) noted, to be chosen and to boot: a bit of its
 //! header that falls cannot switch the check off. A slot is given up, erased or overwritten only after
-//! nothing names it. The slot that runs is never written, whatever otadata says. A download that stays open goes on where
-//! it was, whatever generation begins meanwhile.
+//! nothing names it. The slot that runs is never written, whatever otadata says. A download that stays open
+//! goes on where it was, whatever generation begins meanwhile.
 
 mod boot;
 mod choice;

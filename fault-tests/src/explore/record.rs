@@ -205,7 +205,7 @@ pub(crate) struct Records {
     readings: RefCell<HashedMap<(usize, u128), Reading>>,
     /// By record, and hash of its solid and its weak bits: one content for each thing to be learned.
     weak: RefCell<HashedMap<(usize, u128), Contents>>,
-    /// By the same: a hash of what is to be learned, of those of which no content was asked for.
+    /// By the same: a hash of all that is to be learned, which is less to keep than the contents.
     learned: RefCell<HashedMap<(usize, u128), u128>>,
     /// By record: the bytes read last, and what they say.
     last: RefCell<Vec<Option<Last>>>,
