@@ -4,6 +4,7 @@ mod again;
 mod aside;
 mod calm;
 mod climb;
+mod compare;
 mod judge_together;
 mod meet;
 mod pass;
@@ -19,6 +20,7 @@ use std::rc::Rc;
 use sim_flash::{Level, Op, Profile, State, Tear};
 
 use self::again::{Aftermath, Which};
+use self::compare::{Beside, Comparisons};
 use self::judge_together::Due;
 use self::meet::Cut;
 use self::pass::{Class, Edge, Node, Pass, Work, situation};
@@ -87,6 +89,7 @@ pub(super) struct Engine<'a, W: World> {
     simplest: Simplest,
     audit: Audit,
     due: Vec<Due<W>>,
+    comparisons: Comparisons<'a, W>,
     counts: Counts,
     pass: Pass,
     /// What the expansion under way has met.
@@ -104,11 +107,30 @@ pub(super) enum Stop {
     Disagreement(Disagreement),
 }
 
+/// Explores every crash state of `subject` that follows from any of `starts`.
+///
+/// The explorer is compiled once for each kind of world, not for each subject.
+pub fn explore<W: World>(
+    subject: &dyn Subject<World = W>,
+    profile: &Profile,
+    starts: &[Start<W>],
+    limits: &Limits,
+    progress: &dyn Fn(&Counts),
+) -> Exploration {
+    let beside = Beside::new(subject, profile, limits);
+    rayon::in_place_scope(|scope| {
+        let offer = || scope.spawn(|_| beside.work());
+        let comparisons = Comparisons::new(&beside, &offer);
+        Engine::new(subject, profile, limits, comparisons, progress).explore(starts)
+    })
+}
+
 impl<'a, W: World> Engine<'a, W> {
-    pub(super) fn new(
+    fn new(
         subject: &'a dyn Subject<World = W>,
         profile: &'a Profile,
         limits: &'a Limits,
+        comparisons: Comparisons<'a, W>,
         progress: &'a dyn Fn(&Counts),
     ) -> Self {
         Self {
@@ -125,6 +147,7 @@ impl<'a, W: World> Engine<'a, W> {
             simplest: Simplest::default(),
             audit: Audit::new(limits.seed, limits.audit_one_in),
             due: Vec::new(),
+            comparisons,
             counts: Counts::default(),
             pass: Pass::new(),
             children: Children::default(),
@@ -137,13 +160,14 @@ impl<'a, W: World> Engine<'a, W> {
     }
 
     /// Explores from `starts` until nothing within the limits is left.
-    pub(super) fn explore(mut self, starts: &[Start<W>]) -> Exploration {
+    fn explore(mut self, starts: &[Start<W>]) -> Exploration {
         let stop = loop {
             self.pass = Pass::new();
             self.counts.begin_pass();
             self.audit.begin_pass();
             self.due.clear();
-            match self.one_pass(starts) {
+            let pass = self.one_pass(starts);
+            match pass.and_then(|()| self.finish_comparing()) {
                 Ok(()) if self.pass.grew => self.settle(),
                 Ok(()) => break self.check_due().err(),
                 Err(stop) => break Some(stop),

@@ -143,12 +143,13 @@ use std::fmt;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use sim_flash::{Density, Level, Op, Profile, State, Tear};
+use sim_flash::{Density, Level, Op, State, Tear};
 
 use crate::property::Finding;
-use crate::subject::{Mark, Subject, World};
+use crate::subject::{Mark, Subject};
 
 pub(crate) use check::{Answer, Check, CheckId, Checks};
+pub use engine::explore;
 pub use ranges::Ranges;
 pub(crate) use ranges::{overlap, pieces};
 pub(crate) use record::{Content, Contents, Records};
@@ -436,16 +437,3 @@ impl<W> Start<W> {
 /// The longest way of the bundled devices is a download, a boot into it, a failed self-test, a
 /// rollback and a download again.
 pub(crate) const REST: u32 = 16;
-
-/// Explores every crash state of `subject` that follows from any of `starts`.
-///
-/// The explorer is compiled once for each kind of world, not for each subject.
-pub fn explore<W: World>(
-    subject: &dyn Subject<World = W>,
-    profile: &Profile,
-    starts: &[Start<W>],
-    limits: &Limits,
-    progress: &dyn Fn(&Counts),
-) -> Exploration {
-    engine::Engine::new(subject, profile, limits, progress).explore(starts)
-}

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+use sim_flash::Profile;
 
 use super::*;
 use crate::chip::{Chip, Knows, nothing_done};

@@ -9,19 +9,16 @@
 //! addresses, and more where the stand-in makes the device look further. So of what leads to it no less is asked
 //! than if it had been explored itself.
 
-use std::collections::HashSet;
 use std::collections::hash_map::Entry;
-use std::hash::Hash as _;
 use std::ops::Range;
 use std::rc::Rc;
 
 use sim_flash::{Level, Op, State, Tear};
-use xxhash_rust::xxh3::Xxh3;
 
-use super::super::recording::{Recording, Unseen};
 use super::super::tally::Shown;
 use super::super::trie::{HashedMap, LeafId};
 use super::super::view::Base;
+use super::compare::{Comparison, Found};
 use super::pass::{Situation, situation};
 use super::{Class, Engine, Stop};
 use crate::subject::World;
@@ -45,18 +42,10 @@ pub(super) struct Simplest {
     states: HashedMap<u128, State>,
     /// What follows in a state with weak bits that nothing stands for.
     pub(super) leaves: HashedMap<Situation, LeafId>,
-    /// What the power-on may do in a state that stands for others.
-    outcomes: HashedMap<Situation, Outcomes>,
 }
-
-/// Hashes of all that a power-on may do; nothing if weak bits may be read in too many ways.
-type Outcomes = Option<Rc<HashSet<u128>>>;
 
 /// One in so many states that are stood for is executed, to be compared.
 const COMPARED: usize = 8;
-
-/// States whose weak bits may be read in more ways than this are not compared.
-const READINGS: usize = 256;
 
 impl<W: World> Engine<'_, W> {
     /// The class of the state, or of the one that stands for it, and that one, if it was not met yet.
@@ -182,7 +171,7 @@ impl<W: World> Engine<'_, W> {
         Some(found).filter(|found| *found != hash)
     }
 
-    /// Checks that a state does the same as the one that stands for it, however weak bits are read.
+    /// Has a state compared with the one that stands for it: see [`compare`](super::compare).
     pub(super) fn compare(
         &mut self,
         state: &State,
@@ -190,65 +179,37 @@ impl<W: World> Engine<'_, W> {
         world: &W,
         at: Shown,
     ) -> Result<(), Stop> {
-        // It stands for many, and is executed once.
-        let situation = situation(simplest, self.trie.root(world));
-        let other = match self.simplest.outcomes.get(&situation) {
-            Some(outcomes) => outcomes.clone(),
-            None => {
-                let outcomes = self.outcomes(simplest, world);
-                self.simplest.outcomes.insert(situation, outcomes.clone());
-                outcomes
-            }
-        };
-        let Some(other) = other else { return Ok(()) };
-        let Some(one) = self.outcomes(state, world) else {
-            return Ok(());
-        };
-        self.counts.audited += 1;
-        let same = if self.subject.stands_for_less() {
-            one.is_subset(&other)
-        } else {
-            one == other
-        };
-        if same {
-            return Ok(());
-        }
-        Err(self.disagrees(
+        let comparison = Comparison {
+            state: state.clone(),
+            simplest: simplest.clone(),
+            situation: situation(simplest, self.trie.root(world)),
+            world: world.clone(),
             at,
-            "a state behaves otherwise than the one that stands for it",
-        ))
+        };
+        match self.comparisons.add(comparison) {
+            Some(found) => self.take_note(&found),
+            None => Ok(()),
+        }
     }
 
-    /// Executes the power-on in a state, however it reads weak bits.
-    fn outcomes(&mut self, state: &State, world: &W) -> Outcomes {
-        let mut outcomes = HashSet::new();
-        let mut tapes = vec![Vec::new()];
-        let mut runs = 0;
-        // Ends: each round executes another way to read the weak bits, and those are finitely many.
-        while let Some(tape) = tapes.pop() {
-            runs += 1;
-            if runs > READINGS {
-                return None;
-            }
-            let decided = tape.len();
-            let run = self.run(state.clone(), world.clone(), false, tape);
-            for (number, read) in run.weak_reads.iter().enumerate().skip(decided) {
-                let before: Vec<u16> = run.weak_reads[..number].iter().map(|r| r.taken).collect();
-                for other in (0..read.of).filter(|other| *other != read.taken) {
-                    let mut tape = before.clone();
-                    tape.push(other);
-                    tapes.push(tape);
-                }
-            }
-            let recording = Recording::of(&run, Unseen::by(self.subject), &mut self.segments);
-            let end = self.subject.simplest(&run.state).unwrap_or(run.state);
-            let mut hasher = Xxh3::new();
-            let interchangeable = |addr| self.subject.interchangeable(addr);
-            recording.shape(interchangeable).hash(&mut hasher);
-            run.findings.hash(&mut hasher);
-            end.hash_range(0..end.size()).hash(&mut hasher);
-            outcomes.insert(hasher.digest128());
+    /// Takes note of all that was compared in this pass.
+    pub(super) fn finish_comparing(&mut self) -> Result<(), Stop> {
+        for _ in 0..2 {
+            let found = self.comparisons.hand_over();
+            self.take_note(&found)?;
         }
-        Some(Rc::new(outcomes))
+        Ok(())
+    }
+
+    fn take_note(&mut self, found: &Found) -> Result<(), Stop> {
+        self.counts.audited += found.agreed;
+        self.counts.boots += found.boots;
+        match found.differs {
+            Some(at) => Err(self.disagrees(
+                at,
+                "a state behaves otherwise than the one that stands for it",
+            )),
+            None => Ok(()),
+        }
     }
 }
