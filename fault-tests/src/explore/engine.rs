@@ -119,7 +119,8 @@ pub fn explore<W: World>(
 ) -> Exploration {
     let beside = Beside::new(subject, profile, limits);
     rayon::in_place_scope(|scope| {
-        let offer = || scope.spawn(|_| beside.work());
+        let others = 1..rayon::current_num_threads();
+        let offer = || { others.clone() }.for_each(|_| scope.spawn(|_| beside.work()));
         let comparisons = Comparisons::new(&beside, &offer);
         Engine::new(subject, profile, limits, comparisons, progress).explore(starts)
     })

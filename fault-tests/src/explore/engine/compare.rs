@@ -1,4 +1,4 @@
-//! Comparisons of states with those that stand for them, made by whichever thread has nothing else to do.
+//! Comparisons of states with those that stand for them, made by all threads that have nothing else to do.
 //!
 //! To execute a state in every way in which its weak bits may be read takes as long as to judge what follows from it,
 //! and nothing waits for it. So comparisons are made by the batch, beside the exploration. What a batch found is taken
@@ -7,7 +7,8 @@
 use std::collections::HashSet;
 use std::hash::Hash as _;
 use std::mem::take;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sim_flash::{Level, Profile, State};
 use xxhash_rust::xxh3::Xxh3;
@@ -25,7 +26,7 @@ use crate::subject::{Subject, World};
 const TOGETHER: usize = 256;
 
 /// States whose weak bits may be read in more ways than this are not compared.
-const READINGS: usize = 256;
+const READINGS: u64 = 256;
 
 /// A state that is to do the same as the one that stands for it.
 pub(super) struct Comparison<W> {
@@ -41,7 +42,7 @@ pub(super) struct Comparison<W> {
 pub(super) struct Comparisons<'a, W: World> {
     next: Vec<Comparison<W>>,
     beside: &'a Beside<'a, W>,
-    /// Offers the batch that was handed over to a thread that has nothing else to do.
+    /// Offers the batch that was handed over to threads that have nothing else to do.
     offer: &'a dyn Fn(),
 }
 
@@ -50,15 +51,17 @@ pub(super) struct Beside<'a, W: World> {
     subject: &'a dyn Subject<World = W>,
     profile: &'a Profile,
     weak: bool,
-    /// Held by whoever makes a batch.
-    batch: Mutex<Batch<W>>,
+    /// Read by all who work at it.
+    batch: RwLock<Batch<W>>,
 }
 
 struct Batch<W> {
     due: Vec<Comparison<W>>,
-    found: Found,
+    /// How many of them somebody has begun.
+    begun: AtomicUsize,
+    found: Mutex<Found>,
     /// What the power-on may do in a state that stands for others.
-    outcomes: HashedMap<Situation, Outcomes>,
+    outcomes: Mutex<HashedMap<Situation, Outcomes>>,
 }
 
 /// Hashes of all that a power-on may do; nothing if weak bits may be read in too many ways.
@@ -71,8 +74,15 @@ pub(super) struct Found {
     pub(super) agreed: u64,
     /// Power-ons executed.
     pub(super) boots: u64,
-    /// The first that did not agree.
-    pub(super) differs: Option<Shown>,
+    /// The first that did not agree, by its number in the batch.
+    differs: Option<(usize, Shown)>,
+}
+
+impl Found {
+    /// Where the first shows that did not agree.
+    pub(super) fn differs(&self) -> Option<Shown> {
+        self.differs.map(|(_, at)| at)
+    }
 }
 
 impl<'a, W: World> Comparisons<'a, W> {
@@ -112,94 +122,94 @@ impl<'a, W: World> Beside<'a, W> {
             subject,
             profile,
             weak: limits.level >= Level::L3,
-            batch: Mutex::new(Batch {
+            batch: RwLock::new(Batch {
                 due: Vec::new(),
-                found: Found::default(),
-                outcomes: HashedMap::default(),
+                begun: AtomicUsize::new(0),
+                found: Mutex::default(),
+                outcomes: Mutex::default(),
             }),
         }
     }
 
-    /// Makes the batch that was handed over, if nobody has.
+    /// Works at the batch that was handed over, until nothing of it is left to begin.
     pub(super) fn work(&self) {
-        let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
-        self.make(&mut batch);
-    }
-
-    /// Leaves a batch, for what the one before found: if nobody has made it, it is made here.
-    fn exchange(&self, due: Vec<Comparison<W>>) -> Found {
-        let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
-        self.make(&mut batch);
-        batch.due = due;
-        take(&mut batch.found)
-    }
-
-    fn make(&self, batch: &mut Batch<W>) {
-        let due = take(&mut batch.due);
-        if due.is_empty() {
-            return;
-        }
+        let batch = self.batch.read().unwrap_or_else(PoisonError::into_inner);
         // Of its own: nothing that the exploration takes for known.
         let mut known = Knowledge::of(self.subject.records(), self.weak);
-        for comparison in due {
-            let outcomes = &mut batch.outcomes;
-            let found = &mut batch.found;
-            if !self.agrees(&comparison, &mut known, outcomes, found) {
-                found.differs = Some(comparison.at);
+        // Ends: each round begins another one.
+        loop {
+            let number = batch.begun.fetch_add(1, Ordering::Relaxed);
+            let Some(comparison) = batch.due.get(number) else {
                 return;
-            }
+            };
+            self.make(&batch, number, comparison, &mut known);
         }
     }
 
-    /// Whether a state does the same as the one that stands for it, however weak bits are read.
-    fn agrees(
+    /// Leaves a batch, for what the one before found: what nobody has begun of that is made here, and what
+    /// others have is waited for.
+    fn exchange(&self, due: Vec<Comparison<W>>) -> Found {
+        self.work();
+        let mut batch = self.batch.write().unwrap_or_else(PoisonError::into_inner);
+        batch.due = due;
+        batch.begun = AtomicUsize::new(0);
+        take(&mut *held(&batch.found))
+    }
+
+    /// Looks whether a state does the same as the one that stands for it, however weak bits are read.
+    fn make(
         &self,
+        batch: &Batch<W>,
+        number: usize,
         comparison: &Comparison<W>,
         known: &mut Knowledge,
-        outcomes: &mut HashedMap<Situation, Outcomes>,
-        found: &mut Found,
-    ) -> bool {
+    ) {
         let Comparison {
             state,
             simplest,
             situation,
             world,
-            ..
+            at,
         } = comparison;
-        // It stands for many, and is executed once.
-        let other = { outcomes.entry(*situation) }
-            .or_insert_with(|| self.outcomes(simplest, world, known, &mut found.boots));
-        let Some(other) = other else { return true };
-        let Some(one) = self.outcomes(state, world, known, &mut found.boots) else {
-            return true;
-        };
-        found.agreed += 1;
-        if self.subject.stands_for_less() {
-            one.is_subset(other)
+        // It stands for many, and is executed once; or by two threads at a time, and counted once.
+        let executed = held(&batch.outcomes).get(situation).cloned();
+        let other = executed.unwrap_or_else(|| {
+            let (other, boots) = self.outcomes(simplest, world, known);
+            let before = held(&batch.outcomes).insert(*situation, other.clone());
+            if before.is_none() {
+                held(&batch.found).boots += boots;
+            }
+            other
+        });
+        let Some(other) = other else { return };
+        let (one, boots) = self.outcomes(state, world, known);
+        let mut found = held(&batch.found);
+        found.boots += boots;
+        let Some(one) = one else { return };
+        let agrees = if self.subject.stands_for_less() {
+            one.is_subset(&other)
         } else {
-            one == *other
+            one == other
+        };
+        if agrees {
+            found.agreed += 1;
+        } else if found.differs.is_none_or(|(first, _)| number < first) {
+            found.differs = Some((number, *at));
         }
     }
 
-    /// Executes the power-on in a state, however it reads weak bits.
-    fn outcomes(
-        &self,
-        state: &State,
-        world: &W,
-        known: &mut Knowledge,
-        boots: &mut u64,
-    ) -> Outcomes {
+    /// Executes the power-on in a state, however it reads weak bits. How often that was, besides.
+    fn outcomes(&self, state: &State, world: &W, known: &mut Knowledge) -> (Outcomes, u64) {
         let mut outcomes = HashSet::new();
         let mut tapes = vec![Vec::new()];
         let mut segments = Segments::default();
-        let mut runs = 0;
+        let mut boots = 0;
         // Ends: each round executes another way to read the weak bits, and those are finitely many.
         while let Some(tape) = tapes.pop() {
-            runs += 1;
-            if runs > READINGS {
-                return None;
+            if boots == READINGS {
+                return (None, boots);
             }
-            *boots += 1;
+            boots += 1;
             let decided = tape.len();
             let conditions = Conditions {
                 tape,
@@ -224,8 +234,13 @@ impl<'a, W: World> Beside<'a, W> {
             end.hash_range(0..end.size()).hash(&mut hasher);
             outcomes.insert(hasher.digest128());
         }
-        Some(Arc::new(outcomes))
+        (Some(Arc::new(outcomes)), boots)
     }
+}
+
+/// Nothing panics while it holds one of these.
+fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -204,7 +204,7 @@ impl<W: World> Engine<'_, W> {
     fn take_note(&mut self, found: &Found) -> Result<(), Stop> {
         self.counts.audited += found.agreed;
         self.counts.boots += found.boots;
-        match found.differs {
+        match found.differs() {
             Some(at) => Err(self.disagrees(
                 at,
                 "a state behaves otherwise than the one that stands for it",
