@@ -4,7 +4,6 @@
 //! and nothing waits for it. So comparisons are made by the batch, beside the exploration. What a batch found is taken
 //! note of when the next one is handed over, whoever made it: how many threads there are changes no result.
 
-use std::collections::HashSet;
 use std::hash::Hash as _;
 use std::mem::take;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -64,8 +63,8 @@ struct Batch<W> {
     outcomes: Mutex<HashedMap<Situation, Outcomes>>,
 }
 
-/// Hashes of all that a power-on may do; nothing if weak bits may be read in too many ways.
-type Outcomes = Option<Arc<HashSet<u128>>>;
+/// Hashes of all that a power-on may do, in ascending order; nothing if weak bits may be read in too many ways.
+type Outcomes = Option<Arc<[u128]>>;
 
 /// What comparisons found.
 #[derive(Default)]
@@ -187,7 +186,7 @@ impl<'a, W: World> Beside<'a, W> {
         found.boots += boots;
         let Some(one) = one else { return };
         let agrees = if self.subject.stands_for_less() {
-            one.is_subset(&other)
+            one.iter().all(|does| other.binary_search(does).is_ok())
         } else {
             one == other
         };
@@ -200,7 +199,7 @@ impl<'a, W: World> Beside<'a, W> {
 
     /// Executes the power-on in a state, however it reads weak bits. How often that was, besides.
     fn outcomes(&self, state: &State, world: &W, known: &mut Knowledge) -> (Outcomes, u64) {
-        let mut outcomes = HashSet::new();
+        let mut outcomes = Vec::new();
         let mut tapes = vec![Vec::new()];
         let mut segments = Segments::default();
         let mut boots = 0;
@@ -232,9 +231,11 @@ impl<'a, W: World> Beside<'a, W> {
             recording.shape(interchangeable).hash(&mut hasher);
             run.findings.hash(&mut hasher);
             end.hash_range(0..end.size()).hash(&mut hasher);
-            outcomes.insert(hasher.digest128());
+            outcomes.push(hasher.digest128());
         }
-        (Some(Arc::new(outcomes)), boots)
+        outcomes.sort_unstable();
+        outcomes.dedup();
+        (Some(outcomes.into()), boots)
     }
 }
 
