@@ -130,8 +130,8 @@
 //!   weak bits read as 0 but in one place at most.
 //! - Of the same any number of cuts up to L2, in a log with two groups for ordinary decisions, until it is full,
 //!   however many it keeps back.
-//! - Of nine of them and the smallest any number of cuts at L3, in a log with one group for ordinary decisions, until
-//!   it is full, however many it keeps back: of all but three in a row.
+//! - Of the same and of the smallest any number of cuts at L3, in a log with one group for ordinary decisions, until
+//!   it is full, however many it keeps back.
 //! - Of the smallest and of the one to a damaged image three cuts in a row at L3 in the whole log; of the smallest any
 //!   number at L0 until it is full.
 //! - Of the smallest with a small log, which cuts fill: with one of three groups three at L3, as of the update to
@@ -141,10 +141,9 @@
 //!   a factory image and without, monitored and not: each single cut up to L3.
 //!
 //! The last two changes were that a claim alone proves a first generation, and that a generation begins with the
-//! progress of a download. With both, any number of cuts at L3 was swept in the update to a damaged image, in the
-//! smallest, under anti-rollback, without a factory image, in the one that is rolled back and in the one that is
-//! resumed; with the first of them in the others but that of three slots, and up to L2 in the smallest, at L0 in all
-//! ten. What is said of any number of cuts besides was swept before.
+//! progress of a download. With both, any number of cuts at L3 was swept in seven of the ten and in the smallest; in
+//! the first update after the factory, in the one that is confirmed and after a factory reset with the first of them;
+//! up to L2 with both in the smallest, at L0 in all ten. What is said of any number of cuts besides was swept before.
 //!
 //! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single one
 //! at L3, as of the factory reset, and each single one at L4 as above.
