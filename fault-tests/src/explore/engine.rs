@@ -119,8 +119,11 @@ pub fn explore<W: World>(
 ) -> Exploration {
     let beside = Beside::new(subject, profile, limits);
     rayon::in_place_scope(|scope| {
-        let others = 1..rayon::current_num_threads();
-        let offer = || { others.clone() }.for_each(|_| scope.spawn(|_| beside.work()));
+        let offer = || {
+            for _ in 1..rayon::current_num_threads() {
+                scope.spawn(|_| beside.work());
+            }
+        };
         let comparisons = Comparisons::new(&beside, &offer);
         Engine::new(subject, profile, limits, comparisons, progress).explore(starts)
     })

@@ -156,19 +156,6 @@ impl<W: Hash> Recording<W> {
         }
     }
 
-    /// A hash of what it did, but for the bytes that it programmed, and for where, if that is interchangeable.
-    pub(super) fn shape(&self, interchangeable: impl Fn(u32) -> u32) -> u128 {
-        let mut hasher = Xxh3::new();
-        for op in self.segments.iter().flat_map(|segment| &segment.ops) {
-            (op.kind() as u8, interchangeable(op.addr()), op.len()).hash(&mut hasher);
-        }
-        self.end
-            .map_or(u8::MAX, |rest| rest as u8)
-            .hash(&mut hasher);
-        self.changes.hash(&mut hasher);
-        hasher.digest128()
-    }
-
     /// The world as a cut in operation `op` finds it.
     pub(super) fn world_at(&self, op: usize) -> &W {
         let after = self.changes.partition_point(|(at, _)| *at as usize <= op);
@@ -255,6 +242,17 @@ pub(super) fn sign<W: Hash>(
     run.end.map_or(u8::MAX, |rest| rest as u8).hash(&mut hasher);
     run.changes.hash(&mut hasher);
     run.findings.hash(&mut hasher);
+    hasher.digest128()
+}
+
+/// A hash of what `run` did, but for the bytes that it programmed, and for where, if that is interchangeable.
+pub(super) fn shape<W: Hash>(run: &PowerOn<W>, interchangeable: impl Fn(u32) -> u32) -> u128 {
+    let mut hasher = Xxh3::new();
+    for row in run.done().filter(|row| row.kind != OpKind::Read) {
+        (row.kind as u8, interchangeable(row.addr), row.len).hash(&mut hasher);
+    }
+    run.end.map_or(u8::MAX, |rest| rest as u8).hash(&mut hasher);
+    run.changes.hash(&mut hasher);
     hasher.digest128()
 }
 

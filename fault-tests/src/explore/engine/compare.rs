@@ -13,7 +13,7 @@ use sim_flash::{Level, Profile, State};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::super::Limits;
-use super::super::recording::{Recording, Segments, Unseen};
+use super::super::recording::shape;
 use super::super::run::{Conditions, power_on};
 use super::super::tally::Shown;
 use super::super::trie::HashedMap;
@@ -133,15 +133,17 @@ impl<'a, W: World> Beside<'a, W> {
     /// Works at the batch that was handed over, until nothing of it is left to begin.
     pub(super) fn work(&self) {
         let batch = self.batch.read().unwrap_or_else(PoisonError::into_inner);
-        // Of its own: nothing that the exploration takes for known.
-        let mut known = Knowledge::of(self.subject.records(), self.weak);
+        let mut known = None;
         // Ends: each round begins another one.
         loop {
             let number = batch.begun.fetch_add(1, Ordering::Relaxed);
             let Some(comparison) = batch.due.get(number) else {
                 return;
             };
-            self.make(&batch, number, comparison, &mut known);
+            // Of its own: nothing that the exploration takes for known.
+            let known =
+                known.get_or_insert_with(|| Knowledge::of(self.subject.records(), self.weak));
+            self.make(&batch, number, comparison, known);
         }
     }
 
@@ -201,7 +203,6 @@ impl<'a, W: World> Beside<'a, W> {
     fn outcomes(&self, state: &State, world: &W, known: &mut Knowledge) -> (Outcomes, u64) {
         let mut outcomes = Vec::new();
         let mut tapes = vec![Vec::new()];
-        let mut segments = Segments::default();
         let mut boots = 0;
         // Ends: each round executes another way to read the weak bits, and those are finitely many.
         while let Some(tape) = tapes.pop() {
@@ -224,11 +225,9 @@ impl<'a, W: World> Beside<'a, W> {
                     tapes.push(tape);
                 }
             }
-            let recording = Recording::of(&run, Unseen::by(self.subject), &mut segments);
-            let end = self.subject.simplest(&run.state).unwrap_or(run.state);
             let mut hasher = Xxh3::new();
-            let interchangeable = |addr| self.subject.interchangeable(addr);
-            recording.shape(interchangeable).hash(&mut hasher);
+            shape(&run, |addr| self.subject.interchangeable(addr)).hash(&mut hasher);
+            let end = self.subject.simplest(&run.state).unwrap_or(run.state);
             run.findings.hash(&mut hasher);
             end.hash_range(0..end.size()).hash(&mut hasher);
             outcomes.push(hasher.digest128());
