@@ -248,7 +248,7 @@ pub(super) fn sign<W: Hash>(
 /// A hash of what `run` did, but for the bytes that it programmed, and for where, if that is interchangeable.
 pub(super) fn shape<W: Hash>(run: &PowerOn<W>, interchangeable: impl Fn(u32) -> u32) -> u128 {
     let mut hasher = Xxh3::new();
-    for row in run.done().filter(|row| row.kind != OpKind::Read) {
+    for row in run.done() {
         (row.kind as u8, interchangeable(row.addr), row.len).hash(&mut hasher);
     }
     run.end.map_or(u8::MAX, |rest| rest as u8).hash(&mut hasher);
