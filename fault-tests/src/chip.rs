@@ -30,7 +30,7 @@ pub use error::{ACCESS_LIMIT, ChipError};
 pub use knowledge::{Accepted, Header, Memo, Says};
 pub(crate) use knowledge::{Knowledge, Knows, Look};
 pub use units::InUnits;
-pub(crate) use weak::{FLIPS, Settled, WeakRead, otherwise, resolve};
+pub(crate) use weak::{FLIPS, Settled, WeakRead, otherwise, resolve, untaken};
 
 /// The flash of one power-on.
 pub struct Chip<'m> {

@@ -10,7 +10,7 @@ use sim_flash::{Density, Level, Profile, tears};
 
 use super::replay::{Replay, replay, replay_knowing};
 use super::timeline::windows;
-use crate::chip::Knowledge;
+use crate::chip::{Knowledge, untaken};
 use crate::explore::{Path, Start, Window};
 use crate::property::Finding;
 use crate::subject::Subject;
@@ -135,14 +135,10 @@ fn other_readings(path: &Path, replay: &Replay) -> Vec<Path> {
         }
         let (cuts, boot) = here;
         let decided = path.taken(cuts, boot).len();
-        for (number, read) in step.weak_reads.iter().enumerate().skip(decided) {
-            let before = step.weak_reads[..number].iter().map(|read| read.taken);
-            for other in (0..read.of).filter(|other| *other != read.taken) {
-                let mut changed = path.clone();
-                let taken = before.clone().chain([other]).collect();
-                changed.decide(cuts, boot, taken);
-                others.push(changed);
-            }
+        for taken in untaken(&step.weak_reads, decided) {
+            let mut changed = path.clone();
+            changed.decide(cuts, boot, taken);
+            others.push(changed);
         }
     }
     others

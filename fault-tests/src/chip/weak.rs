@@ -40,6 +40,16 @@ pub(crate) struct WeakRead {
     pub(crate) of: u16,
 }
 
+/// Every way to read weak bits in which one of `reads` is another than was taken, those before it are as they were, and
+/// those behind it are open. The first `decided` stay.
+pub(crate) fn untaken(reads: &[WeakRead], decided: usize) -> impl Iterator<Item = Vec<u16>> {
+    { reads.iter().enumerate().skip(decided) }.flat_map(|(number, read)| {
+        let before = reads[..number].iter().map(|read| read.taken);
+        let others = (0..read.of).filter(|other| *other != read.taken);
+        others.map(move |other| before.clone().chain([other]).collect())
+    })
+}
+
 /// Decisions made, and to make.
 #[derive(Debug, Default)]
 pub(super) struct Decisions {

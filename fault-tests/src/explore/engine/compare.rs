@@ -18,7 +18,7 @@ use super::super::run::{Conditions, power_on};
 use super::super::tally::Shown;
 use super::super::trie::HashedMap;
 use super::pass::Situation;
-use crate::chip::{Knowledge, Knows};
+use crate::chip::{Knowledge, Knows, untaken};
 use crate::subject::{Subject, World};
 
 /// Comparisons that are made together.
@@ -217,14 +217,7 @@ impl<'a, W: World> Beside<'a, W> {
             };
             let (state, world) = (state.clone(), world.clone());
             let run = power_on(self.subject, self.profile, state, world, conditions);
-            for (number, read) in run.weak_reads.iter().enumerate().skip(decided) {
-                let before: Vec<u16> = run.weak_reads[..number].iter().map(|r| r.taken).collect();
-                for other in (0..read.of).filter(|other| *other != read.taken) {
-                    let mut tape = before.clone();
-                    tape.push(other);
-                    tapes.push(tape);
-                }
-            }
+            tapes.extend(untaken(&run.weak_reads, decided));
             let mut hasher = Xxh3::new();
             shape(&run, |addr| self.subject.interchangeable(addr)).hash(&mut hasher);
             let end = self.subject.simplest(&run.state).unwrap_or(run.state);
