@@ -17,7 +17,7 @@ use super::super::recording::shape;
 use super::super::run::{Conditions, power_on};
 use super::super::tally::Shown;
 use super::super::trie::HashedMap;
-use super::pass::Situation;
+use super::pass::{Situation, hash_of};
 use crate::chip::{Knowledge, Knows, untaken};
 use crate::subject::{Subject, World};
 
@@ -204,6 +204,8 @@ impl<'a, W: World> Beside<'a, W> {
         let mut outcomes = Vec::new();
         let mut tapes = vec![Vec::new()];
         let mut boots = 0;
+        // However weak bits are read, most power-ons end in one of a few states.
+        let mut ends = HashedMap::default();
         // Ends: each round executes another way to read the weak bits, and those are finitely many.
         while let Some(tape) = tapes.pop() {
             if boots == READINGS {
@@ -220,9 +222,13 @@ impl<'a, W: World> Beside<'a, W> {
             tapes.extend(untaken(&run.weak_reads, decided));
             let mut hasher = Xxh3::new();
             shape(&run, |addr| self.subject.interchangeable(addr)).hash(&mut hasher);
-            let end = self.subject.simplest(&run.state).unwrap_or(run.state);
             run.findings.hash(&mut hasher);
-            end.hash_range(0..end.size()).hash(&mut hasher);
+            let own = hash_of(&run.state);
+            let end = *ends.entry(own).or_insert_with(|| {
+                let simplest = self.subject.simplest(&run.state);
+                simplest.as_ref().map_or(own, hash_of)
+            });
+            end.hash(&mut hasher);
             outcomes.push(hasher.digest128());
         }
         outcomes.sort_unstable();

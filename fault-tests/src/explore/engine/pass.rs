@@ -51,7 +51,12 @@ pub(super) type Class = (LeafId, u128);
 pub(super) type Situation = (u128, Root);
 
 pub(super) fn situation(state: &State, root: Root) -> Situation {
-    (state.hash_range(0..state.size()), root)
+    (hash_of(state), root)
+}
+
+/// A hash of all cells.
+pub(super) fn hash_of(state: &State) -> u128 {
+    state.hash_range(0..state.size())
 }
 
 pub(super) struct Work {
