@@ -47,6 +47,21 @@ pub(super) struct Simplest {
 /// One in so many states that are stood for is executed, to be compared.
 const COMPARED: usize = 8;
 
+/// The same of those behind the first [`MANY`]: there comparing takes longer than judging.
+const COMPARED_LATER: usize = 64;
+
+/// More states than are stood for in one pass of a sweep of a few cuts.
+const MANY: usize = 1 << 19;
+
+/// Whether the state that is stood for after so many is compared.
+const fn is_compared(before: usize) -> bool {
+    before.is_multiple_of(if before < MANY {
+        COMPARED
+    } else {
+        COMPARED_LATER
+    })
+}
+
 impl<W: World> Engine<'_, W> {
     /// The class of the state, or of the one that stands for it, and that one, if it was not met yet.
     pub(super) fn unmet(
@@ -97,7 +112,7 @@ impl<W: World> Engine<'_, W> {
         let mut base = Base::new(&simplest);
         let root = self.trie.root(met.world);
         let leaf = self.leaf_of(&mut base, None, root, met.world)?;
-        if self.pass.stand_ins.len().is_multiple_of(COMPARED) && !self.audit.is_resting() {
+        if is_compared(self.pass.stand_ins.len()) && !self.audit.is_resting() {
             self.compare(&state, &simplest, met.world, met.from)?;
         }
         if leaf != class.0 {
@@ -211,5 +226,17 @@ impl<W: World> Engine<'_, W> {
             )),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_states_fewer_are_compared() {
+        let compared = |of: Range<usize>| of.filter(|before| is_compared(*before)).count();
+        assert_eq!(compared(0..MANY), MANY / 8);
+        assert_eq!(compared(MANY..3 * MANY), MANY / 32);
     }
 }
