@@ -47,9 +47,10 @@
 //! A device that numbers what it writes never comes back to a state. Its subject may say which state it
 //! cannot tell from another ([`Subject::simplest`]): the simplest one
 //! is explored in the place of all that it stands for, and what it demands they demand. That the two
-//! do the same, and are left in states that have one simplest state again, is shown by the subject; one
-//! pair in eight is executed to be compared, however weak bits are read, of very many one in 64 of those behind
-//! the first half million, and every pair that the audit picks. Of a state with weak bits the simplest one is asked for first: it can be read in fewer ways.
+//! do the same, and are left in states that have one simplest state again, is shown by the subject. One
+//! pair in eight is executed to be compared, however weak bits are read; of very many, one in 64 of those behind
+//! the first half million; and every pair that the audit picks. Of a state with weak bits the simplest one is
+//! asked for first: it can be read in fewer ways.
 //!
 //! # Demanding less than bytes
 //!
