@@ -146,6 +146,11 @@ impl Place {
         Self { sector, row }
     }
 
+    /// Whether it is the row right before another one.
+    pub(super) fn is_before(self, next: Self) -> bool {
+        self.sector == next.sector && self.row.checked_add(1) == Some(next.row)
+    }
+
     /// Row `which` (0 claim, 1 decision, 2 seal) of a group; groups count from 1.
     pub(super) const fn in_group(sector: Sector, group: u8, which: u8) -> Self {
         let before = group.saturating_sub(1).saturating_mul(GROUP_ROWS);

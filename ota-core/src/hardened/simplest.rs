@@ -72,7 +72,7 @@ pub fn simplify(
     let (Some(bits), Some(weak)) = (rows_of(otadata), rows_of(weak)) else {
         return;
     };
-    let mut rows = Rows { bits, weak };
+    let mut rows = Rows::new(bits, weak);
     rows.leave_out_what_is_over(salt, log, room);
     rows.lower_numbers(salt, table.boot_ota_count(), log, room);
     if room == Room::Ample {
@@ -89,10 +89,10 @@ pub fn simplify_torn_rows(otadata: &mut [u8], weak: &mut [u8], table: PartitionT
     let (Some(bits), Some(weak)) = (rows_of(otadata), rows_of(weak)) else {
         return;
     };
-    let mut rows = Rows { bits, weak };
+    let mut rows = Rows::new(bits, weak);
     let births = rows.births(salt);
-    rows.replace(|place, cells| {
-        if place.row == SUMMARY || cells.is_blank() {
+    rows.replace_said(|place, cells| {
+        if place.row == SUMMARY {
             return cells;
         }
         let birth = births.get(place.sector.index()).copied().flatten();
@@ -106,6 +106,9 @@ const LOG_ROWS: Range<usize> = LOG as usize..(LOG + Log::MOST * GROUP_ROWS) as u
 /// Rows of a sector.
 const ROWS: usize = SECTOR as usize / LEN;
 
+/// A blank row, as it is and as it stays.
+const BLANKS: ([u8; LEN], [u8; LEN]) = ([0xFF; LEN], [0xFF; LEN]);
+
 type Sectors = [[[u8; LEN]; ROWS]; 2];
 
 fn rows_of(bytes: &mut [u8]) -> Option<&mut Sectors> {
@@ -118,6 +121,43 @@ fn rows_of(bytes: &mut [u8]) -> Option<&mut Sectors> {
 struct Rows<'b> {
     bits: &'b mut Sectors,
     weak: &'b mut Sectors,
+    said: [Said; 2],
+}
+
+/// The rows of a sector of which something may be said: its entry, and those that are not blank for sure. Mostly
+/// they are few.
+#[derive(Clone, Copy)]
+struct Said(u128);
+
+const _: () = assert!(ROWS == u128::BITS as usize, "one bit for each row");
+
+impl Said {
+    const NOTHING: Self = Self(1 << SUMMARY);
+
+    /// Takes a row into account.
+    fn note(&mut self, row: u8, cells: &Cells) {
+        self.0 |= u128::from(!cells.is_blank()).unbounded_shl(u32::from(row));
+    }
+
+    /// Moves those of a log ahead by so many rows.
+    fn move_ahead(&mut self, by: usize) {
+        let log = LOG_ROWS.fold(0, |log, row| log | 1u128 << row);
+        let moved = (self.0 & log).unbounded_shr(u32::try_from(by).unwrap_or(u32::MAX)) & log;
+        self.0 = self.0 & !log | moved;
+    }
+
+    /// The next row from this one on.
+    fn next_from(self, row: u8) -> Option<u8> {
+        let left = self.0.unbounded_shr(u32::from(row));
+        let skipped = u8::try_from(left.trailing_zeros()).ok()?;
+        (left != 0).then_some(row.saturating_add(skipped))
+    }
+
+    /// All of them, in ascending order.
+    fn rows(self) -> impl Iterator<Item = u8> {
+        let after = move |row: &u8| self.next_from(row.saturating_add(1));
+        core::iter::successors(self.next_from(0), after)
+    }
 }
 
 impl Record {
@@ -131,34 +171,73 @@ impl Record {
     }
 }
 
-impl Rows<'_> {
-    /// Every row and its place, sector by sector.
-    fn each(&self) -> impl Iterator<Item = (Place, Cells)> {
-        let sectors = [Sector::First, Sector::Second].into_iter();
-        sectors
-            .zip(self.bits.iter().zip(self.weak.iter()))
-            .flat_map(|(sector, (bits, weak))| {
-                let rows = (0..).zip(bits.iter().zip(weak));
-                rows.map(move |(row, (bits, weak))| {
-                    (Place::new(sector, row), Cells::new(*bits, *weak))
-                })
-            })
+impl<'b> Rows<'b> {
+    fn new(bits: &'b mut Sectors, weak: &'b mut Sectors) -> Self {
+        let mut rows = Self {
+            bits,
+            weak,
+            said: [Said::NOTHING; 2],
+        };
+        rows.replace(|_, cells| cells);
+        rows
+    }
+
+    /// A row of a sector.
+    fn cells(&self, place: Place) -> Cells {
+        let of = |sectors: &Sectors| {
+            let sector = sectors.get(place.sector.index());
+            sector.and_then(|rows| rows.get(usize::from(place.row)).copied())
+        };
+        let (bits, weak) = (of(self.bits), of(self.weak));
+        { bits.zip(weak) }.map_or(Cells::BLANK, |(bits, weak)| Cells::new(bits, weak))
+    }
+
+    /// The places of those of which something may be said, sector by sector.
+    fn places_of(said: [Said; 2]) -> impl Iterator<Item = Place> {
+        let sectors = [Sector::First, Sector::Second].into_iter().zip(said);
+        sectors.flat_map(|(sector, said)| said.rows().map(move |row| Place::new(sector, row)))
     }
 
     /// Those of which something may be said: entries, and rows that are not blank for sure.
     fn said(&self) -> impl Iterator<Item = (Place, Cells)> {
-        self.each()
-            .filter(|(place, cells)| place.row == SUMMARY || !cells.is_blank())
+        Self::places_of(self.said).map(|place| (place, self.cells(place)))
     }
 
     /// Puts another row in the place of each.
     fn replace(&mut self, mut with: impl FnMut(Place, Cells) -> Cells) {
         let sectors = self.bits.iter_mut().zip(&mut *self.weak);
-        for (sector, (bits, weak)) in [Sector::First, Sector::Second].into_iter().zip(sectors) {
+        let sectors = sectors.zip(&mut self.said);
+        for (sector, ((bits, weak), said)) in
+            [Sector::First, Sector::Second].into_iter().zip(sectors)
+        {
+            *said = Said::NOTHING;
             for (row, (bits, weak)) in (0..).zip(bits.iter_mut().zip(weak)) {
                 let new = with(Place::new(sector, row), Cells::new(*bits, *weak));
                 (*bits, *weak) = (new.bits, new.weak);
+                said.note(row, &new);
             }
+        }
+    }
+
+    /// The same of those of which something may be said.
+    fn replace_said(&mut self, mut with: impl FnMut(Place, Cells) -> Cells) {
+        let said = core::mem::replace(&mut self.said, [Said::NOTHING; 2]);
+        for place in Self::places_of(said) {
+            let new = with(place, self.cells(place));
+            self.put(place, &new);
+        }
+    }
+
+    fn put(&mut self, place: Place, new: &Cells) {
+        let sector = place.sector.index();
+        for (sectors, new) in [(&mut *self.bits, new.bits), (&mut *self.weak, new.weak)] {
+            let rows = sectors.get_mut(sector);
+            if let Some(row) = rows.and_then(|rows| rows.get_mut(usize::from(place.row))) {
+                *row = new;
+            }
+        }
+        if let Some(said) = self.said.get_mut(sector) {
+            said.note(place.row, new);
         }
     }
 
@@ -166,7 +245,7 @@ impl Rows<'_> {
     fn births(&self, salt: Salt) -> [Option<Birth>; 2] {
         let mut births = [[Row::Blank; BIRTH_ROWS]; 2];
         for (place, cells) in self
-            .each()
+            .said()
             .filter(|(place, _)| (BIRTH..LOG).contains(&place.row))
         {
             let rows = births.get_mut(place.sector.index());
@@ -224,7 +303,10 @@ impl Rows<'_> {
     /// Moves what is in each log ahead.
     fn move_ahead(&mut self, ahead: Ahead) {
         let sectors = self.bits.iter_mut().zip(&mut *self.weak);
-        for (sector, (bits, weak)) in [Sector::First, Sector::Second].into_iter().zip(sectors) {
+        let sectors = sectors.zip(&mut self.said);
+        for (sector, ((bits, weak), said)) in
+            [Sector::First, Sector::Second].into_iter().zip(sectors)
+        {
             let by = usize::from(ahead.by(sector)) * usize::from(GROUP_ROWS);
             for (rows, blank) in [(bits, 0xFF), (weak, 0)] {
                 if let Some(log) = rows.get_mut(LOG_ROWS)
@@ -237,6 +319,7 @@ impl Rows<'_> {
                         .for_each(|row| *row = [blank; LEN]);
                 }
             }
+            said.move_ahead(by);
         }
     }
 
@@ -251,6 +334,9 @@ impl Rows<'_> {
             ) {
                 end.see(place, &cells, birth.as_ref(), salt);
             }
+        }
+        if !ends.iter().any(|end| end.levels(log)) {
+            return;
         }
         self.replace(|place, cells| {
             let end = ends.get(place.sector.index());
@@ -276,26 +362,26 @@ impl Rows<'_> {
         let shift = { numbers.shift(slots) }
             .handing_over(survey.handing_over())
             .moving(ahead);
-        // What the row before is or was to become, and what that is now.
-        let mut before = ([0; LEN], [0; LEN]);
-        self.replace(|place, cells| {
+        // What the last row is or was to become, and what that is now.
+        let mut before = (None, BLANKS);
+        self.replace_said(|place, cells| {
             let content = survey.of(place.sector);
             let new = if place.row == SUMMARY {
                 shift.entry(&cells, content.birth())
-            } else if cells.is_blank() {
-                cells
             } else {
                 let wanted = content.wanted(place).map(|record| record.emit(place, salt));
+                let is_next = before.0.is_some_and(|last: Place| last.is_before(place));
                 shift.row(
                     &cells,
                     place,
                     salt,
-                    &before,
+                    if is_next { &before.1 } else { &BLANKS },
                     content.stands_by_itself(),
                     wanted,
                 )
             };
-            before = (cells.meant(place, salt), new.meant(ahead.to(place), salt));
+            let rows = (cells.meant(place, salt), new.meant(ahead.to(place), salt));
+            before = (Some(place), rows);
             new
         });
         self.move_ahead(ahead);

@@ -164,18 +164,32 @@ impl Doubtful {
         }
     }
 
-    /// The row that stands for this one.
-    pub(super) fn level(&self, place: Place, cells: Cells, salt: Salt, log: Log) -> Cells {
-        let (Some(generation), Some((group, which))) = (self.generation, place.group()) else {
-            return cells;
-        };
+    /// The last group of which something shows, if what is behind it is leveled, and its generation.
+    fn shown_if_leveled(&self, log: Log) -> Option<(u8, u32)> {
         // Where nothing is said, one of which something shows is not told from one of which something may.
         let shown = if self.says { self.shown } else { 0 };
-        let last = shown.saturating_add(Self::MANY);
         let in_doubt = self.claims > 0 || self.fades;
-        if self.else_too || self.unsure || !in_doubt || last >= log.groups() || group < shown {
+        let leveled = in_doubt && !self.else_too && !self.unsure;
+        let has_room = shown.saturating_add(Self::MANY) < log.groups();
+        { self.generation.filter(|_| leveled && has_room) }.map(|generation| (shown, generation))
+    }
+
+    /// Whether another row may stand for any.
+    pub(super) fn levels(&self, log: Log) -> bool {
+        self.shown_if_leveled(log).is_some()
+    }
+
+    /// The row that stands for this one.
+    pub(super) fn level(&self, place: Place, cells: Cells, salt: Salt, log: Log) -> Cells {
+        let (Some((shown, generation)), Some((group, which))) =
+            (self.shown_if_leveled(log), place.group())
+        else {
+            return cells;
+        };
+        if group < shown {
             return cells;
         }
+        let last = shown.saturating_add(Self::MANY);
         match (which, self.word) {
             (2, Some(word)) if group == shown => {
                 Cells::fading(&Record::seal(group, generation, &word).emit(place, salt))
