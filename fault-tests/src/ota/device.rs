@@ -271,8 +271,7 @@ impl Subject for Device {
     }
 
     fn plainer(&self, state: &State) -> Option<State> {
-        self.simplified()?;
-        hardened::plainer(self, state)
+        hardened::plainer(self, self.simplified()?, state)
     }
 
     fn numbered(&self) -> Option<Range<u32>> {

@@ -258,8 +258,10 @@ pub(super) fn interchangeable(otadata: u32, addr: u32) -> u32 {
 }
 
 /// The flash with plainer otadata that has the same simplest one, if rows are torn in ways of their own.
-pub(super) fn plainer(device: &Device, state: &State) -> Option<State> {
-    with_otadata(device, state, simplify_torn_rows)
+pub(super) fn plainer(device: &Device, log: Log, state: &State) -> Option<State> {
+    with_otadata(device, state, |otadata, weak, table| {
+        simplify_torn_rows(otadata, weak, table, log);
+    })
 }
 
 /// The flash with otadata as `change` makes it, if that changes it. It is given the bytes, and which of their

@@ -84,7 +84,12 @@ pub fn simplify(
 /// comes of it has the same [simplest](simplify) otadata, and is found in less time.
 ///
 /// The arguments are those of [`simplify`].
-pub fn simplify_torn_rows(otadata: &mut [u8], weak: &mut [u8], table: PartitionTable<'_>) {
+pub fn simplify_torn_rows(
+    otadata: &mut [u8],
+    weak: &mut [u8],
+    table: PartitionTable<'_>,
+    log: Log,
+) {
     let salt = layout::salt(table);
     let (Some(bits), Some(weak)) = (rows_of(otadata), rows_of(weak)) else {
         return;
@@ -96,7 +101,7 @@ pub fn simplify_torn_rows(otadata: &mut [u8], weak: &mut [u8], table: PartitionT
             return cells;
         }
         let birth = births.get(place.sector.index()).copied().flatten();
-        cells.plainest(place, birth.as_ref(), salt)
+        cells.plainest(place, birth.as_ref(), salt, log)
     });
 }
 
@@ -350,7 +355,7 @@ impl<'b> Rows<'b> {
         for (place, cells) in self.said() {
             if place.row == SUMMARY {
                 numbers.count_entry(&cells);
-            } else {
+            } else if cells != Cells::REFUSED {
                 numbers.count_row(place, &cells, salt);
             }
         }
@@ -368,8 +373,12 @@ impl<'b> Rows<'b> {
             let content = survey.of(place.sector);
             let new = if place.row == SUMMARY {
                 shift.entry(&cells, content.birth())
+            } else if cells == Cells::REFUSED {
+                cells
             } else {
-                let wanted = content.wanted(place).map(|record| record.emit(place, salt));
+                let wanted = content
+                    .wanted(place, log)
+                    .map(|record| record.emit(place, salt));
                 let is_next = before.0.is_some_and(|last: Place| last.is_before(place));
                 shift.row(
                     &cells,

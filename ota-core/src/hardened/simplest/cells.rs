@@ -1,7 +1,7 @@
 //! A row with weak bits, and what it may be read as.
 
 use crate::hardened::choice::{self, Birth, Flags};
-use crate::hardened::layout::Place;
+use crate::hardened::layout::{Log, Place};
 use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
 
 /// A row of otadata.
@@ -14,9 +14,9 @@ pub(super) struct Cells {
 
 impl Record {
     /// What is programmed in a full log that says nothing: in the last group, what the birth says.
-    pub(super) fn of_birth(birth: &Birth, place: Place) -> Option<Self> {
+    pub(super) fn of_birth(birth: &Birth, place: Place, log: Log) -> Option<Self> {
         let generation = birth.generation;
-        match place.group()? {
+        match place.group().filter(|(group, _)| *group == log.groups())? {
             (group, 0) => Some(Self::claim(group, generation)),
             (group, 1) => {
                 let payload = choice::emit(&birth.choice, Flags::NOTHING);
@@ -144,13 +144,19 @@ impl Cells {
     }
 
     /// The simplest cells that are read alike, and are like these when they are programmed; beside this birth.
-    pub(super) fn plainest(&self, place: Place, birth: Option<&Birth>, salt: Salt) -> Self {
+    pub(super) fn plainest(
+        &self,
+        place: Place,
+        birth: Option<&Birth>,
+        salt: Salt,
+        log: Log,
+    ) -> Self {
         let meant = self.meant(place, salt);
         let is_record = Row::is_record(&meant, place, salt);
         if self.is_sure() {
-            // Where nothing is said in a full log, a row that was begun is completed.
+            // Where nothing is said in a full log, a row of its last group that was begun is completed.
             let begun = birth
-                .and_then(|birth| Record::of_birth(birth, place))
+                .and_then(|birth| Record::of_birth(birth, place, log))
                 .is_some_and(|wanted| can_become(&self.bits, &wanted.emit(place, salt)));
             let over = !is_record && !self.reads_blank() && !begun;
             return if over { Self::REFUSED } else { *self };
@@ -197,5 +203,46 @@ impl Cells {
             }
         }
         spread
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hardened::choice::{Choice, Image};
+    use crate::hardened::layout::Sector;
+    use crate::partition::Slot;
+
+    /// In the last group of a log what was begun is completed; elsewhere no row is programmed once more.
+    #[test]
+    fn what_was_begun_counts_in_the_last_group_alone() {
+        let (log, salt) = (Log::new(4, 2).unwrap(), Salt([7; 8]));
+        let birth = Birth {
+            generation: 3,
+            child: 0,
+            seq: 0,
+            choice: Choice::confirmed(Image::unknown(Slot::Ota(0))),
+        };
+        for (group, which) in (1..=log.groups()).flat_map(|group| [(group, 0), (group, 1)]) {
+            let place = Place::in_group(Sector::First, group, which);
+            let payload = choice::emit(&birth.choice, Flags::NOTHING);
+            let record = match which {
+                0 => Record::claim(group, birth.generation),
+                _ => Record::in_group(Kind::Decision, group, birth.generation, payload),
+            };
+            let whole = record.emit(place, salt);
+            for programmed in 1..LEN {
+                let mut begun = [0xFF; LEN];
+                begun[..programmed].copy_from_slice(&whole[..programmed]);
+                let cells = Cells::sure(begun);
+                let kept = group == log.groups() || begun == whole;
+                let expected = if kept { cells } else { Cells::REFUSED };
+                let plainest = cells.plainest(place, Some(&birth), salt, log);
+                assert_eq!(
+                    plainest, expected,
+                    "group {group}, row {which}, {programmed} bytes"
+                );
+            }
+        }
     }
 }

@@ -209,6 +209,9 @@ impl Log {
             self.shown = group;
         }
         self.may_show = group;
+        if *cells == Cells::REFUSED {
+            return;
+        }
         let meant = cells.meant(place, salt);
         for bytes in cells.readings() {
             let Row::Valid(record) = Row::parse(&bytes, place, salt) else {

@@ -47,9 +47,9 @@ impl Content {
     }
 
     /// What is programmed there if the log is full and says nothing: in the last group, once more.
-    pub(super) fn wanted(&self, place: Place) -> Option<Record> {
+    pub(super) fn wanted(&self, place: Place, length: Length) -> Option<Record> {
         let birth = self.birth().filter(|_| !self.log.says())?;
-        Record::of_birth(&birth, place)
+        Record::of_birth(&birth, place, length)
     }
 
     /// Whether its generation has a claim of its own, for sure.
