@@ -4,12 +4,12 @@
 //! whether a field lies inside its record is settled when the crate is compiled: nothing here can
 //! fail at run time, whatever the flash holds.
 
-/// How CRCs are computed: bit by bit, or over a table of 1 KiB each with the feature `crc-tables`.
+/// How CRCs are computed: bit by bit, or over tables of 16 KiB each with the feature `crc-tables`.
 #[cfg(not(feature = "crc-tables"))]
 pub(crate) type CrcWidth = crc::NoTable;
-/// How CRCs are computed: over a table of 1 KiB each.
+/// How CRCs are computed: over tables of 16 KiB each.
 #[cfg(feature = "crc-tables")]
-pub(crate) type CrcWidth = crc::Table<1>;
+pub(crate) type CrcWidth = crc::Table<16>;
 
 /// The `N` bytes at offset `AT`.
 pub(crate) fn bytes<const AT: usize, const N: usize, const LEN: usize>(

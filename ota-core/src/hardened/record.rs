@@ -242,14 +242,12 @@ fn fingerprint(bytes: &[u8; LEN]) -> [u8; 4] {
 
 /// Both checksums, over what says whose record this is, where it belongs, and what it says.
 fn checks(bytes: &[u8; LEN], place: Place, salt: Salt) -> (u32, u32) {
-    let at = [place.sector_number(), place.row];
     let said = wire::bytes::<0, { field::CRC }, LEN>(bytes);
-    let (mut crc, mut crc_c) = (CRC.digest(), CRC_C.digest());
-    for part in [&salt.0[..], &at, &said] {
-        crc.update(part);
-        crc_c.update(part);
-    }
-    (crc.finalize(), crc_c.finalize())
+    let mut all = [0; 10 + field::CRC];
+    wire::put::<0, 8, _>(&mut all, salt.0);
+    wire::put::<8, 2, _>(&mut all, [place.sector_number(), place.row]);
+    wire::put::<10, { field::CRC }, _>(&mut all, said);
+    (CRC.checksum(&all), CRC_C.checksum(&all))
 }
 
 /// How many bits of bytes 0..31 are 0: at most 248.
