@@ -1,6 +1,7 @@
 //! The worklist: every crash state within the limits, each judged, none twice.
 
 mod again;
+mod alike;
 mod aside;
 mod calm;
 mod climb;
@@ -20,6 +21,7 @@ use std::rc::Rc;
 use sim_flash::{Level, Op, Profile, State, Tear};
 
 use self::again::{Aftermath, Which};
+use self::alike::{Alike, Alikes};
 use self::compare::{Beside, Comparisons};
 use self::judge_together::Due;
 use self::meet::Cut;
@@ -87,6 +89,7 @@ pub(super) struct Engine<'a, W: World> {
     forks: HashedMap<Vec<Way>, LeafId>,
     /// The simplest flash, by a hash of what it goes by.
     simplest: Simplest,
+    alikes: Alikes,
     audit: Audit,
     due: Vec<Due<W>>,
     comparisons: Comparisons<'a, W>,
@@ -149,6 +152,7 @@ impl<'a, W: World> Engine<'a, W> {
             leaves: Vec::new(),
             forks: HashedMap::default(),
             simplest: Simplest::default(),
+            alikes: Alikes::default(),
             audit: Audit::new(limits.seed, limits.audit_one_in),
             due: Vec::new(),
             comparisons,
@@ -463,6 +467,7 @@ impl<'a, W: World> Engine<'a, W> {
             version: 0,
             interest: None,
             solved: false,
+            alike: Alike::default(),
             after: Aftermath::default(),
         };
         let before = match here {
@@ -492,6 +497,7 @@ impl<'a, W: World> Engine<'a, W> {
             self.counts.by_family += tears.count();
             return Ok(None);
         }
+        cut.alike = self.alike(&which);
         for tear in tears.singles() {
             self.meet(walk, &mut base, op, tear, at, &mut cut)?;
         }
@@ -502,6 +508,7 @@ impl<'a, W: World> Engine<'a, W> {
         for tear in tears.solved() {
             self.meet(walk, &mut base, op, tear, at, &mut cut)?;
         }
+        self.keep_alike(which, cut.alike);
         self.remember(walk, which, cut.after);
         Ok(None)
     }

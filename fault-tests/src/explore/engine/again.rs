@@ -25,7 +25,7 @@ use crate::chip::{reach, span};
 use crate::subject::World;
 
 /// An operation in a state, and how it is cut there.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Which {
     pub(super) situation: Situation,
     pub(super) operation: Operation,

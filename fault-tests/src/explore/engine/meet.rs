@@ -12,6 +12,7 @@ use super::super::trie::{HashedMap, LeafId};
 use super::super::view::{Base, View};
 use super::super::walk::{Here, Walk};
 use super::again::Aftermath;
+use super::alike::Alike;
 use super::{Engine, Met, Stop};
 use crate::chip::{span, widen};
 use crate::subject::World;
@@ -27,6 +28,8 @@ pub(super) struct Cut {
     pub(super) interest: Option<(Interest, Kept)>,
     /// Whether the tear at hand was solved for.
     pub(super) solved: bool,
+    /// Tears that leave what another one left.
+    pub(super) alike: Alike,
     /// What followed so far.
     pub(super) after: Aftermath,
 }
@@ -58,26 +61,47 @@ impl<W: World> Engine<'_, W> {
         cut: &mut Cut,
     ) -> Result<LeafId, Stop> {
         self.counts.by_lookup += 1;
-        let tear = numbered.tear;
+        let Numbered { number, tear } = numbered;
         let torn = Some((op, tear));
-        if base.state.counts() || self.leaves_weak(base.state, op, tear) {
-            // Weak bits and counts are more than a view can show, so this one is carried out.
-            let state = self.state_of(base, torn);
-            let leaf = self.judge(walk, &mut Base::new(&state), None, torn, tear, at, cut)?;
-            self.note_child(&mut cut.after, base.state, op, tear, leaf);
-            return Ok(leaf);
+        self.look_at_interest(base.state, op, cut);
+        // Where a check looks, each is judged.
+        let may_be_alike = cut.interest.is_some();
+        if may_be_alike && let Some(leaf) = cut.alike.known(number) {
+            return self.met_before(walk, base.state, (op, tear), leaf, at, cut);
         }
-        let hash = self.hash_of_interest(base, op, numbered, cut);
+        // Weak bits and counts are more than a view can show: where a tear leaves some, it is carried out.
+        let carried_out = base.state.counts() || self.leaves_weak(base.state, op, tear);
+        let hash = { cut.interest.as_ref() }
+            .filter(|_| !carried_out)
+            .map(|(interest, kept)| {
+                self.leftovers.of(*kept, numbered, || {
+                    let mut view = View::new(base, torn, &mut self.scratch);
+                    view.hash_of(interest, &self.known.records)
+                })
+            });
         if let Some(leaf) = hash.and_then(|hash| cut.met.get(&hash).copied()) {
-            self.blame(walk, leaf, tear, cut);
-            // It differs from a state met before in nothing that anyone looks at.
-            cut.after.followed.met(leaf, 1);
-            if self.audit.due(1).is_some() {
-                self.check(base.state, torn, at.world, leaf, walk.from)?;
-            }
-            return Ok(leaf);
+            return self.met_before(walk, base.state, (op, tear), leaf, at, cut);
         }
-        let leaf = self.judge(walk, base, torn, torn, tear, at, cut)?;
+        let leaf = if carried_out || base.state.has_weak(0..base.state.size()) {
+            let state = self.state_of(base, torn);
+            let left = if may_be_alike {
+                self.left(base.state, (op, tear), &state)
+            } else {
+                None
+            };
+            if let Some(leaf) = left.and_then(|left| cut.alike.find(number, left)) {
+                self.compare_alike(&state, at.world, walk.from)?;
+                cut.met.extend(hash.map(|hash| (hash, leaf)));
+                return self.met_before(walk, base.state, (op, tear), leaf, at, cut);
+            }
+            let leaf = self.judge(walk, &mut Base::new(&state), None, torn, tear, at, cut)?;
+            if let Some(left) = left {
+                cut.alike.judged(number, left, leaf);
+            }
+            leaf
+        } else {
+            self.judge(walk, base, torn, torn, tear, at, cut)?
+        };
         self.note_child(&mut cut.after, base.state, op, tear, leaf);
         if let Some(hash) = hash
             && cut.version == self.interest.version()
@@ -87,32 +111,39 @@ impl<W: World> Engine<'_, W> {
         Ok(leaf)
     }
 
-    /// A hash of all that anyone is interested in where the operation touches, if that is no answer to a
-    /// check.
-    fn hash_of_interest(
+    /// Looks at a state that differs in nothing that matters from one that another tear of the operation left, which
+    /// `leaf` follows.
+    fn met_before(
         &mut self,
-        base: &mut Base<'_>,
-        op: &Op,
-        numbered: Numbered,
+        walk: &Walk,
+        before: &State,
+        (op, tear): (&Op, Tear),
+        leaf: LeafId,
+        at: &Here<'_, W>,
         cut: &mut Cut,
-    ) -> Option<u128> {
-        let records = &self.known.records;
-        if cut.version != self.interest.version() {
-            cut.version = self.interest.version();
-            cut.met.clear();
-            let touched = widen(&span(op), base.state.size());
-            let interest = self.interest.in_range(&touched, &self.known);
-            cut.interest = interest.map(|interest| {
-                let (state, version, tears) = (base.state, cut.version, &cut.tears);
-                let kept =
-                    { &mut self.leftovers }.kept(op, tears, state, &interest, version, records);
-                (interest, kept)
-            });
+    ) -> Result<LeafId, Stop> {
+        self.blame(walk, leaf, tear, cut);
+        cut.after.followed.met(leaf, 1);
+        if self.audit.due(1).is_some() {
+            self.check(before, Some((op, tear)), at.world, leaf, walk.from)?;
         }
-        let (interest, kept) = cut.interest.as_ref()?;
-        Some(self.leftovers.of(*kept, numbered, || {
-            View::new(base, Some((op, numbered.tear)), &mut self.scratch).hash_of(interest, records)
-        }))
+        Ok(leaf)
+    }
+
+    /// Finds out what anyone is interested in where the operation touches, unless that is an answer to a check.
+    fn look_at_interest(&mut self, state: &State, op: &Op, cut: &mut Cut) {
+        if cut.version == self.interest.version() {
+            return;
+        }
+        cut.version = self.interest.version();
+        cut.met.clear();
+        let touched = widen(&span(op), state.size());
+        let interest = self.interest.in_range(&touched, &self.known);
+        cut.interest = interest.map(|interest| {
+            let (version, tears, records) = (cut.version, &cut.tears, &self.known.records);
+            let kept = { &mut self.leftovers }.kept(op, tears, state, &interest, version, records);
+            (interest, kept)
+        });
     }
 
     /// Finds the power-on of a state, and enters the state if it is new. It is what `base` is with

@@ -50,11 +50,11 @@ const COMPARED: usize = 8;
 /// The same of those behind the first [`MANY`]: there comparing takes longer than judging.
 const COMPARED_LATER: usize = 64;
 
-/// More states than are stood for in one pass of a sweep of a few cuts.
-const MANY: usize = 1 << 19;
+/// Somewhat more states than are stood for in one pass of a sweep of a few cuts.
+const MANY: usize = 1 << 17;
 
 /// Whether the state that is stood for after so many is compared.
-const fn is_compared(before: usize) -> bool {
+pub(super) const fn is_compared(before: usize) -> bool {
     before.is_multiple_of(if before < MANY {
         COMPARED
     } else {
@@ -130,6 +130,24 @@ impl<W: World> Engine<'_, W> {
 
     /// The state that stands for this one, if that is another.
     pub(super) fn simplest(&mut self, state: &State) -> Option<State> {
+        let (_, simplest) = self.numbered(state)?;
+        let sectors = self.subject.numbered()?;
+        let simplest = self.simplest.states.get(&simplest?)?;
+        let mut state = state.clone();
+        state.adopt(simplest, sectors.start, sectors.end - sectors.start);
+        state.seal();
+        Some(state)
+    }
+
+    /// A hash of the numbered sectors of the state that stands for this one, be it itself; if any may.
+    pub(super) fn stands_in(&mut self, state: &State) -> Option<u128> {
+        let (own, simplest) = self.numbered(state)?;
+        Some(simplest.unwrap_or(own))
+    }
+
+    /// A hash of the numbered sectors, and of those of the state that stands for this one, if they are others; if
+    /// any may.
+    fn numbered(&mut self, state: &State) -> Option<(u128, Option<u128>)> {
         let sectors = self.subject.numbered()?;
         // How often its words were programmed is no number of the device's; nor does a device expect its
         // records to become weak after they were written.
@@ -137,19 +155,12 @@ impl<W: World> Engine<'_, W> {
             return None;
         }
         let hash = state.hash_range(sectors.clone());
-        let simplest = match self.simplest.of.get(&hash) {
-            Some(simplest) => *simplest,
-            None => {
-                let simplest = self.find_simplest(state, hash, sectors.clone());
-                self.simplest.of.insert(hash, simplest);
-                simplest
-            }
-        }?;
-        let mut state = state.clone();
-        let simplest = self.simplest.states.get(&simplest)?;
-        state.adopt(simplest, sectors.start, sectors.end - sectors.start);
-        state.seal();
-        Some(state)
+        if let Some(simplest) = self.simplest.of.get(&hash) {
+            return Some((hash, *simplest));
+        }
+        let simplest = self.find_simplest(state, hash, sectors);
+        self.simplest.of.insert(hash, simplest);
+        Some((hash, simplest))
     }
 
     /// A hash of the numbered sectors of the state that stands for this one, if they are others.
