@@ -20,6 +20,9 @@ use super::{Engine, Stop};
 use crate::chip::{reach, span};
 use crate::subject::World;
 
+/// One in so many states that are found to be like another one is executed, to be compared with what stands for it.
+const COMPARED: usize = 32;
+
 /// What makes tears alike: a hash of what stands for the state that is left, and whether they reach beyond their
 /// operation.
 pub(super) type Left = (u128, bool);
@@ -118,7 +121,7 @@ impl<W: World> Engine<'_, W> {
     ) -> Result<(), Stop> {
         let before = self.alikes.found;
         self.alikes.found += 1;
-        if is_compared(before)
+        if is_compared(before, COMPARED)
             && let Some(simplest) = self.simplest(state)
         {
             self.compare(state, &simplest, world, at)?;

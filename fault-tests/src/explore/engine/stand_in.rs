@@ -53,10 +53,10 @@ const COMPARED_LATER: usize = 64;
 /// Somewhat more states than are stood for in one pass of a sweep of a few cuts.
 const MANY: usize = 1 << 17;
 
-/// Whether the state that is stood for after so many is compared.
-pub(super) const fn is_compared(before: usize) -> bool {
+/// Whether the state that is stood for after so many is compared, as one in so many of the first.
+pub(super) const fn is_compared(before: usize, one_in: usize) -> bool {
     before.is_multiple_of(if before < MANY {
-        COMPARED
+        one_in
     } else {
         COMPARED_LATER
     })
@@ -112,7 +112,7 @@ impl<W: World> Engine<'_, W> {
         let mut base = Base::new(&simplest);
         let root = self.trie.root(met.world);
         let leaf = self.leaf_of(&mut base, None, root, met.world)?;
-        if is_compared(self.pass.stand_ins.len()) && !self.audit.is_resting() {
+        if is_compared(self.pass.stand_ins.len(), COMPARED) && !self.audit.is_resting() {
             self.compare(&state, &simplest, met.world, met.from)?;
         }
         if leaf != class.0 {
@@ -246,7 +246,8 @@ mod tests {
 
     #[test]
     fn of_very_many_states_fewer_are_compared() {
-        let compared = |of: Range<usize>| of.filter(|before| is_compared(*before)).count();
+        let compared =
+            |of: Range<usize>| of.filter(|before| is_compared(*before, COMPARED)).count();
         assert_eq!(compared(0..MANY), MANY / 8);
         assert_eq!(compared(MANY..3 * MANY), MANY / 32);
     }
