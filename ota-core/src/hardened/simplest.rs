@@ -355,7 +355,7 @@ impl<'b> Rows<'b> {
         for (place, cells) in self.said() {
             if place.row == SUMMARY {
                 numbers.count_entry(&cells);
-            } else if cells != Cells::REFUSED {
+            } else {
                 numbers.count_row(place, &cells, salt);
             }
         }
@@ -368,29 +368,27 @@ impl<'b> Rows<'b> {
             .handing_over(survey.handing_over())
             .moving(ahead);
         // What the last row is or was to become, and what that is now.
-        let mut before = (None, BLANKS);
+        let mut last: Option<(Place, _)> = None;
         self.replace_said(|place, cells| {
             let content = survey.of(place.sector);
             let new = if place.row == SUMMARY {
                 shift.entry(&cells, content.birth())
-            } else if cells == Cells::REFUSED {
-                cells
             } else {
                 let wanted = content
                     .wanted(place, log)
                     .map(|record| record.emit(place, salt));
-                let is_next = before.0.is_some_and(|last: Place| last.is_before(place));
+                let before = last.filter(|(last, _)| last.is_before(place));
                 shift.row(
                     &cells,
                     place,
                     salt,
-                    if is_next { &before.1 } else { &BLANKS },
+                    &before.map_or(BLANKS, |(_, rows)| rows),
                     content.stands_by_itself(),
                     wanted,
                 )
             };
             let rows = (cells.meant(place, salt), new.meant(ahead.to(place), salt));
-            before = (Some(place), rows);
+            last = Some((place, rows));
             new
         });
         self.move_ahead(ahead);

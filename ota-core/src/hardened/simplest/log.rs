@@ -209,6 +209,7 @@ impl Log {
             self.shown = group;
         }
         self.may_show = group;
+        // Most rows of a log in use: what follows looks for records.
         if *cells == Cells::REFUSED {
             return;
         }

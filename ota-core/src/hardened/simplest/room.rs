@@ -149,9 +149,6 @@ impl Doubtful {
 
     /// Takes a row of the last group into account of which something shows.
     fn see_what_shows(&mut self, place: Place, which: u8, cells: &Cells, salt: Salt) {
-        if *cells == Cells::REFUSED {
-            return;
-        }
         let meant = cells.meant(place, salt);
         if !Row::is_record(&meant, place, salt) {
             return;
