@@ -40,17 +40,18 @@
 //! anyone looks at.
 //!
 //! Many ways lead to one state, and a power-on that reads weak bits in many ways mostly begins with the same
-//! operations. What follows the tears of an operation is found out once for each state in which it is cut.
+//! operations. What follows the tears of an operation is found out once for each state in which it is cut; and of
+//! tears that leave weak bits, once for all that leave what the same state stands for.
 //!
 //! # Numbers that grow
 //!
 //! A device that numbers what it writes never comes back to a state. Its subject may say which state it
 //! cannot tell from another ([`Subject::simplest`]): the simplest one
 //! is explored in the place of all that it stands for, and what it demands they demand. That the two
-//! do the same, and are left in states that have one simplest state again, is shown by the subject. One
-//! pair in eight is executed to be compared, however weak bits are read; of very many, one in 64 of those behind
-//! the first half million; and every pair that the audit picks. Of a state with weak bits the simplest one is
-//! asked for first: it can be read in fewer ways.
+//! do the same, and are left in states that have one simplest state again, is shown by the subject. Some pairs are
+//! executed to be compared, however weak bits are read: one in eight, one in 32 of the tears that are like another
+//! one, one in 64 of either behind the first 131,072, and every pair that the audit picks. Of a state with weak bits
+//! the simplest one is asked for first: it can be read in fewer ways.
 //!
 //! # Demanding less than bytes
 //!
