@@ -123,7 +123,8 @@ fn profile() -> Profile {
     Profile::w25q64jv().with_size(64 * 1024)
 }
 
-fn limits(level: Level, cuts: u32) -> Limits {
+/// Few tears, and no bound but the cuts.
+pub(super) fn limits(level: Level, cuts: u32) -> Limits {
     Limits {
         spared: None,
         level,

@@ -88,7 +88,8 @@ impl<'s> Base<'s> {
         answer
     }
 
-    fn is_weak(&mut self) -> bool {
+    /// Whether any cell is weak.
+    pub(crate) fn is_weak(&mut self) -> bool {
         let state = self.state;
         *self
             .weak

@@ -10,22 +10,19 @@
 
 use std::rc::Rc;
 
-use sim_flash::{Op, State, Tear};
+use sim_flash::{Op, State};
 
 use super::super::tally::Shown;
 use super::super::trie::{HashedMap, LeafId};
+use super::super::view::Base;
 use super::again::Which;
 use super::stand_in::is_compared;
 use super::{Engine, Stop};
-use crate::chip::{reach, span};
+use crate::chip::span;
 use crate::subject::World;
 
 /// One in so many states that are found to be like another one is executed, to be compared with what stands for it.
 const COMPARED: usize = 32;
-
-/// What makes tears alike: a hash of what stands for the state that is left, and whether they reach beyond their
-/// operation.
-pub(super) type Left = (u128, bool);
 
 /// Tears of one operation that are like another one, and that, by number; in ascending order.
 type Pairs = Rc<[(u64, u64)]>;
@@ -44,8 +41,8 @@ pub(super) struct Alike {
     /// As far as earlier passes found out.
     known: Pairs,
     found: Vec<(u64, u64)>,
-    /// The tear that was judged first of those that leave it.
-    first: HashedMap<Left, u64>,
+    /// The tear that was judged first of those that leave a state for which this one stands, by its hash.
+    first: HashedMap<u128, u64>,
     /// What follows tears that were judged, by number.
     judged: HashedMap<u64, LeafId>,
 }
@@ -61,14 +58,14 @@ impl Alike {
     }
 
     /// What follows a tear that leaves this, if one that was judged does. Notes that it does.
-    pub(super) fn find(&mut self, number: u64, left: Left) -> Option<LeafId> {
+    pub(super) fn find(&mut self, number: u64, left: u128) -> Option<LeafId> {
         let first = self.first.get(&left)?;
         self.found.push((number, *first));
         self.judged.get(first).copied()
     }
 
     /// Notes what follows a tear that leaves this.
-    pub(super) fn judged(&mut self, number: u64, left: Left, leaf: LeafId) {
+    pub(super) fn judged(&mut self, number: u64, left: u128, leaf: LeafId) {
         self.first.insert(left, number);
         self.judged.insert(number, leaf);
     }
@@ -95,21 +92,16 @@ impl<W: World> Engine<'_, W> {
         self.alikes.of.insert(which, pairs.into());
     }
 
-    /// What `state`, which a tear of `op` left, has in common with what those leave that are alike; nothing if
-    /// none is.
-    pub(super) fn left(
-        &mut self,
-        before: &State,
-        (op, tear): (&Op, Tear),
-        state: &State,
-    ) -> Option<Left> {
-        let sectors = self.subject.numbered()?;
-        let reach = reach(op, tear, before);
-        let within = sectors.start <= reach.start && reach.end <= sectors.end;
-        if !within || !state.has_weak(0..state.size()) {
+    /// What a state that `op` left when it was torn has in common with those that other tears of it leave; nothing if
+    /// none is like it. None is at L4, where a tear may reach beyond its operation.
+    pub(super) fn left(&mut self, op: &Op, base: &mut Base<'_>) -> Option<u128> {
+        let (sectors, op) = (self.subject.numbered()?, span(op));
+        let within = sectors.start <= op.start && op.end <= sectors.end;
+        // Of a solid state what follows is its own.
+        if !within || !base.is_weak() {
             return None;
         }
-        Some((self.stands_in(state)?, reach != span(op)))
+        self.stands_in(base.state)
     }
 
     /// Has some of the states compared that were found to be like another one.
@@ -137,7 +129,8 @@ mod tests {
     use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
     use sim_flash::{Level, Profile, State};
 
-    use super::super::super::{ANY, Density, Exploration, Start, explore};
+    use super::super::super::tests::limits;
+    use super::super::super::{ANY, Exploration, Limits, Start, explore};
     use crate::chip::Chip;
     use crate::subject::{Dead, Journal, Rest, Subject};
 
@@ -188,14 +181,9 @@ mod tests {
 
     fn explored(latch: &Latch) -> Exploration {
         let profile = Profile::w25q64jv().with_size(16 * 1024);
-        let limits = super::super::Limits {
-            level: Level::L3,
-            cuts: ANY,
-            first: Density::Coarse,
-            later: Density::Coarse,
-            every_byte: false,
+        let limits = Limits {
             audit_one_in: 0,
-            ..super::super::Limits::default()
+            ..limits(Level::L3, ANY)
         };
         let starts = [Start::only(profile.erased(), ())];
         explore(latch, &profile, &starts, &limits, &|_| {})

@@ -248,7 +248,8 @@ mod tests {
 
     use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
-    use super::super::super::{ANY, Density, Exploration, Start, explore};
+    use super::super::super::tests::limits;
+    use super::super::super::{ANY, Exploration, Start, explore};
     use super::*;
     use crate::chip::Chip;
     use crate::subject::{Dead, Journal, Rest};
@@ -304,12 +305,8 @@ mod tests {
         };
         let starts: Vec<_> = (0..STARTS).map(start).collect();
         let limits = Limits {
-            level: Level::L0,
-            cuts: ANY,
-            first: Density::Coarse,
-            later: Density::Coarse,
-            every_byte: false,
-            ..Limits::default()
+            audit_one_in: 1000,
+            ..limits(Level::L0, ANY)
         };
         let odometer = Odometer { wears_from };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);

@@ -82,19 +82,22 @@ impl<W: World> Engine<'_, W> {
         if let Some(leaf) = hash.and_then(|hash| cut.met.get(&hash).copied()) {
             return self.met_before(walk, base.state, (op, tear), leaf, at, cut);
         }
-        let leaf = if carried_out || base.state.has_weak(0..base.state.size()) {
+        let leaf = if carried_out || base.is_weak() {
             let state = self.state_of(base, torn);
+            let mut left_over = Base::new(&state);
             let left = if may_be_alike {
-                self.left(base.state, (op, tear), &state)
+                self.left(op, &mut left_over)
             } else {
                 None
             };
             if let Some(leaf) = left.and_then(|left| cut.alike.find(number, left)) {
                 self.compare_alike(&state, at.world, walk.from)?;
-                cut.met.extend(hash.map(|hash| (hash, leaf)));
+                if let Some(hash) = hash {
+                    cut.met.insert(hash, leaf);
+                }
                 return self.met_before(walk, base.state, (op, tear), leaf, at, cut);
             }
-            let leaf = self.judge(walk, &mut Base::new(&state), None, torn, tear, at, cut)?;
+            let leaf = self.judge(walk, &mut left_over, None, torn, tear, at, cut)?;
             if let Some(left) = left {
                 cut.alike.judged(number, left, leaf);
             }

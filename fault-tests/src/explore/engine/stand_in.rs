@@ -130,8 +130,8 @@ impl<W: World> Engine<'_, W> {
 
     /// The state that stands for this one, if that is another.
     pub(super) fn simplest(&mut self, state: &State) -> Option<State> {
-        let (_, simplest) = self.numbered(state)?;
         let sectors = self.subject.numbered()?;
+        let (_, simplest) = self.hashes(state, &sectors)?;
         let simplest = self.simplest.states.get(&simplest?)?;
         let mut state = state.clone();
         state.adopt(simplest, sectors.start, sectors.end - sectors.start);
@@ -141,14 +141,14 @@ impl<W: World> Engine<'_, W> {
 
     /// A hash of the numbered sectors of the state that stands for this one, be it itself; if any may.
     pub(super) fn stands_in(&mut self, state: &State) -> Option<u128> {
-        let (own, simplest) = self.numbered(state)?;
+        let sectors = self.subject.numbered()?;
+        let (own, simplest) = self.hashes(state, &sectors)?;
         Some(simplest.unwrap_or(own))
     }
 
     /// A hash of the numbered sectors, and of those of the state that stands for this one, if they are others; if
     /// any may.
-    fn numbered(&mut self, state: &State) -> Option<(u128, Option<u128>)> {
-        let sectors = self.subject.numbered()?;
+    fn hashes(&mut self, state: &State, sectors: &Range<u32>) -> Option<(u128, Option<u128>)> {
         // How often its words were programmed is no number of the device's; nor does a device expect its
         // records to become weak after they were written.
         if state.counts() || self.limits.level >= Level::L4 {
@@ -158,7 +158,7 @@ impl<W: World> Engine<'_, W> {
         if let Some(simplest) = self.simplest.of.get(&hash) {
             return Some((hash, *simplest));
         }
-        let simplest = self.find_simplest(state, hash, sectors);
+        let simplest = self.find_simplest(state, hash, sectors.clone());
         self.simplest.of.insert(hash, simplest);
         Some((hash, simplest))
     }
