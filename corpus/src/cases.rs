@@ -64,6 +64,7 @@ pub static CASES: &[Case] = cases![
     "l3-p8-three-slots-begin-erase-otadata-valid-erased",
     "l4-p4-claim-page",
     "l4-p4-encrypted-claim-sector",
+    "l4-p5-confirmed-claim-page",
     "l4-p7-end-sector",
     "noheal-p4-two-cuts-in-one-count",
     "p1-anti-rollback-begin-erase-slot",

@@ -154,9 +154,9 @@
 //! | [`boot`], nothing on trial | no operation | no operation | no operation | no operation | the choice of the hand-over, or of the generation before (argued) |
 //! | [`boot`], on trial | started at most as often as it may be (swept) | the same (swept) | any single cut (swept) | **starts may count anew** (P4): *a*, below | starts count anew (argued) |
 //! | confirm | confirmed or on trial; after `Ok` confirmed (swept) | the same (swept) | any single cut (swept) | **on trial again**, not started yet (P4): *a* | on trial again (argued) |
-//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept) | any single cut (swept) | any single cut (swept) | before or after (argued) |
-//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept) | any single cut (swept) | any single cut (swept) | what runs (argued) |
-//! | factory reset | before or after; then after (swept) | the same (swept) | any single cut (swept) | any single cut (swept) | before or after (argued) |
+//! | [`set_boot_partition`](Ota::set_boot_partition), going back | before or after; after `Ok` after (swept) | the same (swept) | any single cut (swept) | before or after, but what is before **may be on trial again** (P4, P5): *a* | before or after (argued) |
+//! | [`begin`](Ota::begin) | besides, nothing that may boot names the slot (swept) | the same (swept) | any single cut (swept) | what runs **may be on trial again** (P5): *a* | what runs (argued) |
+//! | factory reset | before or after; then after (swept) | the same (swept) | any single cut (swept) | before or after, but what is before **may be on trial again** (P4, P5): *a* | before or after (argued) |
 //! | [`resume`](Ota::resume), progress | counts complete parts alone, and loses one at most (swept) | the same (swept) | any single cut (swept) | **begins anew** (P7): *b* | begins anew (argued) |
 //!
 //! The shortest counterexamples at L4; a slot that verifies boots in each of them, and the next change is as
@@ -166,7 +166,10 @@
 //!   that page weak; read as zeroed, nothing of the generation counts, and the hand-over in the other sector says:
 //!   on trial, not started yet. Where the boot itself was cut there, it is not what it would have been without the
 //!   cut either (P6). So it was in eight of the nine updates, and in those after a factory reset; in the update to a
-//!   damaged image all properties hold.
+//!   damaged image all properties hold. An update that was confirmed since, in the same generation, is on trial
+//!   again just so, whichever call makes that decision or that hand-over; where it does not confirm itself once
+//!   more, what ran before it runs next. So it was in the calls of monitored devices; in those of others all
+//!   properties hold.
 //! - *b.* A download is complete but for its last part. A cut in the claim of the next decision leaves the rest of
 //!   the sector weak, with the rows that say which parts there are.
 //!
