@@ -140,8 +140,7 @@
 //! - Of each call of an application, first thing after power-on, at each point of a life of two or three slots, with
 //!   a factory image and without, monitored and not: each single cut up to L3, where re-programming does not heal as
 //!   well, and at L4 as above; any number at L0, in a log with two groups for ordinary decisions, until it is full.
-//! - Of the same, but for three slots with a factory image, any number of cuts at L3, in a log with one group for
-//!   ordinary decisions, until it is full.
+//! - Of the same any number of cuts at L3, in a log with one group for ordinary decisions, until it is full.
 //!
 //! All of it was swept since the protocol changed last.
 //!
