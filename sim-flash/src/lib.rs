@@ -56,8 +56,8 @@ pub use crate::stats::Stats;
 pub use crate::stencils::Stencils;
 pub use crate::sweep::{CrashState, CrashStates, Recorder, crash_states};
 pub use crate::tear::{
-    Around, BitMask, Bits, Density, Fraction, Neighbour, ParseTearError, Rows, Tear,
-    measured_tears, over_erase_tears, tears, tears_at,
+    Around, BitMask, Bits, Cells, Density, Fraction, MetadataRow, Mixture, Neighbour,
+    ParseTearError, Risen, RowTears, Rows, Tear, measured_tears, over_erase_tears, tears, tears_at,
 };
 pub use crate::trace::{Event, Outcome, ParseTraceError, Recording, ReplayError, Row, Trace};
 pub use crate::view::{View, ViewError};
