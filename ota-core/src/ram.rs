@@ -40,6 +40,10 @@ pub(crate) enum Torn {
     Some(u64),
     /// All bits are zeroed: of an erase.
     Zeroed,
+    /// All bytes have risen but one row of 32, in which this bit alone has risen from what was there: of an erase.
+    Risen { row: usize, bit: usize },
+    /// One row of 32 bytes has risen, the others are as they were: of an erase.
+    RisenRow(usize),
 }
 
 impl Torn {
@@ -63,6 +67,13 @@ impl Torn {
                 Self::Some(_) if wanted.is_none() => left,
                 Self::Some(_) => *cell & (done | left),
                 Self::Zeroed => 0,
+                Self::Risen { row, bit } if i / 32 == row => {
+                    let risen = i % 32 == bit / 8;
+                    *cell | if risen { 1 << (bit % 8) } else { 0 }
+                }
+                Self::Risen { .. } => 0xFF,
+                Self::RisenRow(row) if i / 32 == row => 0xFF,
+                Self::RisenRow(_) => *cell,
             };
         }
     }
