@@ -155,6 +155,8 @@ pub enum DescError<E> {
     },
     /// There is something else.
     Magic(MagicError),
+    /// The image that was verified has none.
+    Missing,
 }
 
 impl<E> DescError<E> {
@@ -165,6 +167,7 @@ impl<E> DescError<E> {
             Self::Flash(_) => EspErr::FLASH_OP_FAIL,
             Self::TooShort { .. } => EspErr::INVALID_SIZE,
             Self::Magic(e) => e.esp_err(),
+            Self::Missing => EspErr::NOT_FOUND,
         }
     }
 }
@@ -177,6 +180,7 @@ impl<E: fmt::Debug> fmt::Display for DescError<E> {
                 write!(f, "{size} bytes are too few for an application descriptor")
             }
             Self::Magic(e) => e.fmt(f),
+            Self::Missing => f.pad("the image has no application descriptor"),
         }
     }
 }

@@ -166,7 +166,7 @@ fn every_chip_accepts_its_own_image_and_no_other() {
                 let found = verdict.unwrap();
                 assert_eq!(found.image_len as usize, image.len());
                 assert_eq!((found.segments, found.secure_version), (2, Some(7)));
-                assert_eq!(found.hash.unwrap(), image[image.len() - 32..]);
+                assert_eq!(found.digest, image[image.len() - 32..]);
                 assert_eq!(found.signed_len(), 4096);
             } else {
                 assert_eq!(verdict.unwrap_err().esp_err(), EspErr::FAIL);
@@ -442,9 +442,32 @@ fn clearing_one_bit_of_the_header_turns_the_hash_off() {
     image[500] ^= 0x10;
     let found = verdict(Target::new(&ESP32C3), &image).unwrap();
     assert_eq!(
-        (found.image_len as usize, found.hash),
-        (image.len() - 32, None)
+        (found.image_len as usize, found.hashed),
+        (image.len() - 32, false)
     );
+}
+
+#[test]
+fn an_image_without_a_hash_is_known_by_its_bytes() {
+    let mut image = app(&ESP32C3, &desc());
+    let target = Target::new(&ESP32C3);
+    let hashed = verdict(target, &image).unwrap();
+    assert!(hashed.hashed);
+    image[23] = 0;
+    let plain = verdict(target, &image).unwrap();
+    assert!(!plain.hashed);
+    assert_ne!(plain.digest, hashed.digest, "its header differs");
+    let end = image.len() - 32;
+    // Behind its end there is no image any more.
+    image[end] ^= 1;
+    assert_eq!(verdict(target, &image).unwrap().digest, plain.digest);
+    // Two bits that cancel in the checksum, and one that is not in it.
+    let mut other = image.clone();
+    other[400] ^= 0x10;
+    other[500] ^= 0x10;
+    assert_ne!(verdict(target, &other).unwrap().digest, plain.digest);
+    image[5] ^= 0x10;
+    assert_ne!(verdict(target, &image).unwrap().digest, plain.digest);
 }
 
 #[test]
