@@ -311,10 +311,7 @@ impl<F: ReadNorFlash> Pass<'_, F> {
                     .reader
                     .error(data, Refusal::AppDescMagic { found: magic }));
             }
-            if desc.mmu_page_size != 0 {
-                // The chips' shift instructions use the low five bits.
-                self.page = 1u32.wrapping_shl(desc.mmu_page_size.into());
-            }
+            self.page = desc.mmu_page().unwrap_or(self.page);
         }
         self.placement(0, pos, data, header)?;
         if self.target.chip.has_efuse_block_revision {

@@ -14,7 +14,7 @@ use embedded_storage::nor_flash::{ErrorType, ReadNorFlash};
 use proptest::prelude::*;
 
 use super::*;
-use crate::chip::{CHIPS, Chip, ESP32, ESP32C3, ESP32C6};
+use crate::chip::{CHIPS, Chip, ESP32, ESP32C2, ESP32C3, ESP32C6, ESP32H2};
 use crate::image::{BootloaderDesc, DescError, bootloader_desc, read_app_desc};
 
 /// Bytes that can be read by `R`, with the span that has been.
@@ -333,6 +333,44 @@ fn where_pages_are_configurable_the_image_says_how_large_they_are() {
             fits,
             "2^{mmu_page_size}"
         );
+    }
+}
+
+/// What is no page size is nothing said: the bootloader's own counts, whatever is shifted by whatever else.
+#[test]
+fn a_page_size_that_is_none_is_the_bootloader_s() {
+    for chip in [&ESP32C2, &ESP32C6, &ESP32H2] {
+        for mmu_page_size in 0..=u8::MAX {
+            let image = app(
+                chip,
+                &AppDesc {
+                    mmu_page_size,
+                    ..desc()
+                },
+            );
+            for (own, offset) in [
+                (0x1_0000, 0x1_2000),
+                (0x1_0000, 0x2_0000),
+                (0x2000, 0x1_2000),
+            ] {
+                let target = Target {
+                    mmu_page: own,
+                    ..Target::new(chip)
+                };
+                let mut bytes = std::vec![0xFF; 0x2_1000];
+                bytes[offset..][..image.len()].copy_from_slice(&image);
+                let at = Region::new(offset as u32, 0x1000);
+                let page = match mmu_page_size {
+                    13..=18 => 1 << mmu_page_size,
+                    _ => own,
+                };
+                assert_eq!(
+                    verify(target, &bytes, at).is_ok(),
+                    at.offset.is_multiple_of(page),
+                    "{chip}: 2^{mmu_page_size}, or {own:#x}, at {offset:#x}"
+                );
+            }
+        }
     }
 }
 
