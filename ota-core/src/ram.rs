@@ -257,19 +257,22 @@ impl<F: ReadNorFlash> VerifyImage<F> for FirstByte {
             at: at.offset,
             refusal,
         };
-        let mut first = [0];
+        // In one read: the byte, and the start of the descriptor.
+        let mut start = [0; 40];
         flash
-            .read(at.offset, &mut first)
+            .read(at.offset, &mut start)
             .map_err(|e| refuse(Refusal::Flash(e)))?;
-        match first {
-            [0xE9] => Ok(ImageMetadata {
+        let word = |from: usize| start[from..].first_chunk().copied().map(u32::from_le_bytes);
+        match start[0] {
+            0xE9 => Ok(ImageMetadata {
                 region: at,
                 image_len: 1,
                 segments: 0,
-                hash: None,
-                secure_version: None,
+                digest: [0; 32],
+                hashed: false,
+                secure_version: word(32).filter(|w| *w == app_desc::MAGIC).and(word(36)),
             }),
-            [found] => Err(refuse(Refusal::Magic { found })),
+            found => Err(refuse(Refusal::Magic { found })),
         }
     }
 }

@@ -3,8 +3,8 @@
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{How, Ota, Outcome};
-use crate::efuse::{self, SecureVersion};
-use crate::hardened::choice::{Choice, Image, Status};
+use crate::efuse::SecureVersion;
+use crate::hardened::choice::{Choice, Digest, Image, Status};
 use crate::image::VerifyImage;
 use crate::update::OtaError;
 
@@ -14,7 +14,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// Confirms the running image (`esp_ota_mark_app_valid_cancel_rollback`).
     ///
     /// Three programs and no erase, if it is on trial (one erase if the log is that far used); nothing
-    /// otherwise. With anti-rollback its secure version then goes to eFuse.
+    /// otherwise. With anti-rollback it is then verified, and its secure version goes to eFuse.
     ///
     /// # A power cut in it
     ///
@@ -25,7 +25,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ///
     /// In this order: [`NoOtadata`](OtaError::NoOtadata), [`LogExhausted`](OtaError::LogExhausted),
     /// [`Flash`](OtaError::Flash); with anti-rollback, and the image confirmed,
-    /// [`Descriptor`](OtaError::Descriptor) or [`SecureVersion`](OtaError::SecureVersion).
+    /// [`Image`](OtaError::Image), [`Descriptor`](OtaError::Descriptor) or
+    /// [`SecureVersion`](OtaError::SecureVersion).
     pub fn mark_app_valid_cancel_rollback(&mut self) -> Outcome<(), F> {
         let (site, found) = self.settled()?;
         let choice = *found.choice();
@@ -38,9 +39,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         };
         self.choose(&site, found, choice, How::InLog)?;
         if self.anti_rollback {
-            let running = self.inner.running;
-            let version = self.inner.partition_description(&running)?.secure_version;
-            efuse::update(&mut self.inner.efuse, version).map_err(OtaError::SecureVersion)?;
+            self.inner.raise_secure_version()?;
         }
         Ok(())
     }
@@ -94,17 +93,15 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         let Some(partition) = self.inner.table.slot(previous.slot) else {
             return Ok(None);
         };
-        let found = self.digest_of(&partition)?;
-        if !found.is_some_and(|digest| previous.digest.admits(digest)) {
+        let found = self.inner.verified(&partition)?;
+        let Some(image) = found.filter(|image| previous.digest.admits(Digest::of(&image.digest)))
+        else {
             return Ok(None);
-        }
+        };
         if self.anti_rollback {
-            let (image, device) = match self.inner.secure_versions(&partition) {
-                Err(OtaError::Flash(error)) => return Err(OtaError::Flash(error)),
-                Err(_) => return Ok(None),
-                Ok(versions) => versions,
-            };
-            if image < device {
+            // No version in the image, or none to be had from the device.
+            let versions = self.inner.secure_versions(&image);
+            if !versions.is_ok_and(|(image, device)| image >= device) {
                 return Ok(None);
             }
         }

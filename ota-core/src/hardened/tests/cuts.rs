@@ -105,7 +105,7 @@ fn judge(device: &Device, allowed: [Ahead; 2], what: &str) -> Device {
     let mut first = device.power_on();
     let decision = first.boot();
     let decision = decision.unwrap_or_else(|error| panic!("{what}: {error}"));
-    let got = Some((decision.slot, decision.image.hash.unwrap()));
+    let got = Some((decision.slot, decision.image.digest));
     assert!(
         allowed.contains(&got),
         "{what}: {decision}\nallowed {allowed:?}"
@@ -121,8 +121,8 @@ fn judge(device: &Device, allowed: [Ahead; 2], what: &str) -> Device {
     let over = matches!(decision.reason, Reason::Trial { .. });
     if !over {
         assert_eq!(
-            (again.slot, again.image.hash),
-            (decision.slot, decision.image.hash),
+            (again.slot, again.image.digest),
+            (decision.slot, decision.image.digest),
             "{what}"
         );
         assert_eq!(
