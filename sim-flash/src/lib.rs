@@ -39,7 +39,7 @@ pub use crate::adversary::Adversary;
 pub use crate::cipher::Cipher;
 pub use crate::error::{FlashError, Rule};
 pub use crate::fault::{Failure, Fault, Symptom, When};
-pub use crate::flash::{Cut, EraseOrder, EraseSteps, Flash};
+pub use crate::flash::{Breach, Cut, EraseOrder, EraseSteps, Flash, Overprogram};
 pub use crate::geometry::{
     EccDoubleWords, EncryptedRows16, EncryptedRows32, Geometry, Multiwrite, RomPages, SpiNor, Words,
 };
