@@ -132,7 +132,7 @@ fn left(op: &Op, tear: Tear, at: u32) -> ([u8; LEN], [u8; LEN]) {
 
 /// Whether these bits are one of the value, and the same one of the value rotated.
 fn is_pair([value, rotated, zeros]: [u8; LEN]) -> bool {
-    value.count_ones() == 1 && value.rotate_left(1) == rotated && zeros == 0
+    value.is_power_of_two() && value.rotate_left(1) == rotated && zeros == 0
 }
 
 /// Whether a copy whose weak bits are these may read as another one that is whole.
@@ -161,9 +161,9 @@ fn stays_weak(spares: Spares, tear: Tear, at: u32) -> Option<[u8; LEN]> {
         .zip(&wanted)
         .all(|(may, wanted)| may & wanted == *wanted);
     let blank = may == [0xFF; LEN];
-    let spared = fits && blank == (spares == Spares::WhatReadsBlank);
+    let as_it_is = fits && blank == (spares == Spares::WhatReadsBlank);
     // What is 0 in the copy is programmed, and solid then.
-    spared.then(|| std::array::from_fn(|n| weak[n] & wanted[n]))
+    as_it_is.then(|| std::array::from_fn(|n| weak[n] & wanted[n]))
 }
 
 /// The first place of a copy where a draw of `shows` leaves a pair weak, and no draw of `other` misleads.
