@@ -42,7 +42,7 @@ const APP_DESC_LEN: u32 = app_desc::LEN as u32;
 /// 4096 bytes, is a good size.
 #[derive(Debug)]
 pub struct StreamVerifier<'b> {
-    target: Target,
+    pub(super) target: Target,
     pub(super) buf: &'b mut [u8],
 }
 

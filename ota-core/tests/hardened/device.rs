@@ -45,6 +45,10 @@ impl SecureVersion for Fuses {
             }
         }
     }
+
+    fn capacity(&self) -> u32 {
+        chip::ESP32C3.secure_version_bits
+    }
 }
 
 #[derive(Clone)]

@@ -84,15 +84,17 @@ impl<'b> SignedVerifier<'b> {
             let min = Self::MIN_BUFFER;
             return Err(BufferTooShort { len, min });
         }
+        let blocks = image.target.chip.signature_blocks;
         Ok(Self {
             image,
             scheme,
             keys,
-            blocks: block::MOST,
+            blocks,
         })
     }
 
-    /// The same, but only the first signature block counts: signed updates without secure boot in
+    /// The same, but only the first signature block counts, as on an ESP32 and an ESP32-C2 it always does: signed
+    /// updates without secure boot in
     /// hardware (`CONFIG_SECURE_SIGNED_ON_UPDATE_NO_SECURE_BOOT`). The key to trust is then that of
     /// the running image, [`first_key`](Self::first_key).
     #[must_use]
@@ -117,7 +119,8 @@ impl<'b> SignedVerifier<'b> {
     /// The digest of the key that signed the image at the start of `at`, by its first block. Whether
     /// the signature is right is not looked at: it is what the running image is asked for.
     ///
-    /// Writes nothing.
+    /// Of an image with several blocks it is the key of block 0 all the same, as in the reference; if that block is
+    /// none, there is no key, whatever the others are. Writes nothing.
     ///
     /// # Errors
     /// As [`verify`](VerifyImage::verify).
