@@ -14,12 +14,12 @@ use super::refusal::BlockRefusal;
 use crate::flash::{Region, SECTOR};
 use crate::image::reader::RegionReader;
 use crate::image::stream::{BufferTooShort, Kind, Witness};
-use crate::image::{ImageMetadata, Refusal, StreamVerifier, VerifyError, VerifyImage};
+use crate::image::{ImageMetadata, Refusal, UnsignedVerifier, VerifyError, VerifyImage};
 
 /// Length of a block.
 const BLOCK_LEN: u32 = block::LEN as u32;
 
-/// Verifies images as [`StreamVerifier`] does, and then that one of the keys that the device trusts
+/// Verifies images as [`UnsignedVerifier`] does, and then that one of the keys that the device trusts
 /// has signed them.
 ///
 /// All of it is read once: the signature is checked of the very bytes that were judged, so what
@@ -28,7 +28,7 @@ const BLOCK_LEN: u32 = block::LEN as u32;
 /// [`signature`](super).
 #[derive(Debug)]
 pub struct SignedVerifier<'b> {
-    image: StreamVerifier<'b>,
+    image: UnsignedVerifier<'b>,
     scheme: Scheme,
     keys: TrustedKeys,
     blocks: u8,
@@ -44,7 +44,7 @@ impl<'b> SignedVerifier<'b> {
     /// [`BufferTooShort`] if that of `image` has fewer than [`SignedVerifier::MIN_BUFFER`] bytes.
     #[cfg(feature = "secure-boot-rsa")]
     pub const fn rsa3072(
-        image: StreamVerifier<'b>,
+        image: UnsignedVerifier<'b>,
         keys: TrustedKeys,
     ) -> Result<Self, BufferTooShort> {
         Self::new(image, Scheme::Rsa3072, keys)
@@ -56,7 +56,7 @@ impl<'b> SignedVerifier<'b> {
     /// [`BufferTooShort`] if that of `image` has fewer than [`SignedVerifier::MIN_BUFFER`] bytes.
     #[cfg(feature = "secure-boot-ecdsa")]
     pub const fn ecdsa_p256(
-        image: StreamVerifier<'b>,
+        image: UnsignedVerifier<'b>,
         keys: TrustedKeys,
     ) -> Result<Self, BufferTooShort> {
         Self::new(image, Scheme::EcdsaP256, keys)
@@ -68,14 +68,14 @@ impl<'b> SignedVerifier<'b> {
     /// [`BufferTooShort`] if that of `image` has fewer than [`SignedVerifier::MIN_BUFFER`] bytes.
     #[cfg(feature = "secure-boot-ecdsa")]
     pub const fn ecdsa_p384(
-        image: StreamVerifier<'b>,
+        image: UnsignedVerifier<'b>,
         keys: TrustedKeys,
     ) -> Result<Self, BufferTooShort> {
         Self::new(image, Scheme::EcdsaP384, keys)
     }
 
     const fn new(
-        image: StreamVerifier<'b>,
+        image: UnsignedVerifier<'b>,
         scheme: Scheme,
         keys: TrustedKeys,
     ) -> Result<Self, BufferTooShort> {
@@ -199,10 +199,10 @@ impl<'b> SignedVerifier<'b> {
 }
 
 impl<F: ReadNorFlash> VerifyImage<F> for SignedVerifier<'_> {
-    /// As [`StreamVerifier`], then the signature.
+    /// As [`UnsignedVerifier`], then the signature.
     ///
     /// # Errors
-    /// Besides those of [`StreamVerifier`]: [`Refusal::PastRegion`] if there is no room for a
+    /// Besides those of [`UnsignedVerifier`]: [`Refusal::PastRegion`] if there is no room for a
     /// signature, [`Refusal::Signature`] with the block that came furthest and why it does not count.
     fn verify(
         &mut self,
