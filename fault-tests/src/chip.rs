@@ -266,7 +266,7 @@ impl<'m> Chip<'m> {
         let Knows::Contents(known) = &self.knows else {
             return None;
         };
-        if self.flash.state().checks() {
+        if self.flash.state().checks() || !known.records_tell {
             return None;
         }
         let record = known.records.find(range)?;

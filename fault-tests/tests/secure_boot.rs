@@ -9,6 +9,7 @@ use ota_core::image::{Refusal, StreamVerifier, Target, VerifyError, VerifyImage}
 use ota_core::{EspErr, Region, chip};
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::ecdsa::{Signature, SigningKey};
+use sha2::{Digest as _, Sha256};
 
 /// Where the slot of the image is: page-aligned, as mapped segments want it.
 const SLOT: u32 = 0x1_0000;
@@ -373,6 +374,84 @@ fn any_of_three_blocks_makes_an_image_trusted() {
     let (at, block, refusal) = why(verify(&damaged, Scheme::EcdsaP256, trusted));
     assert_eq!((block, refusal), (2, BlockRefusal::Signature));
     assert_eq!(at, 4096 + 2 * 1216 + 101);
+}
+
+/// The same image for another chip, with a hash that is right, and three blocks by the keys 1, 2 and 3.
+fn three_blocks_for(chip: &chip::Chip) -> (Vec<u8>, [[u8; 32]; 3]) {
+    let mut bytes = corpus::image("c3_4k").unwrap().bytes.to_vec();
+    bytes[12..14].copy_from_slice(&chip.id.to_le_bytes());
+    // Its segments go nowhere: no chip maps them.
+    let mut segment = 24;
+    for _ in 0..bytes[1] {
+        bytes[segment..segment + 4].fill(0);
+        let len = bytes[segment + 4..]
+            .first_chunk()
+            .copied()
+            .map(u32::from_le_bytes);
+        segment += 8 + len.unwrap() as usize;
+    }
+    let hash = bytes.len() - 32;
+    let digest = Sha256::digest(&bytes[..hash]);
+    bytes[hash..].copy_from_slice(&digest);
+    assert_eq!(bytes.len() % 4096, 0);
+    let digest: [u8; 32] = Sha256::digest(&bytes).into();
+    let keys = [1, 2, 3].map(|seed| {
+        let block = made_block(digest, seed);
+        bytes.extend(block);
+        Block::new_checked(&block, Scheme::EcdsaP256)
+            .unwrap()
+            .key_digest()
+    });
+    bytes.resize(8192, 0xFF);
+    (bytes, keys)
+}
+
+/// An ESP32 and an ESP32-C2 have one place for a key in eFuse, and look at one block; the others at three.
+#[test]
+fn as_many_blocks_count_as_the_chip_looks_at() {
+    for &chip in chip::CHIPS {
+        let (bytes, keys) = three_blocks_for(chip);
+        for (number, key) in (0..).zip(keys) {
+            let mut buffer = [0; 1216];
+            let image = StreamVerifier::new(Target::new(chip), &mut buffer).unwrap();
+            let mut signed = SignedVerifier::ecdsa_p256(image, TrustedKeys::only(key)).unwrap();
+            let region = Region::new(SLOT, 0x10_0000);
+            let verified = signed.verify(&mut Slot(bytes.clone()), region);
+            let one = matches!(chip.name, "esp32" | "esp32c2");
+            assert_eq!(verified.is_ok(), number == 0 || !one, "{chip} {number}");
+        }
+    }
+}
+
+/// espsecure signs with whatever key it is given: exponent 3 is as good as 65537. With 1 anybody could sign.
+#[test]
+fn a_key_with_another_exponent_is_one_unless_it_protects_nothing() {
+    let image = corpus::signed("c3_4k_signed_rsa3072_e3").unwrap();
+    let block = block_of(image.bytes, 0);
+    assert_eq!(block[420..424], 3_u32.to_le_bytes());
+    for exponent in [0_u32, 1, 2, 4, 65536] {
+        let mut changed = image.bytes.to_vec();
+        let block = changed[4096..].first_chunk_mut::<{ block::LEN }>().unwrap();
+        block[420..424].copy_from_slice(&exponent.to_le_bytes());
+        put_crc(block);
+        let keys = TrustedKeys::only(key_of(&changed, Scheme::Rsa3072));
+        let (_, _, refusal) = why(verify(&changed, Scheme::Rsa3072, keys));
+        assert_eq!(refusal, BlockRefusal::Key, "{exponent}");
+    }
+}
+
+/// P-192 is a curve that espsecure knows and this does not.
+#[test]
+fn a_key_on_p192_is_refused_for_its_curve() {
+    let image = corpus::signed("c3_4k_signed_ecdsa256").unwrap();
+    let mut changed = image.bytes.to_vec();
+    let block = changed[4096..].first_chunk_mut::<{ block::LEN }>().unwrap();
+    block[36] = 1;
+    put_crc(block);
+    let keys = TrustedKeys::only([0; 32]);
+    let (_, _, refusal) = why(verify(&changed, Scheme::EcdsaP256, keys));
+    let (found, expected) = (1, 2);
+    assert_eq!(refusal, BlockRefusal::Curve { found, expected });
 }
 
 /// Signed updates without secure boot in hardware trust the key of what runs, and the first block.

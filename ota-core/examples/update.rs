@@ -13,9 +13,14 @@
 //!
 //! Options of `run`, behind the file names:
 //!
+//! - `--trusts DIGEST`: it runs and takes nothing but images signed by the key with this digest, 64 hexadecimal
+//!   digits, on the curve P-256 (`espsecure digest-sbv2-public-key` makes it; built with `--features
+//!   secure-boot-ecdsa`). Without it every image that is whole counts, whoever made it;
 //! - `--fails VERSION`: images with this version in their descriptor fail their self-test;
 //! - `--announce`: says each piece of work on the flash before it is done;
 //! - `--hold-at N`: stands still before the piece with that number, to be killed there.
+//!
+//! What does not verify is an error, with which it stops: the exit code is 1, and what ran before still runs.
 //!
 //! Each operation of the chip goes to the file in pieces, a few bytes each; an erase zeroes its
 //! sector before it sets it. So a kill leaves it half done, as a cut does.
@@ -32,12 +37,15 @@ use ota_core::boot::{BootConfig, BootInputs};
 use ota_core::efuse::NoSecureVersion;
 use ota_core::hardened::{self, Log, Reason};
 use ota_core::image::app_desc::{self, AppDesc};
-use ota_core::image::{StreamVerifier, Target};
+#[cfg(feature = "secure-boot-ecdsa")]
+use ota_core::image::signature::{SignedVerifier, TrustedKeys};
+use ota_core::image::stream::BufferTooShort;
+use ota_core::image::{ImageMetadata, Target, UnsignedVerifier, VerifyError, VerifyImage};
 use ota_core::partition::{
     DEFAULT_TABLE_OFFSET, Label, Partition, PartitionTable, SubType, TABLE_LEN, Type, emit_table,
 };
 use ota_core::update::{AppConfig, ImageSize, OtaError};
-use ota_core::{chip, flash};
+use ota_core::{Region, chip, flash};
 
 const FLASH_SIZE: u32 = 0x4_0000;
 const TARGET: Target = Target::new(&chip::ESP32C3);
@@ -156,6 +164,80 @@ impl NorFlash for FileFlash {
     }
 }
 
+/// Which images count.
+#[derive(Clone, Copy)]
+enum Trust {
+    /// Those that are whole.
+    Anyone,
+    /// Those that are signed by the key with this digest.
+    #[cfg(feature = "secure-boot-ecdsa")]
+    Key([u8; 32]),
+}
+
+impl Trust {
+    /// In the key with this digest, in hexadecimal; in anyone without.
+    fn in_key(digest: Option<&str>) -> Result<Self, Failure> {
+        let Some(digest) = digest else {
+            return Ok(Self::Anyone);
+        };
+        #[cfg(feature = "secure-boot-ecdsa")]
+        {
+            let mut bytes = [0; 32];
+            let digits = digest.as_bytes().chunks(2).map(str::from_utf8);
+            let mut parsed = digits.map(|two| u8::from_str_radix(two.ok()?, 16).ok());
+            bytes
+                .iter_mut()
+                .try_for_each(|byte| {
+                    *byte = parsed.next()??;
+                    Some(())
+                })
+                .filter(|()| digest.len() == 64)
+                .ok_or("--trusts wants 64 hexadecimal digits")?;
+            Ok(Self::Key(bytes))
+        }
+        #[cfg(not(feature = "secure-boot-ecdsa"))]
+        Err(
+            format!("--trusts {digest}: built without the feature secure-boot-ecdsa")
+                .as_str()
+                .into(),
+        )
+    }
+
+    /// A verifier of such images, which reads through `buffer`.
+    fn verifier(self, buffer: &mut [u8]) -> Result<Verifier<'_>, BufferTooShort> {
+        let whole = UnsignedVerifier::new(TARGET, buffer)?;
+        match self {
+            Self::Anyone => Ok(Verifier::Unsigned(whole)),
+            #[cfg(feature = "secure-boot-ecdsa")]
+            Self::Key(digest) => {
+                let keys = TrustedKeys::only(digest);
+                SignedVerifier::ecdsa_p256(whole, keys).map(Verifier::Signed)
+            }
+        }
+    }
+}
+
+/// Both verifiers. A product has one, and names it where this names `Verifier`.
+enum Verifier<'b> {
+    Unsigned(UnsignedVerifier<'b>),
+    #[cfg(feature = "secure-boot-ecdsa")]
+    Signed(SignedVerifier<'b>),
+}
+
+impl<F: ReadNorFlash> VerifyImage<F> for Verifier<'_> {
+    fn verify(
+        &mut self,
+        flash: &mut F,
+        at: Region,
+    ) -> Result<ImageMetadata, VerifyError<F::Error>> {
+        match self {
+            Self::Unsigned(verifier) => verifier.verify(flash, at),
+            #[cfg(feature = "secure-boot-ecdsa")]
+            Self::Signed(verifier) => verifier.verify(flash, at),
+        }
+    }
+}
+
 /// otadata and two slots.
 fn partitions() -> [Partition; 3] {
     let row = |kind, subtype, offset, size, label| Partition {
@@ -193,12 +275,12 @@ enum Next {
 }
 
 /// Power on, until nothing is left to do.
-fn run(flash: &mut FileFlash, offered: &[u8], fails: &str) -> Result<(), Failure> {
+fn run(flash: &mut FileFlash, trust: Trust, offered: &[u8], fails: &str) -> Result<(), Failure> {
     loop {
         let (mut table, mut buffer) = ([0; TABLE_LEN], [0; flash::SECTOR as usize]);
         let config = BootConfig::new(FLASH_SIZE);
         let inputs = BootInputs::default();
-        let mut verifier = StreamVerifier::new(TARGET, &mut buffer)?;
+        let mut verifier = trust.verifier(&mut buffer)?;
         let mut none = NoSecureVersion;
         let decision = hardened::boot(
             flash,
@@ -211,18 +293,21 @@ fn run(flash: &mut FileFlash, offered: &[u8], fails: &str) -> Result<(), Failure
         )?;
         println!("{decision}");
         let on_trial = matches!(decision.reason, Reason::Trial { .. });
-        if let Next::Rest = application(flash, decision.partition, on_trial, offered, fails)? {
+        let running = decision.partition;
+        let verifier = trust.verifier(&mut buffer)?;
+        if let Next::Rest = application(flash, verifier, running, on_trial, offered, fails)? {
             return Ok(());
         }
         println!("reset");
     }
 }
 
-type Ota<'a> = hardened::Ota<'a, &'a mut FileFlash, StreamVerifier<'a>, NoSecureVersion>;
+type Ota<'a> = hardened::Ota<'a, &'a mut FileFlash, Verifier<'a>, NoSecureVersion>;
 
 /// What the application in `running` does.
 fn application(
     flash: &mut FileFlash,
+    verifier: Verifier<'_>,
     running: Partition,
     on_trial: bool,
     offered: &[u8],
@@ -231,8 +316,6 @@ fn application(
     let mut table = [0; TABLE_LEN];
     flash.read(DEFAULT_TABLE_OFFSET, &mut table)?;
     let table = PartitionTable::for_application(&table, true)?;
-    let mut buffer = [0; flash::SECTOR as usize];
-    let verifier = StreamVerifier::new(TARGET, &mut buffer)?;
     let config = AppConfig {
         rollback: true,
         ..AppConfig::new(TARGET, FLASH_SIZE)
@@ -349,7 +432,7 @@ macro_rules! other {
 other!(
     io::Error,
     hardened::BootError<FlashError>,
-    ota_core::image::stream::BufferTooShort,
+    BufferTooShort,
     ota_core::partition::TableError,
     ota_core::partition::EmitError
 );
@@ -378,6 +461,7 @@ pub(crate) fn device(args: &[String]) -> Result<(), Failure> {
             flash.hold_at = option("--hold-at").and_then(|n| n.parse().ok());
             run(
                 &mut flash,
+                Trust::in_key(option("--trusts"))?,
                 &fs::read(image)?,
                 option("--fails").unwrap_or("none"),
             )

@@ -2,15 +2,16 @@
 //!
 //! What differs between chips and matters to an update: the id that images carry, where the ROM
 //! looks for the bootloader, which load addresses are mapped from flash rather than copied to
-//! RAM (their segments must be placed so that the MMU can map them), and how many versions the
-//! eFuse can count for anti-rollback.
+//! RAM (their segments must be placed so that the MMU can map them), how many versions the
+//! eFuse can count for anti-rollback, and how many signature blocks of an image count.
 //!
 //! Sources, all in ESP-IDF: ids from `esp_app_format.h`; bootloader offsets from the
 //! bootloader's `Kconfig.projbuild` (`BOOTLOADER_OFFSET_IN_FLASH`); windows from each chip's
 //! `soc/soc.h` (`SOC_DROM_*`, `SOC_IROM_*`, and `SOC_EXTRAM_*` where `SOC_MMU_PER_EXT_MEM_TARGET`
 //! is set); page sizes from `soc/ext_mem_defs.h` and `SOC_MMU_PAGE_SIZE_CONFIGURABLE` in
 //! `soc/soc_caps.h`; version bits from the Kconfig of
-//! `BOOTLOADER_APP_SEC_VER_SIZE_EFUSE_FIELD`.
+//! `BOOTLOADER_APP_SEC_VER_SIZE_EFUSE_FIELD`; signature blocks from `SOC_EFUSE_SECURE_BOOT_KEY_DIGESTS`
+//! in `soc/soc_caps.h` (`SECURE_BOOT_NUM_BLOCKS`).
 
 use core::fmt;
 
@@ -35,6 +36,9 @@ pub struct Chip {
     pub has_efuse_block_revision: bool,
     /// Highest secure version the eFuse can count to.
     pub secure_version_bits: u32,
+    /// How many signature blocks of an image its ROM and bootloader look at: as many as eFuse has places for the
+    /// digest of a key.
+    pub signature_blocks: u8,
 }
 
 impl Chip {
@@ -122,6 +126,7 @@ pub static ESP32: Chip = Chip {
     mmu_page_configurable: false,
     has_efuse_block_revision: false,
     secure_version_bits: 32,
+    signature_blocks: 1,
 };
 
 /// The ESP32-S2. Its data window takes in the data cache and the internal RAM's lower alias, as
@@ -137,6 +142,7 @@ pub static ESP32S2: Chip = Chip {
     mmu_page_configurable: false,
     has_efuse_block_revision: true,
     secure_version_bits: 16,
+    signature_blocks: 3,
 };
 
 /// The ESP32-C3.
@@ -151,6 +157,7 @@ pub static ESP32C3: Chip = Chip {
     mmu_page_configurable: false,
     has_efuse_block_revision: true,
     secure_version_bits: 16,
+    signature_blocks: 3,
 };
 
 /// The ESP32-S3.
@@ -165,6 +172,7 @@ pub static ESP32S3: Chip = Chip {
     mmu_page_configurable: false,
     has_efuse_block_revision: true,
     secure_version_bits: 16,
+    signature_blocks: 3,
 };
 
 /// The ESP32-C2. Its windows do not shrink with the page size, as ESP-IDF's do not.
@@ -179,6 +187,7 @@ pub static ESP32C2: Chip = Chip {
     mmu_page_configurable: true,
     has_efuse_block_revision: true,
     secure_version_bits: 4,
+    signature_blocks: 1,
 };
 
 /// The ESP32-C6. Code and data share one window.
@@ -190,6 +199,7 @@ pub static ESP32C6: Chip = Chip {
     mmu_page_configurable: true,
     has_efuse_block_revision: true,
     secure_version_bits: 16,
+    signature_blocks: 3,
 };
 
 /// The ESP32-H2. Code and data share one window.
@@ -201,6 +211,7 @@ pub static ESP32H2: Chip = Chip {
     mmu_page_configurable: true,
     has_efuse_block_revision: true,
     secure_version_bits: 16,
+    signature_blocks: 3,
 };
 
 /// The ESP32-P4. Code and data share one window; PSRAM has an MMU and a window of its own.
@@ -215,6 +226,7 @@ pub static ESP32P4: Chip = Chip {
     mmu_page_configurable: false,
     has_efuse_block_revision: true,
     secure_version_bits: 16,
+    signature_blocks: 3,
 };
 
 /// All of them, by id.
@@ -233,6 +245,24 @@ mod tests {
             assert_eq!(Chip::by_name(chip.name), Some(chip));
         }
         assert!(CHIPS.is_sorted_by_key(|chip| chip.id));
+    }
+
+    /// As `soc_caps.h` and the Kconfig have it; a chip that is added is added here as well.
+    #[test]
+    fn the_fuses_of_a_chip_hold_so_many_versions_and_keys() {
+        let found = CHIPS
+            .iter()
+            .map(|c| (c.name, c.secure_version_bits, c.signature_blocks));
+        assert!(found.eq([
+            ("esp32", 32, 1),
+            ("esp32s2", 16, 3),
+            ("esp32c3", 16, 3),
+            ("esp32s3", 16, 3),
+            ("esp32c2", 4, 1),
+            ("esp32c6", 16, 3),
+            ("esp32h2", 16, 3),
+            ("esp32p4", 16, 3),
+        ]));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 use core::convert::Infallible;
 use core::fmt;
 
+use crate::chip::Chip;
 use crate::error::EspErr;
 
 /// Where the device keeps its secure version.
@@ -26,11 +27,9 @@ pub trait SecureVersion {
     /// A power cut in it may leave any version from the old one to `version`.
     fn burn(&mut self, version: u32) -> Result<(), Self::Error>;
 
-    /// The highest version that fits: 32 on the ESP32, 4 on the ESP32-C2, 9 on the ESP32-C5, 16 on
-    /// the other chips, or less if the project says so.
-    fn capacity(&self) -> u32 {
-        16
-    }
+    /// The highest version that fits: [`secure_version_bits`](crate::Chip::secure_version_bits) of the chip, or
+    /// less if the project says so. No number is right for every chip, so there is no default.
+    fn capacity(&self) -> u32;
 }
 
 impl<S: SecureVersion + ?Sized> SecureVersion for &mut S {
@@ -65,6 +64,10 @@ impl SecureVersion for NoSecureVersion {
     fn burn(&mut self, _version: u32) -> Result<(), Infallible> {
         Ok(())
     }
+
+    fn capacity(&self) -> u32 {
+        u32::MAX
+    }
 }
 
 /// A unary field, in memory: what the eFuse block holds, without the block.
@@ -82,6 +85,12 @@ impl Unary {
             bits,
             width: if width > 32 { 32 } else { width },
         }
+    }
+
+    /// The raw field `bits` of this chip.
+    #[must_use]
+    pub const fn of_chip(bits: u32, chip: &Chip) -> Self {
+        Self::new(bits, chip.secure_version_bits)
     }
 
     /// A field of `width` bits that reads `version`, or its capacity if that is less.
@@ -201,12 +210,32 @@ pub fn update<S: SecureVersion>(efuse: &mut S, version: u32) -> Result<(), Secur
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chip;
 
     #[test]
     fn the_version_is_the_number_of_burnt_bits_inside_the_field() {
         assert_eq!(Unary::new(0b1011, 16).version(), 3);
         assert_eq!(Unary::new(0xFFFF_FFFF, 4).version(), 4);
         assert_eq!(Unary::with_version(40, 32).version(), 32);
+    }
+
+    #[test]
+    fn a_version_fits_that_the_chip_has_fuses_for() {
+        for (chip, highest) in [
+            (&chip::ESP32, 32),
+            (&chip::ESP32C2, 4),
+            (&chip::ESP32C6, 16),
+        ] {
+            let mut efuse = Unary::of_chip(0, chip);
+            let version = highest + 1;
+            let refused = Err(SecureVersionError::TooHigh {
+                version,
+                capacity: highest,
+            });
+            assert_eq!(update(&mut efuse, version), refused, "{chip}");
+            assert_eq!(update(&mut efuse, highest), Ok(()));
+            assert_eq!(efuse.version(), highest);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::mem::size_of;
 
-use ota_core::image::{ImageMetadata, StreamVerifier};
+use ota_core::image::{ImageMetadata, UnsignedVerifier};
 use ota_core::{boot, hardened, update};
 
 /// Most bytes of each.
@@ -29,7 +29,7 @@ fn what_a_caller_keeps_is_as_small_as_the_readme_says() {
             size_of::<hardened::Ota<'_, (), (), (), 1>>(),
             256,
         ),
-        ("StreamVerifier", size_of::<StreamVerifier<'_>>(), 40),
+        ("UnsignedVerifier", size_of::<UnsignedVerifier<'_>>(), 40),
         ("ImageMetadata", size_of::<ImageMetadata>(), 56),
         ("boot::Decision", size_of::<boot::Decision>(), 1888),
         ("hardened::Decision", size_of::<hardened::Decision>(), 1712),

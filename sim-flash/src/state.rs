@@ -114,6 +114,21 @@ impl State {
         self.close();
     }
 
+    /// Shows the sectors of 4 KiB that it does not share with `other` in memory: the hash of each, place and all, and
+    /// whether more than cells is known of it. Returns the bytes of what holds them together.
+    ///
+    /// For whoever counts what many states take. Both should be [sealed](State::seal).
+    pub fn each_unshared(&self, other: &State, mut each: impl FnMut(u128, bool)) -> u64 {
+        self.tree.each_unshared(&other.tree, |index, leaf| {
+            #[allow(clippy::cast_possible_truncation)] // a flash of 4 GiB has 2^20 leaves
+            let addr = index as u32 * LEAF_LEN;
+            each(
+                leaf.hash(addr).wrapping_add(leaf.trust_hash(addr)),
+                leaf.overlay().is_some(),
+            );
+        })
+    }
+
     /// Size in bytes.
     pub fn size(&self) -> u32 {
         self.size

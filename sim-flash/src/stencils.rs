@@ -24,6 +24,11 @@ impl Stencils {
         Self::default()
     }
 
+    /// How many contents are kept.
+    pub fn count(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
+    }
+
     /// The leaf that holds `bytes` in this place, if they were kept: solid, trusted and nothing else.
     pub(crate) fn find(&self, place: usize, bytes: &[u8; LEAF]) -> Option<&SharedLeaf> {
         let kept = self.0.get(&place)?;

@@ -65,6 +65,8 @@ pub(crate) struct Knowledge {
     pub(crate) memo: Memo,
     pub(crate) checks: Checks,
     pub(crate) records: Records,
+    /// Whether a power-on that reads a record learns what that tells, and not its bytes.
+    pub(crate) records_tell: bool,
     /// Sectors written before.
     pub(super) stencils: Stencils,
     /// Contents on an encrypting chip, by their address in memory and their place in the flash.
@@ -84,6 +86,11 @@ struct Encrypted {
 type AcceptedKey = (TypeId, u32, u32, Option<usize>);
 
 impl Knowledge {
+    /// Bytes of the largest part of it.
+    pub(crate) fn held(&self) -> u64 {
+        self.stencils.count() as u64 * 5168 + self.checks.held()
+    }
+
     /// What the cells at `at` hold of `plain`.
     pub(super) fn encrypted(&mut self, at: u32, plain: &Arc<[u8]>, cipher: &Cipher) -> Arc<[u8]> {
         let key = (plain.as_ptr() as usize, at);
@@ -102,6 +109,7 @@ impl Knowledge {
     pub(crate) fn of(records: &[Record], weak: bool) -> Self {
         Self {
             records: Records::new(records),
+            records_tell: true,
             checks: Checks::new(weak),
             ..Self::default()
         }

@@ -19,7 +19,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  a safety property is violated, or a full sweep never met what it must
   2  usage: a wrong flag or an unusable file
   5  the code under test does not repeat itself
-  6  inconclusive: the budget ran out, or a case is stale";
+  6  inconclusive: the budget or the memory ran out, or a case is stale";
 
 /// Cuts the power everywhere in an over-the-air update, boots the device after
 /// every cut, and says what it does.
@@ -227,6 +227,10 @@ pub(crate) struct SweepArgs {
     /// Give a scenario up as inconclusive after so many boots (200000) or so much time (30s)
     #[arg(long, value_name = "BOOTS|SECONDSs", default_value = "2000000")]
     pub(crate) budget: Budget,
+    /// Give a scenario up as inconclusive when what is known of the starts that are explored together takes so much
+    /// memory (500MiB, 4GiB); as many are explored at a time as there are jobs
+    #[arg(long, value_name = "BYTES", default_value = "2GiB", value_parser = bytes)]
+    pub(crate) memory: u64,
     /// The chip
     #[arg(long, value_name = "NAME", default_value = "w25q64jv", value_parser = sweep::profile)]
     pub(crate) profile: Profile,
@@ -397,6 +401,20 @@ impl FromStr for Audit {
             format!("found \"{text}\", expected a number (one in so many), \"all\" or \"none\"")
         })
     }
+}
+
+/// So much memory: `4GiB`, `500MiB`, or bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    let unit = |suffix: &str, bytes: u64| Some((text.strip_suffix(suffix)?, bytes));
+    let (number, unit) = None
+        .or_else(|| unit("GiB", 1 << 30))
+        .or_else(|| unit("MiB", 1 << 20))
+        .or_else(|| unit("KiB", 1 << 10))
+        .unwrap_or((text, 1));
+    let bytes = number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| {
+        format!("found \"{text}\", expected bytes such as 500MiB or 4GiB, more than none")
+    })
 }
 
 impl FromStr for Budget {

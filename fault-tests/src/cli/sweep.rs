@@ -32,6 +32,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         cuts: args.cuts.map(|depth| depth.cuts),
         filling: filling(args)?,
         budget: args.budget,
+        memory: args.memory,
         seed: args.seed,
         profile: { args.profile.clone() }.with_reprogram_heals(contract.reprogram_heals),
         audit_one_in: args.audit.one_in,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use embedded_storage::nor_flash::ReadNorFlash;
+use ota_core::chip::ESP32C3;
 use ota_core::efuse::SecureVersion;
 use ota_core::image::{ImageMetadata, Refusal, VerifyError, VerifyImage, app_desc, read_app_desc};
 use ota_core::partition::{self, Label, SubType, TABLE_LEN, Type};
@@ -239,5 +240,10 @@ impl SecureVersion for Efuse {
     fn burn(&mut self, version: u32) -> Result<(), Self::Error> {
         self.0 = version;
         Ok(())
+    }
+
+    fn capacity(&self) -> u32 {
+        // The reference was built for this chip.
+        ESP32C3.secure_version_bits
     }
 }

@@ -251,6 +251,12 @@ impl Checks {
         id
     }
 
+    /// Bytes of them, roughly: each with a few holes, each template with a flash that holds it.
+    pub(crate) fn held(&self) -> u64 {
+        let templates = self.templates.iter().map(|t| 2 * t.bytes.len() as u64);
+        templates.sum::<u64>() + self.all.len() as u64 * 256
+    }
+
     pub(crate) fn get(&self, id: CheckId) -> &Check {
         &self.all[id.0 as usize]
     }

@@ -8,6 +8,7 @@ mod climb;
 mod compare;
 mod judge_together;
 mod meet;
+mod memory;
 mod pass;
 mod path;
 mod power_ons;
@@ -24,7 +25,10 @@ use self::again::{Aftermath, Which};
 use self::alike::{Alike, Alikes};
 use self::compare::{Beside, Comparisons};
 use self::judge_together::Due;
+pub(super) use self::memory::hashed;
+
 use self::meet::Cut;
+use self::memory::Held;
 use self::pass::{Class, Edge, Node, Pass, Work, situation};
 use self::settle::Children;
 use self::stand_in::{Met, Simplest};
@@ -32,13 +36,14 @@ use super::audit::Audit;
 use super::demand::{Demand, Interests};
 use super::leftovers::Leftovers;
 use super::recording::{Recording, Segments};
+use super::retry::Believes;
 use super::tally::Shown;
 use super::tears::{Operation, TearSet, Tears};
 use super::trie::{HashedMap, LeafId, Trie, Way};
 use super::view::{Base, Scratch, View, forget_carried};
 use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
-use super::{Counts, Disagreement, Exploration, Limits, Start, Violation};
+use super::{Counts, Disagreement, Exploration, Limit, Limits, Start, Violation};
 use crate::chip::{Knowledge, nothing_done, sectors, span, widen};
 use crate::property::{Finding, wear};
 use crate::subject::{Mark, Rest, Subject, World};
@@ -80,6 +85,7 @@ pub(super) struct Engine<'a, W: World> {
     subject: &'a dyn Subject<World = W>,
     profile: &'a Profile,
     pub(super) limits: &'a Limits,
+    believes: Believes,
     tears: Tears<'a>,
     pub(super) known: Knowledge,
     trie: Trie<W>,
@@ -101,23 +107,23 @@ pub(super) struct Engine<'a, W: World> {
     leftovers: Leftovers,
     scratch: Scratch,
     windows: Windows,
+    held: Held,
     progress: &'a dyn Fn(&Counts),
 }
 
 /// Why an exploration stopped early.
 pub(super) enum Stop {
-    Budget,
+    Budget(Limit),
     Disagreement(Disagreement),
 }
 
-/// Explores every crash state of `subject` that follows from any of `starts`.
-///
-/// The explorer is compiled once for each kind of world, not for each subject.
-pub fn explore<W: World>(
+/// Explores every crash state of `subject` that follows from any of `starts`, until it contradicts itself.
+pub(super) fn explore_once<W: World>(
     subject: &dyn Subject<World = W>,
     profile: &Profile,
     starts: &[Start<W>],
     limits: &Limits,
+    believes: Believes,
     progress: &dyn Fn(&Counts),
 ) -> Exploration {
     let beside = Beside::new(subject, profile, limits);
@@ -128,7 +134,10 @@ pub fn explore<W: World>(
             }
         };
         let comparisons = Comparisons::new(&beside, &offer);
-        Engine::new(subject, profile, limits, comparisons, progress).explore(starts)
+        let mut engine = Engine::new(subject, profile, limits, comparisons, progress);
+        engine.believes = believes;
+        engine.known.records_tell = believes == Believes::All;
+        engine.explore(starts)
     })
 }
 
@@ -144,6 +153,7 @@ impl<'a, W: World> Engine<'a, W> {
             subject,
             profile,
             limits,
+            believes: Believes::All,
             tears: Tears::new(limits)
                 .with_solved(Box::new(|addr, data| subject.solved(addr, data))),
             known: Knowledge::of(subject.records(), limits.level >= Level::L3),
@@ -163,6 +173,7 @@ impl<'a, W: World> Engine<'a, W> {
             leftovers: Leftovers::default(),
             scratch: Scratch::new(subject.carried()),
             windows: Windows::default(),
+            held: Held::default(),
             progress,
         }
     }
@@ -173,6 +184,7 @@ impl<'a, W: World> Engine<'a, W> {
             self.pass = Pass::new();
             self.counts.begin_pass();
             self.audit.begin_pass();
+            self.held.begin_pass();
             self.due.clear();
             let pass = self.one_pass(starts);
             match pass.and_then(|()| self.finish_comparing()) {
@@ -205,10 +217,10 @@ impl<'a, W: World> Engine<'a, W> {
             leaves.flat_map(|(leaf, l)| l.branches.iter().map(move |b| (leaf, &*b.does.marks)));
         let reached = self.pass.tally.reached(marks, |at| self.path(at));
         let healthy = self.pass.tally.healthy(|node| self.power_on_of(node));
-        let (exhausted, disagreement) = match stop {
-            None => (false, None),
-            Some(Stop::Budget) => (true, None),
-            Some(Stop::Disagreement(disagreement)) => (true, Some(disagreement)),
+        let (exhausted, stopped, disagreement) = match stop {
+            None => (false, None, None),
+            Some(Stop::Budget(limit)) => (true, Some(limit), None),
+            Some(Stop::Disagreement(disagreement)) => (true, None, Some(disagreement)),
         };
         Exploration {
             closure: !exhausted && !self.pass.truncated && self.limits.departures == u32::MAX,
@@ -217,6 +229,8 @@ impl<'a, W: World> Engine<'a, W> {
             reached,
             healthy,
             exhausted,
+            stopped,
+            memory: self.held.peak(),
             disagreement,
         }
     }
@@ -248,7 +262,7 @@ impl<'a, W: World> Engine<'a, W> {
                 aside: false,
             };
             if let Some((class, state)) = self.unmet(&mut base, None, &met)? {
-                self.enter(state, class, node);
+                self.enter(state, class, node, &start.state)?;
             }
         }
         // Ends: each round takes one item, and an item is added only for a class that was not
@@ -378,7 +392,7 @@ impl<'a, W: World> Engine<'a, W> {
                 aside,
                 calm,
             });
-            self.enter(state, class, node);
+            self.enter(state, class, node, &work.state)?;
         }
         Ok(())
     }
@@ -523,6 +537,11 @@ impl<'a, W: World> Engine<'a, W> {
         widen(touched, state.size())
     }
 
+    /// Whether each tear is judged by itself.
+    pub(super) fn judges_each(&self) -> bool {
+        self.believes == Believes::Singles
+    }
+
     /// What the state has in common with those that it is merged with.
     fn class_of(&mut self, base: &mut Base<'_>, torn: Option<(&Op, Tear)>, leaf: LeafId) -> Class {
         let demand = &self.leaves[leaf.0 as usize].demand;
@@ -539,8 +558,10 @@ impl<'a, W: World> Engine<'a, W> {
             || self.class_of(next, None, leaf) == work.class
     }
 
-    /// Puts a state on the worklist.
-    fn enter(&mut self, state: State, class: Class, node: u32) {
+    /// Puts a state on the worklist, which has come out of `before`.
+    fn enter(&mut self, state: State, class: Class, node: u32, before: &State) -> Result<(), Stop> {
+        self.held.state(&state, before);
+        self.check_memory()?;
         let Node { cuts, aside, .. } = self.pass.nodes[node as usize];
         let cuts = cuts as usize;
         if self.pass.work.len() <= cuts {
@@ -552,12 +573,15 @@ impl<'a, W: World> Engine<'a, W> {
             &mut self.pass.work[cuts]
         };
         queue.push_back(Work { node, class, state });
+        Ok(())
     }
 
     /// Lets the demand of a power-on grow by what `add` adds to it.
     pub(super) fn grow(&mut self, leaf: LeafId, add: impl FnOnce(&mut Demand) -> bool) {
         let demand = Rc::make_mut(&mut self.leaves[leaf.0 as usize].demand);
         if add(demand) {
+            // A range, a record or a check more.
+            self.held.keep(0);
             self.pass.grew = true;
             // What this pass judges will be judged anew.
             self.audit.rest();

@@ -22,6 +22,8 @@ pub(super) struct Leftovers {
     version: u32,
     numbers: HashMap<Operation, usize>,
     known: Vec<Known>,
+    /// Bytes of what is known.
+    held: u64,
 }
 
 /// The hashes of one operation.
@@ -53,6 +55,13 @@ impl Kept {
 }
 
 impl Leftovers {
+    /// Bytes of them.
+    pub(super) fn held(&self) -> u64 {
+        let numbers = self.numbers.capacity() * size_of::<(Operation, usize)>();
+        let known = self.known.capacity() * size_of::<Known>();
+        (numbers + known) as u64 + self.held
+    }
+
     /// What those of `op` in `state` may depend on, as far as this version of the interest goes.
     pub(super) fn kept(
         &mut self,
@@ -74,6 +83,7 @@ impl Leftovers {
         let operation = Operation::of(op, tears);
         let number = *self.numbers.entry(operation).or_insert(next);
         if number == next {
+            self.held += (tears.singles.len() * size_of::<Option<u128>>()) as u64;
             self.known.push(Known {
                 singles: vec![None; tears.singles.len()],
                 others: HashedMap::default(),
@@ -102,7 +112,11 @@ impl Leftovers {
         let single = usize::try_from(number).ok();
         match single.and_then(|number| singles.get_mut(number)) {
             Some(known) => *known.get_or_insert_with(hash),
-            None => *others.entry(number).or_insert_with(hash),
+            None => *others.entry(number).or_insert_with(|| {
+                // A number and a hash in a table, with their share of what is free there.
+                self.held += 48;
+                hash()
+            }),
         }
     }
 }

@@ -120,7 +120,13 @@
 //! must agree ([`Counts::audited`]). The sample is one of all that the last pass judged, which is the
 //! proof; a pass in which a demand grows is audited until then. Any difference ends the sweep as nondeterminism, which
 //! is what it then is: the subject depends on something other than its flash
-//! and its world.
+//! and its world, or says of itself what is not so. What that hides is looked for once more, and less is believed: see
+//! [`explore`].
+//!
+//! # What bounds it
+//!
+//! Power-ons, time and memory: [`Limits::boots`], [`Limits::deadline`] and [`Limits::memory`]. An exploration that one of
+//! them ends is inconclusive, and says which ([`Exploration::stopped`]).
 
 mod audit;
 mod check;
@@ -130,6 +136,7 @@ mod leftovers;
 mod ranges;
 mod record;
 mod recording;
+mod retry;
 mod run;
 mod tally;
 mod tears;
@@ -151,11 +158,11 @@ use crate::property::Finding;
 use crate::subject::{Mark, Subject};
 
 pub(crate) use check::{Answer, Check, CheckId, Checks};
-pub use engine::explore;
 pub use ranges::Ranges;
 pub(crate) use ranges::{overlap, pieces};
 pub(crate) use record::{Content, Contents, Records};
 pub use record::{Readings, Record};
+pub use retry::explore;
 pub(crate) use run::{Conditions, PowerOn, power_on};
 pub(crate) use tally::Families;
 pub use tally::{HealthyOp, Judged, Reached};
@@ -166,6 +173,41 @@ pub(crate) use window::{change, verb};
 
 /// As many cuts in a row as there may be: explored until no state is left.
 pub const ANY: u32 = u32::MAX;
+
+/// The bytes that an exploration may hold unless it is told otherwise: 2 GiB.
+pub const MEMORY: u64 = 2 << 30;
+
+/// The limit that ended an exploration before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Limit {
+    /// [`Limits::boots`].
+    Boots,
+    /// [`Limits::deadline`].
+    Time,
+    /// [`Limits::memory`].
+    Memory,
+}
+
+impl Limit {
+    /// What ran out, and how a sweep is given more.
+    pub const fn spent(self) -> &'static str {
+        match self {
+            Self::Boots => "the budget of boots ran out (--budget 4000000 gives more)",
+            Self::Time => "the budget of time ran out (--budget 600s gives more)",
+            Self::Memory => "the memory it may hold ran out (--memory 4GiB gives more)",
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Boots => "boots",
+            Self::Time => "time",
+            Self::Memory => "memory",
+        })
+    }
+}
 
 /// How far an exploration goes.
 #[derive(Clone, Debug)]
@@ -184,6 +226,9 @@ pub struct Limits {
     pub boots: u64,
     /// When to give up; beyond it the exploration is inconclusive.
     pub deadline: Option<Instant>,
+    /// Bytes that the exploration itself may hold, at most; beyond it it is inconclusive. They are counted and not
+    /// measured, the same on every machine, and are within a factor of two of what the system says.
+    pub memory: u64,
     /// One in this many pruned judgements is executed after all; 0 audits none.
     pub audit_one_in: u32,
     /// Seeds the choice of seeded tears and of audited states.
@@ -208,6 +253,7 @@ impl Default for Limits {
             every_byte: true,
             boots: 2_000_000,
             deadline: None,
+            memory: MEMORY,
             audit_one_in: 1000,
             seed: 0,
             departures: u32::MAX,
@@ -229,9 +275,13 @@ impl Limits {
         { self.spared.as_ref() }.is_some_and(|spared| marks.contains(spared))
     }
 
-    fn out_of_time(&self) -> bool {
-        self.deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
+    /// The limit that is reached when so many power-ons were executed.
+    fn reached(&self, boots: u64) -> Option<Limit> {
+        let late = |deadline| Instant::now() >= deadline;
+        if boots >= self.boots {
+            return Some(Limit::Boots);
+        }
+        self.deadline.is_some_and(late).then_some(Limit::Time)
     }
 }
 
@@ -408,6 +458,10 @@ pub struct Exploration {
     pub closure: bool,
     /// The budget ran out, so nothing may be concluded.
     pub exhausted: bool,
+    /// The limit that ended it, if one did.
+    pub stopped: Option<Limit>,
+    /// The bytes that it held at most, as counted for [`Limits::memory`].
+    pub memory: u64,
     /// The subject or the pruning contradicted itself.
     pub disagreement: Option<Disagreement>,
 }

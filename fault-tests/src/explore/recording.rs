@@ -6,13 +6,13 @@
 //! the sectors that it leaves.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::ops::Range;
 use std::rc::Rc;
 
-use sim_flash::{Op, OpKind, State, Trace, granule_hash};
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use sim_flash::{Op, OpKind, State, Tear, Trace, granule_hash};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
 use super::ranges::{Ranges, overlap};
 use super::record::Record;
@@ -111,6 +111,10 @@ impl Segment {
 #[derive(Default)]
 pub(super) struct Segments {
     known: HashMap<u128, Rc<Segment>>,
+    /// Bytes of them.
+    held: u64,
+    /// Hashes of what was programmed: each has a list of tears of its own.
+    contents: HashSet<u64>,
     /// A buffer.
     bytes: Vec<u8>,
 }
@@ -128,6 +132,32 @@ pub(super) struct Recording<W> {
     pub(super) signature: u128,
 }
 
+/// Bytes of the tears of a program that is cut for the first time, and for another one.
+const TEARS: u64 = 400 * size_of::<Tear>() as u64;
+
+impl Segments {
+    /// Bytes of all of them, with what they leave behind and the tears of their operations.
+    pub(super) fn held(&self) -> u64 {
+        (self.known.capacity() * size_of::<(u128, Rc<Segment>)>()) as u64 + self.held
+    }
+}
+
+impl Segment {
+    /// Bytes of it, and of a flash on which it was carried out.
+    fn held(&self) -> u64 {
+        let data: usize = self.ops.iter().map(|op| op.data().len() + 16).sum();
+        let ops = self.ops.capacity() * size_of::<Op>() + data;
+        // Two lists of tears, which are kept once for each content of a page.
+        let tears = self.ops.len() * 2 * (size_of::<Rc<TearSet>>() + size_of::<u64>());
+        let done = if self.ops.len() < 8 {
+            0
+        } else {
+            self.touched.len()
+        };
+        (size_of::<Self>() + ops + tears + done) as u64
+    }
+}
+
 impl<W: Hash> Recording<W> {
     /// The recording of `run`, of whose data `unseen` tells what does not count.
     pub(super) fn of(run: &PowerOn<W>, unseen: Unseen<'_>, segments: &mut Segments) -> Self
@@ -138,10 +168,20 @@ impl<W: Hash> Recording<W> {
         let trace = run.trace();
         let mut kept = Vec::new();
         let mut bytes = std::mem::take(&mut segments.bytes);
+        let Segments {
+            known,
+            held,
+            contents,
+            ..
+        } = segments;
         let signature = sign(run, unseen, &mut bytes, |stretch, hash| {
-            let segment = segments.known.entry(hash).or_insert_with(|| {
+            let segment = known.entry(hash).or_insert_with(|| {
                 let ops = stretch.filter_map(|op| trace.get(op)?.op()).collect();
-                Rc::new(Segment::new(ops, size))
+                let segment = Segment::new(ops, size);
+                let new = |op: &&Op| contents.insert(xxh3_64(op.data()));
+                let new = segment.ops.iter().filter(new).count();
+                *held += segment.held() + new as u64 * TEARS;
+                Rc::new(segment)
             });
             kept.push(Rc::clone(segment));
         });
@@ -193,6 +233,14 @@ impl<'s> Unseen<'s> {
         Self {
             carried: subject.carried(),
             records: subject.records(),
+        }
+    }
+
+    /// All is seen.
+    pub(super) const fn nothing() -> Self {
+        Self {
+            carried: &[],
+            records: &[],
         }
     }
 

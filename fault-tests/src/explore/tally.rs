@@ -6,6 +6,7 @@ use std::ops::Range;
 use sim_flash::{Op, OpKind, Tear};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::engine::hashed;
 use super::tears::{Ladder, LadderKind, Tears};
 use super::trie::{HashedMap, LeafId};
 use super::{Limits, Path};
@@ -86,6 +87,11 @@ impl Followed {
     /// Counts crash states that `leaf` follows.
     pub(super) fn met(&mut self, leaf: LeafId, states: u64) {
         *self.met.entry(leaf).or_default() += states;
+    }
+
+    /// Bytes of it.
+    pub(super) fn held(&self) -> u64 {
+        hashed(&self.met)
     }
 
     /// Notes that rungs of a ladder were judged as a family, and that `leaf` follows them.

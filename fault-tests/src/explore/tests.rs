@@ -134,6 +134,7 @@ pub(super) fn limits(level: Level, cuts: u32) -> Limits {
         every_byte: false,
         boots: u64::MAX,
         deadline: None,
+        memory: MEMORY,
         audit_one_in: 10,
         seed: 1,
         departures: u32::MAX,

@@ -141,6 +141,8 @@ pub(crate) struct Trie<W> {
     nodes: Vec<Node>,
     /// How many places with weak bits may read otherwise than the first way, in one power-on.
     departures: u32,
+    /// Bytes of what the nodes hold.
+    held: u64,
 }
 
 /// What a power-on learned.
@@ -193,7 +195,15 @@ impl<W: Clone + Eq + Hash> Trie<W> {
             roots: HashMap::new(),
             nodes: Vec::new(),
             departures,
+            held: 0,
         }
+    }
+
+    /// Bytes of it.
+    pub(super) fn held(&self) -> u64 {
+        (self.nodes.capacity() * size_of::<Node>()
+            + self.roots.capacity() * (size_of::<(W, Root)>() + 1)) as u64
+            + self.held
     }
 
     /// Where the power-ons in this world begin.
@@ -347,10 +357,15 @@ impl<W: Clone + Eq + Hash> Trie<W> {
                 .iter()
                 .position(|(there, _)| there == look);
             at = match known {
-                Some(slot) => node.alternatives[slot].1.get_or_insert(found, fresh),
+                Some(slot) => {
+                    // An edge in a table, with its share of what is free there.
+                    self.held += 48;
+                    node.alternatives[slot].1.get_or_insert(found, fresh)
+                }
                 None => {
                     // Hardly any node has more than one.
                     node.alternatives.reserve_exact(1);
+                    self.held += size_of::<(Look, Edges)>() as u64 + 16;
                     node.alternatives
                         .push((look.clone(), Edges::One(found, fresh)));
                     fresh
@@ -374,6 +389,7 @@ impl<W: Clone + Eq + Hash> Trie<W> {
         let node = &mut self.nodes[at as usize];
         if node.choices.is_empty() && node.alternatives.is_empty() {
             node.choices = vec![None; of];
+            self.held += of as u64 * 8 + 16;
             node.again = again;
         }
         if node.choices.len() != of || node.again != again {

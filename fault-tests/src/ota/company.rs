@@ -119,14 +119,19 @@ impl StockBoot {
             ..device.boot
         };
         let mut tried = Tried::default();
-        let mut booted = run(chip, &mut tried, &looking, minimum);
+        let mut booted = run(chip, &mut tried, &looking, (minimum, device.target.chip));
         if device.boot.anti_rollback && booted.as_ref().is_err_and(may_raise_minimum) {
             let verifier = StreamVerifier::new(device.target, &mut buffer).ok()?;
             tried = Tried {
                 at: Vec::new(),
                 verifier: Some(Verifier::knowing(verifier, &device.accepted)),
             };
-            booted = run(chip, &mut tried, &device.boot, minimum);
+            booted = run(
+                chip,
+                &mut tried,
+                &device.boot,
+                (minimum, device.target.chip),
+            );
             // What it has tried is new enough.
             minimum = 0;
         }
@@ -191,14 +196,14 @@ fn run(
     chip: &mut Chip<'_>,
     tried: &mut Tried<'_>,
     config: &BootConfig,
-    minimum: u32,
+    (minimum, of): (u32, &'static ota_core::Chip),
 ) -> Result<stock::Decision, stock::BootError<ChipError>> {
     let minimum = Cell::new(minimum);
     let mut table = [0; TABLE_LEN];
     boot(
         &mut Aside(chip),
         tried,
-        &mut Efuse::new(&minimum),
+        &mut Efuse::new(&minimum, of),
         config,
         &BootInputs::default(),
         &mut table,

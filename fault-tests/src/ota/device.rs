@@ -192,7 +192,7 @@ impl Subject for Device {
         let inputs = pins(journal);
         let found = *journal.world();
         let minimum = Cell::new(found.minimum());
-        let mut efuse = Efuse::new(&minimum);
+        let mut efuse = Efuse::new(&minimum, self.target.chip);
         let (bootloader, config) = (self.bootloader, &self.boot);
         let booted = bootloader(chip, &mut verifier, &mut efuse, config, &inputs, &mut table);
         if chip.dead() {
@@ -419,7 +419,7 @@ impl Device {
             journal.note("the application finds no partition table");
             return Ok(Rest::Idle);
         };
-        let efuse = Efuse::new(minimum);
+        let efuse = Efuse::new(minimum, self.target.chip);
         let Some(log) = self.policy.in_application() else {
             return Application {
                 device: self,

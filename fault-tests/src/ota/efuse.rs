@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 
+use ota_core::Chip;
 use ota_core::efuse::SecureVersion;
 
 /// The fuses as one power-on finds them and burns them; between power-ons they are part of the
@@ -10,12 +11,15 @@ use ota_core::efuse::SecureVersion;
 ///
 /// A fuse is burnt whole, between two operations of the flash.
 #[derive(Debug)]
-pub struct Efuse<'w>(&'w Cell<u32>);
+pub struct Efuse<'w> {
+    version: &'w Cell<u32>,
+    chip: &'static Chip,
+}
 
 impl<'w> Efuse<'w> {
-    /// The fuses that hold `version`.
-    pub const fn new(version: &'w Cell<u32>) -> Self {
-        Self(version)
+    /// The fuses of this chip, which hold `version`.
+    pub const fn new(version: &'w Cell<u32>, chip: &'static Chip) -> Self {
+        Self { version, chip }
     }
 }
 
@@ -23,11 +27,15 @@ impl SecureVersion for Efuse<'_> {
     type Error = Infallible;
 
     fn read(&mut self) -> Result<u32, Infallible> {
-        Ok(self.0.get())
+        Ok(self.version.get())
     }
 
     fn burn(&mut self, version: u32) -> Result<(), Infallible> {
-        self.0.set(version);
+        self.version.set(version);
         Ok(())
+    }
+
+    fn capacity(&self) -> u32 {
+        self.chip.secure_version_bits
     }
 }

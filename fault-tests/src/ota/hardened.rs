@@ -70,7 +70,7 @@ pub(super) fn power_on<const W: usize>(
         device.on_flash(log),
         chip,
         &mut verifier,
-        &mut Efuse::new(&minimum),
+        &mut Efuse::new(&minimum, device.target.chip),
         journal,
         inputs,
         &mut table,

@@ -106,7 +106,7 @@ fn decide(setup: &Setup, state: &State, memo: &mut Knowledge) -> Option<Decision
     let mut flash = Chip::new(&setup.profile, state.clone(), clock, knows);
     let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
     let mut verifier = Verifier::new(StreamVerifier::new(setup.device.target, &mut buffer).ok()?);
-    let mut efuse = Unary::new(0, 32);
+    let mut efuse = Unary::of_chip(0, setup.device.target.chip);
     let inputs = BootInputs::default();
     let config = &setup.device.boot;
     let booted = boot(

@@ -47,6 +47,7 @@ impl<W: World> Exhibit<'_, W> {
         let limits = Limits {
             boots,
             deadline,
+            memory: options.memory,
             ..self.limits(options)
         };
         explore(self.subject, self.profile, self.starts, &limits, progress)
@@ -91,6 +92,7 @@ impl<W: World> Exhibit<'_, W> {
             verdict: verdict(exploration, &windows),
             counts: exploration.counts,
             closure: exploration.closure,
+            stopped: exploration.stopped,
             cuts: self.cuts,
             filling: options.filling,
             seconds: started.elapsed().as_secs_f64(),

@@ -46,6 +46,9 @@ struct JsonLine<'a> {
     pruned: u64,
     audited: u64,
     closure: bool,
+    /// The limit that ended it before its time: boots, time or memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_by: Option<String>,
     /// None: any number.
     cuts: Option<u32>,
     /// How far they could fill a log, if that was limited.
@@ -101,6 +104,7 @@ impl<'a> From<&'a ScenarioReport> for JsonLine<'a> {
             pruned: report.counts.pruned(),
             audited: report.counts.audited,
             closure: report.closure,
+            stopped_by: report.stopped.map(|limit| limit.to_string()),
             cuts: Some(report.cuts).filter(|cuts| *cuts != ANY),
             filling: Some(report.filling).filter(|filling| *filling != Filling::Any),
             seconds: (report.seconds * 1000.0).round() / 1000.0,

@@ -20,7 +20,7 @@ use std::time::Duration;
 use sim_flash::{Level, Profile};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::explore::Counts;
+use crate::explore::{Counts, MEMORY};
 use crate::ota::{Inputs, Policy, Scenario, Setup};
 
 pub(crate) use exhibit::Exhibit;
@@ -51,6 +51,8 @@ pub struct SweepOptions {
     pub filling: Filling,
     /// When to give up.
     pub budget: Budget,
+    /// Bytes that the exploration of one unit may hold: see [`Limits::memory`](crate::explore::Limits::memory).
+    pub memory: u64,
     /// Threads; scenarios run side by side.
     pub jobs: usize,
     /// Seeds the seeded tears and the audit.
@@ -86,6 +88,7 @@ impl SweepOptions {
             cuts: None,
             filling: Filling::default(),
             budget: Budget::Boots(2_000_000),
+            memory: MEMORY,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             seed: 0,
             audit_one_in: 1000,

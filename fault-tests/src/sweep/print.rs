@@ -106,6 +106,14 @@ impl SweepReport {
                 )?;
                 writeln!(f, "    brownout replay '{}'", window.case)?;
             }
+            if let Some(limit) = s.stopped {
+                let (name, states) = (s.scenario, thousands(s.counts.waiting));
+                writeln!(
+                    f,
+                    "\nINCONCLUSIVE in {name}: {}, {states} states waiting",
+                    limit.spent()
+                )?;
+            }
             if let Some(disagreement) = &s.disagreement {
                 writeln!(f, "\nNONDETERMINISTIC in {}: {disagreement}", s.scenario)?;
             }

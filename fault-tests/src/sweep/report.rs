@@ -9,7 +9,7 @@ use super::coverage::{self, Row};
 use super::filling::Filling;
 use super::known::Known;
 use crate::case::{CaseFile, CaseId, Expected, Window};
-use crate::explore::Counts;
+use crate::explore::{Counts, Limit};
 use crate::ota::Policy;
 use crate::property::{Finding, Property, recovery};
 
@@ -141,6 +141,8 @@ pub struct ScenarioReport {
     pub counts: Counts,
     /// No state is left unexplored, for any number of cuts.
     pub closure: bool,
+    /// The limit that ended it before its time, if one did.
+    pub stopped: Option<Limit>,
     /// How many cuts in a row were tried; [`ANY`](crate::explore::ANY) for all.
     pub cuts: u32,
     /// How far they could fill a log.

@@ -70,6 +70,8 @@ struct Plan {
     cuts: Option<u32>,
     filling: Filling,
     budget: String,
+    #[serde(default)]
+    memory: u64,
     seed: u64,
     audit_one_in: u32,
     units: usize,
@@ -89,6 +91,7 @@ impl Plan {
             cuts: options.cuts,
             filling: options.filling,
             budget: format!("{:?}", options.budget),
+            memory: options.memory,
             seed: options.seed,
             audit_one_in: options.audit_one_in,
             units: units.total,

@@ -93,6 +93,7 @@ fn add(sum: &mut ScenarioReport, unit: ScenarioReport) {
     }
     add_counts(&mut sum.counts, unit.counts);
     sum.closure &= unit.closure;
+    sum.stopped = sum.stopped.max(unit.stopped);
     sum.seconds += unit.seconds;
     sum.disagreement = sum.disagreement.take().or(unit.disagreement);
     for window in unit.windows {

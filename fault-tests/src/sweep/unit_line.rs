@@ -7,7 +7,7 @@ use super::filling::Filling;
 use super::known;
 use super::report::{MarkReport, ScenarioReport, Verdict, WindowReport};
 use crate::case::{CaseId, Window};
-use crate::explore::Counts;
+use crate::explore::{Counts, Limit};
 use crate::ota::{self, Policy};
 use crate::property::{Finding, Property};
 
@@ -21,6 +21,8 @@ pub(super) struct UnitLine {
     verdict: Verdict,
     counts: Counts,
     closure: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stopped: Option<Limit>,
     cuts: u32,
     filling: Filling,
     seconds: f64,
@@ -68,6 +70,7 @@ impl UnitLine {
             verdict: report.verdict,
             counts: report.counts,
             closure: report.closure,
+            stopped: report.stopped,
             cuts: report.cuts,
             filling: report.filling,
             seconds: report.seconds,
@@ -92,6 +95,7 @@ impl UnitLine {
             verdict: self.verdict,
             counts: self.counts,
             closure: self.closure,
+            stopped: self.stopped,
             cuts: self.cuts,
             filling: self.filling,
             seconds: self.seconds,

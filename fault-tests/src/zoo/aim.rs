@@ -75,7 +75,10 @@ impl Subject for Updater {
         let verifier = StreamVerifier::new(self.device.target, &mut buffer).map_err(|_| Dead)?;
         let mut verifier = Verifier::knowing(verifier, &self.device.accepted);
         let fuses = std::cell::Cell::new(0);
-        let (efuse, config) = (&mut Efuse::new(&fuses), &self.device.boot);
+        let (efuse, config) = (
+            &mut Efuse::new(&fuses, self.device.target.chip),
+            &self.device.boot,
+        );
         let inputs = BootInputs::default();
         let booted = stock_bootloader(chip, &mut verifier, efuse, config, &inputs, &mut table);
         if chip.dead() {

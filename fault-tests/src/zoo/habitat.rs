@@ -5,7 +5,7 @@ use sim_flash::{Density, Level, Profile, State};
 use super::Evidence;
 use crate::acknowledged::{Progress, Script, Scripted, Store};
 use crate::case::{Timeline, shrink};
-use crate::explore::{Exploration, Limits, Path, Start, explore};
+use crate::explore::{Exploration, Limits, MEMORY, Path, Start, explore};
 use crate::property::Finding;
 use crate::subject::{Subject, World};
 
@@ -74,6 +74,7 @@ impl<W: World> Habitat for Home<W> {
             every_byte: false,
             boots: BOOTS,
             deadline: None,
+            memory: MEMORY,
             audit_one_in: 100,
             seed: 0,
             spared: None,

@@ -28,6 +28,7 @@ mod slots;
 mod stamp;
 mod swap;
 mod trial;
+mod weak;
 mod words;
 
 use std::fmt;
@@ -124,6 +125,7 @@ pub fn specimens() -> impl Iterator<Item = &'static Specimen> {
         aim::SPECIMENS,
         refused::SPECIMENS,
         over::SPECIMENS,
+        weak::SPECIMENS,
     ]
     .into_iter()
     .flatten()

@@ -68,10 +68,10 @@ impl Store for Ring {
         let (number, _, newest) = Self::newest(flash)?;
         let mut next = (newest + 1) % (2 * ROWS);
         // Behind the newest row a cut may have left something. Ends: at most a sector of rows is passed over.
-        while next % ROWS != 0 && !Self::is_blank(flash, next)? {
+        while !next.is_multiple_of(ROWS) && !Self::is_blank(flash, next)? {
             next = (next + 1) % (2 * ROWS);
         }
-        if next % ROWS == 0 && !self.unerased {
+        if next.is_multiple_of(ROWS) && !self.unerased {
             let sector = at(next);
             flash.erase(sector, sector + SECTOR)?;
         }

@@ -51,6 +51,8 @@ enum Row {
 #[derive(Clone, Copy, Debug)]
 struct Reading {
     value: u8,
+    /// The group of the decision that counts.
+    group: u8,
     /// The first group behind all that are not blank.
     next: u8,
     /// The last group needs no restatement.
@@ -97,6 +99,7 @@ impl Log {
     fn read(self, flash: &mut Chip<'_>) -> Result<Reading, ChipError> {
         let mut reading = Reading {
             value: 0,
+            group: 0,
             next: 0,
             clean: true,
         };
@@ -118,6 +121,9 @@ impl Log {
                 }
                 _ => rows.iter().all(|row| matches!(row, Row::Whole(_))) && claim == Row::Whole(0),
             };
+            if let Row::Whole(_) = decision {
+                reading.group = group;
+            }
             match decision {
                 Row::Whole(_) if self.mistake == Some(Mistake::ReadTwice) => {
                     let mut value = [0];
@@ -134,6 +140,12 @@ impl Log {
             }
         }
         Ok(reading)
+    }
+
+    /// The decision that counts, and its group.
+    pub(super) fn last(self, flash: &mut Chip<'_>) -> Result<(u8, u8), ChipError> {
+        let Reading { value, group, .. } = self.read(flash)?;
+        Ok((value, group))
     }
 
     /// The first group that is blank, from this one on.

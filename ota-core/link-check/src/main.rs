@@ -14,7 +14,7 @@ use ota_core::efuse::Unary;
 use ota_core::flash::Watched;
 use ota_core::hardened;
 use ota_core::image::{
-    Header, ImageMetadata, Refusal, StreamVerifier, Target, VerifyError, VerifyImage, read_app_desc,
+    Header, ImageMetadata, Refusal, UnsignedVerifier, Target, VerifyError, VerifyImage, read_app_desc,
 };
 use ota_core::partition::{PartitionTable, Slot, TABLE_LEN, Type, emit_table};
 use ota_core::update::{AppConfig, ImageSize, Ota, partition_at};
@@ -115,7 +115,7 @@ fn a_slot() -> Region {
 /// The verifier that reads images.
 fn call_verify() {
     let mut bytes = black_box([0; 512]);
-    if let Ok(mut verifier) = StreamVerifier::new(Target::new(&chip::ESP32C3), &mut bytes) {
+    if let Ok(mut verifier) = UnsignedVerifier::new(Target::new(&chip::ESP32C3), &mut bytes) {
         black_box(verifier.verify(&mut Opaque, a_slot())).ok();
     }
 }
@@ -127,7 +127,7 @@ mod signed {
     use super::{Opaque, a_slot, black_box};
     use ota_core::chip;
     use ota_core::image::signature::{SignedVerifier, TrustedKeys};
-    use ota_core::image::{StreamVerifier, Target, VerifyImage};
+    use ota_core::image::{UnsignedVerifier, Target, VerifyImage};
 
     #[derive(Clone, Copy)]
     pub(crate) enum Key {
@@ -140,7 +140,7 @@ mod signed {
     pub(crate) fn call_signed(key: Key) {
         let mut bytes = black_box([0; 1216]);
         let keys = black_box(TrustedKeys::only([7; 32]));
-        let Ok(image) = StreamVerifier::new(Target::new(&chip::ESP32C3), &mut bytes) else {
+        let Ok(image) = UnsignedVerifier::new(Target::new(&chip::ESP32C3), &mut bytes) else {
             return;
         };
         let verifier = match key {

@@ -9,7 +9,7 @@
 //! An image at the chip's bootloader offset is a bootloader: its SHA-256 is not compared (flashing
 //! tools patch its header), it needs no application descriptor, and it may be for older silicon.
 //!
-//! Signatures are not looked at: [`SignedVerifier`](super::signature) does that.
+//! Signatures are not looked at, and its name says so: [`SignedVerifier`](super::signature) does that.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![expect(
     clippy::cast_possible_truncation,
@@ -35,25 +35,29 @@ use crate::flash::Region;
 /// Length of the application descriptor.
 const APP_DESC_LEN: u32 = app_desc::LEN as u32;
 
-/// Verifies images by reading them through the caller's buffer.
+/// Verifies that images are whole, whoever made them, by reading them through the caller's buffer.
+///
+/// Whoever can get an image onto the device can make one that this accepts: a checksum and a hash are no
+/// signature. Where images come over a network or lie where others can write, put it into a
+/// [`SignedVerifier`](super::signature), which asks for a signature by a key that the device trusts.
 ///
 /// The buffer is used for nothing else and needs no initialisation between images. Each read
 /// fills as much of it as the image allows, so a larger buffer makes fewer reads: one sector,
 /// 4096 bytes, is a good size.
 #[derive(Debug)]
-pub struct StreamVerifier<'b> {
-    target: Target,
+pub struct UnsignedVerifier<'b> {
+    pub(super) target: Target,
     pub(super) buf: &'b mut [u8],
 }
 
-impl<'b> StreamVerifier<'b> {
+impl<'b> UnsignedVerifier<'b> {
     /// The shortest buffer, in bytes: an application descriptor.
     pub const MIN_BUFFER: usize = app_desc::LEN;
 
     /// A verifier for images that are to run on `target`.
     ///
     /// # Errors
-    /// [`BufferTooShort`] if `buf` has fewer than [`StreamVerifier::MIN_BUFFER`] bytes.
+    /// [`BufferTooShort`] if `buf` has fewer than [`UnsignedVerifier::MIN_BUFFER`] bytes.
     pub const fn new(target: Target, buf: &'b mut [u8]) -> Result<Self, BufferTooShort> {
         if buf.len() < Self::MIN_BUFFER {
             return Err(BufferTooShort {
@@ -70,7 +74,11 @@ impl<'b> StreamVerifier<'b> {
     }
 }
 
-/// The buffer is shorter than the verifier needs: see [`StreamVerifier::MIN_BUFFER`].
+/// [`UnsignedVerifier`] by its former name, which did not say what it leaves out.
+#[doc(hidden)]
+pub type StreamVerifier<'b> = UnsignedVerifier<'b>;
+
+/// The buffer is shorter than the verifier needs: see [`UnsignedVerifier::MIN_BUFFER`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BufferTooShort {
     /// Its length, in bytes.
@@ -96,7 +104,7 @@ impl fmt::Display for BufferTooShort {
 
 impl core::error::Error for BufferTooShort {}
 
-impl<F: ReadNorFlash> VerifyImage<F> for StreamVerifier<'_> {
+impl<F: ReadNorFlash> VerifyImage<F> for UnsignedVerifier<'_> {
     fn verify(
         &mut self,
         flash: &mut F,
@@ -131,7 +139,7 @@ pub(super) trait Witness {
     fn see(&mut self, bytes: &[u8]);
 }
 
-impl StreamVerifier<'_> {
+impl UnsignedVerifier<'_> {
     /// What an image at this place is, if nobody says so.
     pub(super) fn kind_at(&self, at: Region) -> Kind {
         if at.offset == self.target.chip.bootloader_offset {

@@ -92,6 +92,14 @@ impl ImageMetadata {
 ///
 /// The boot and the update are generic over it, so that a test can answer from a table and a
 /// product can add signatures.
+///
+/// # Load addresses
+///
+/// No verifier here judges where a segment wants to be loaded to, but for what is mapped from flash: that depends
+/// on the loader, its own code and stack, which nobody here knows. Whoever writes the loader checks of each segment,
+/// before the first byte is copied, that all of it lies in memory that an image may have, and over nothing that
+/// the loader still needs (ESP-IDF's bootloader does so in `verify_load_addresses`). A signature does not save
+/// that: it says who made the image, not that it fits.
 pub trait VerifyImage<F: ReadNorFlash> {
     /// Verifies the image at the start of `at`.
     ///

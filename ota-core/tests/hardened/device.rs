@@ -5,7 +5,7 @@ use ota_core::boot::{self, BootConfig, BootInputs};
 use ota_core::chip;
 use ota_core::efuse::SecureVersion;
 use ota_core::hardened::{self, Decision, Log};
-use ota_core::image::{StreamVerifier, Target};
+use ota_core::image::{Target, UnsignedVerifier};
 use ota_core::partition::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, Slot, TABLE_LEN};
 use ota_core::update::{AppConfig, ImageSize, OtaError};
 
@@ -15,7 +15,7 @@ use crate::seeds;
 const TARGET: Target = Target::new(&chip::ESP32C3);
 
 pub(crate) type Outcome<T> = Result<T, OtaError<NorFlashErrorKind>>;
-pub(crate) type Ota<'a> = hardened::Ota<'a, &'a mut Piece<'a>, StreamVerifier<'a>, &'a mut Fuses>;
+pub(crate) type Ota<'a> = hardened::Ota<'a, &'a mut Piece<'a>, UnsignedVerifier<'a>, &'a mut Fuses>;
 
 /// A unary field of fuses that can lose power.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,6 +44,10 @@ impl SecureVersion for Fuses {
                 Ok(())
             }
         }
+    }
+
+    fn capacity(&self) -> u32 {
+        chip::ESP32C3.secure_version_bits
     }
 }
 
@@ -84,7 +88,7 @@ impl Device {
         let config = self.config();
         hardened::boot(
             &mut Piece::new(0, &mut self.flash),
-            &mut StreamVerifier::new(TARGET, &mut [0; 512]).unwrap(),
+            &mut UnsignedVerifier::new(TARGET, &mut [0; 512]).unwrap(),
             &mut self.fuses,
             &config,
             Log::DEFAULT,
@@ -99,7 +103,7 @@ impl Device {
         let mut flash = self.flash.clone();
         boot::boot(
             &mut Piece::new(0, &mut flash),
-            &mut StreamVerifier::new(TARGET, &mut [0; 512]).unwrap(),
+            &mut UnsignedVerifier::new(TARGET, &mut [0; 512]).unwrap(),
             &mut { self.fuses },
             &self.config(),
             &BootInputs::default(),
@@ -125,7 +129,7 @@ impl Device {
             read_back: true,
             ..AppConfig::new(TARGET, seeds::FLASH_SIZE)
         };
-        let verifier = StreamVerifier::new(TARGET, &mut buffer).unwrap();
+        let verifier = UnsignedVerifier::new(TARGET, &mut buffer).unwrap();
         let fuses = &mut self.fuses;
         let running = partition(running);
         let log = Log::DEFAULT;

@@ -9,7 +9,7 @@ use ota_core::boot::{BootConfig, BootInputs};
 use ota_core::flash::SECTOR;
 use ota_core::hardened::{self, Log, Order, appearance};
 use ota_core::image::signature::{Block, Scheme, block};
-use ota_core::image::{StreamVerifier, Target, VerifyImage, read_app_desc};
+use ota_core::image::{Target, UnsignedVerifier, VerifyImage, read_app_desc};
 use ota_core::otadata::{self, ENTRY_LEN, Entry, OtaState};
 use ota_core::partition::{PartitionTable, Slot, TABLE_LEN, Type};
 use ota_core::{Region, chip};
@@ -141,7 +141,7 @@ pub(crate) fn image(data: &[u8]) {
     } else {
         &chip::ESP32C6
     };
-    let mut verifier = StreamVerifier::new(Target::new(chip), &mut buffer).unwrap();
+    let mut verifier = UnsignedVerifier::new(Target::new(chip), &mut buffer).unwrap();
     if let Ok(image) = verifier.verify(&mut flash, region) {
         assert!(image.image_len <= region.size && image.segments <= 16);
     }
@@ -187,7 +187,7 @@ fn signed(bytes: &[u8; block::LEN], scheme: Scheme, key: [u8; 32]) {
     let region = Region::new(0x1_0000, 8192);
     let mut flash = Piece::new(region.offset, &mut image);
     let mut buffer = [0; 1216];
-    let inner = StreamVerifier::new(Target::new(&chip::ESP32C3), &mut buffer).unwrap();
+    let inner = UnsignedVerifier::new(Target::new(&chip::ESP32C3), &mut buffer).unwrap();
     let keys = TrustedKeys::only(key);
     let mut verifier = match scheme {
         Scheme::Rsa3072 => SignedVerifier::rsa3072(inner, keys),

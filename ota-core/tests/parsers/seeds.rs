@@ -5,7 +5,7 @@ use ota_core::chip;
 use ota_core::efuse::NoSecureVersion;
 use ota_core::hardened::{self, Log};
 use ota_core::image::signature::block;
-use ota_core::image::{StreamVerifier, Target};
+use ota_core::image::{Target, UnsignedVerifier};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{
     DEFAULT_TABLE_OFFSET, Label, Partition, PartitionTable, Slot, SubType, TABLE_LEN, Type,
@@ -131,7 +131,7 @@ pub(crate) fn record_logs() -> Vec<Vec<u8>> {
             ($running:expr) => {
                 hardened::Ota::<_, _, _>::new(
                     &mut flash,
-                    StreamVerifier::new(TARGET, &mut buffer).unwrap(),
+                    UnsignedVerifier::new(TARGET, &mut buffer).unwrap(),
                     NoSecureVersion,
                     view,
                     slot($running),
@@ -151,7 +151,7 @@ pub(crate) fn record_logs() -> Vec<Vec<u8>> {
         for _ in 0..=u8::from(len == 600) {
             hardened::boot(
                 &mut flash,
-                &mut StreamVerifier::new(TARGET, &mut buffer).unwrap(),
+                &mut UnsignedVerifier::new(TARGET, &mut buffer).unwrap(),
                 &mut NoSecureVersion,
                 &BootConfig::new(FLASH_SIZE),
                 Log::DEFAULT,

@@ -4,7 +4,7 @@ use ota_core::boot::{self, BootConfig, BootInputs};
 use ota_core::chip;
 use ota_core::efuse::{SecureVersion, Unary};
 use ota_core::hardened::{self, Log};
-use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyImage};
+use ota_core::image::{ImageMetadata, Target, UnsignedVerifier, VerifyImage};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, Slot, TABLE_LEN};
 
@@ -58,7 +58,7 @@ impl Device {
     /// What the verifier says of a slot, on a flash that does not lie.
     pub(crate) fn truth(&self, slot: Slot) -> ImageMetadata {
         let mut flash = self.flash.clone();
-        StreamVerifier::new(TARGET, &mut [0; 512])
+        UnsignedVerifier::new(TARGET, &mut [0; 512])
             .unwrap()
             .verify(
                 &mut Wavering::new(&mut flash, None),
@@ -76,7 +76,7 @@ impl Device {
         };
         let mut flash = Wavering::new(&mut self.flash, lie);
         let mut buffer = [0; 512];
-        let mut verifier = StreamVerifier::new(TARGET, &mut buffer).unwrap();
+        let mut verifier = UnsignedVerifier::new(TARGET, &mut buffer).unwrap();
         let (fuses, inputs) = (&mut self.fuses, BootInputs::default());
         let mut table = [0; TABLE_LEN];
         let ran = match policy {

@@ -2,7 +2,7 @@
 
 use ota_core::efuse::Unary;
 use ota_core::hardened::{self, Log};
-use ota_core::image::StreamVerifier;
+use ota_core::image::UnsignedVerifier;
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{PartitionTable, Slot};
 use ota_core::update::{self, AppConfig, OtaError};
@@ -12,8 +12,8 @@ use crate::flash::{Lie, Wavering, lies};
 use crate::seeds::{FLASH_SIZE, table};
 
 type Outcome = Result<(), OtaError<embedded_storage::nor_flash::NorFlashErrorKind>>;
-type Stock<'a, 'b> = update::Ota<'a, &'a mut Wavering<'b>, StreamVerifier<'a>, &'a mut Unary>;
-type Ours<'a, 'b> = hardened::Ota<'a, &'a mut Wavering<'b>, StreamVerifier<'a>, &'a mut Unary>;
+type Stock<'a, 'b> = update::Ota<'a, &'a mut Wavering<'b>, UnsignedVerifier<'a>, &'a mut Unary>;
+type Ours<'a, 'b> = hardened::Ota<'a, &'a mut Wavering<'b>, UnsignedVerifier<'a>, &'a mut Unary>;
 
 impl Device {
     /// The application in `running` makes a call on a flash that lies; and whether the lie was told.
@@ -27,7 +27,7 @@ impl Device {
         };
         let mut flash = Wavering::new(&mut self.flash, lie);
         let mut buffer = [0; 512];
-        let verifier = StreamVerifier::new(TARGET, &mut buffer).unwrap();
+        let verifier = UnsignedVerifier::new(TARGET, &mut buffer).unwrap();
         let (fuses, running) = (&mut self.fuses, partition(running));
         let done = match call {
             Call::Stock(call) => {

@@ -18,4 +18,6 @@ mod flash;
 #[expect(dead_code, reason = "the parsers need more of them")]
 mod seeds;
 #[cfg(feature = "secure-boot-ecdsa")]
+mod sign;
+#[cfg(feature = "secure-boot-ecdsa")]
 mod signed;

@@ -2,49 +2,21 @@
 
 use embedded_storage::nor_flash::{ErrorType, NorFlashErrorKind, ReadNorFlash};
 use ota_core::Region;
-use ota_core::image::signature::block::put_crc;
-use ota_core::image::signature::{Block, Scheme, SignedVerifier, TrustedKeys, block};
-use ota_core::image::{ImageMetadata, StreamVerifier, VerifyImage};
-use p256::ecdsa::signature::hazmat::PrehashSigner;
-use p256::ecdsa::{Signature, SigningKey};
-use sha2::{Digest, Sha256};
+use ota_core::image::signature::{SignedVerifier, TrustedKeys, block};
+use ota_core::image::{ImageMetadata, UnsignedVerifier, VerifyImage};
 
 use crate::boots::TARGET;
 use crate::flash::{Lie, Wavering, lies};
 use crate::seeds;
+use crate::sign::{key_of, sign};
 
 const AT: u32 = 0x1_0000;
 const SLOT: u32 = 0x4000;
 
-/// An image of this version, padded; and a sector with its signature.
+/// An image of this version, signed, and who signed it.
 fn signed(version: u32) -> (Vec<u8>, TrustedKeys) {
-    let mut image = seeds::image_of(300, version);
-    image.resize(4096, 0xFF);
-    let key = SigningKey::from_slice(&[7; 32]).unwrap();
-    let digest = Sha256::digest(&image);
-    let signature: Signature = key.sign_prehash(&digest).unwrap();
-    let point = key.verifying_key().to_sec1_point(false);
-    let mut bytes = [0; block::LEN];
-    bytes[..2].copy_from_slice(&[block::MAGIC, 3]);
-    bytes[4..36].copy_from_slice(&digest);
-    bytes[36] = 2;
-    let mut put = |at: usize, number: &[u8]| {
-        let places = bytes[at..].iter_mut().zip(number.iter().rev());
-        places.for_each(|(to, from)| *to = *from);
-    };
-    let (r, s) = signature.split_bytes();
-    for (at, number) in [(37, point.x().unwrap()), (69, point.y().unwrap())] {
-        put(at, number);
-    }
-    put(101, &r);
-    put(133, &s);
-    put_crc(&mut bytes);
-    let digest = Block::new_checked(&bytes, Scheme::EcdsaP256)
-        .unwrap()
-        .key_digest();
-    image.extend(bytes);
-    image.resize(8192, 0xFF);
-    (image, TrustedKeys::only(digest))
+    let image = seeds::image_of(300, version);
+    (sign(&image, 7), TrustedKeys::only(key_of(7)))
 }
 
 fn verify<F: ReadNorFlash<Error = NorFlashErrorKind>>(
@@ -52,7 +24,7 @@ fn verify<F: ReadNorFlash<Error = NorFlashErrorKind>>(
     keys: TrustedKeys,
 ) -> Option<ImageMetadata> {
     let mut buffer = [0; 1216];
-    let plain = StreamVerifier::new(TARGET, &mut buffer).unwrap();
+    let plain = UnsignedVerifier::new(TARGET, &mut buffer).unwrap();
     let mut verifier = SignedVerifier::ecdsa_p256(plain, keys).unwrap();
     verifier.verify(flash, Region::new(AT, SLOT)).ok()
 }

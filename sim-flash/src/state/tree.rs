@@ -178,6 +178,34 @@ impl Tree {
             .get_or_init(|| leaves.fold(Sums::ERASED, |sums, leaf| sums.add(self.leaf_sums(leaf))))
     }
 
+    /// Shows the leaves that are not shared with `other`, each with its place; the bytes of the nodes above them.
+    pub(crate) fn each_unshared(
+        &self,
+        other: &Tree,
+        mut each: impl FnMut(usize, &SharedLeaf),
+    ) -> u64 {
+        if Arc::ptr_eq(&self.root, &other.root) {
+            return 0;
+        }
+        let mut bytes = size_of::<Root>() + size_of_val(&*self.root.groups);
+        for (number, group) in self.root.groups.iter().enumerate() {
+            let Some(group) = group.as_ref().filter(|_| !self.shares_group(other, number)) else {
+                continue;
+            };
+            bytes += size_of::<Group>();
+            for (slot, leaf) in group.leaves.iter().enumerate() {
+                let index = number * FAN + slot;
+                let theirs = other.leaf(index);
+                if let Some(leaf) = leaf.as_ref()
+                    && theirs.is_none_or(|theirs| !Arc::ptr_eq(leaf, theirs))
+                {
+                    each(index, leaf);
+                }
+            }
+        }
+        bytes as u64
+    }
+
     /// Whether both hold the same node above `index`, and so the same leaf.
     pub(crate) fn shares_group(&self, other: &Tree, group: usize) -> bool {
         match (self.root.groups.get(group), other.root.groups.get(group)) {

@@ -19,8 +19,8 @@ use super::super::tally::Followed;
 use super::super::tears::Operation;
 use super::super::trie::LeafId;
 use super::super::walk::Walk;
-use super::Engine;
 use super::pass::Situation;
+use super::{Engine, memory};
 use crate::chip::{reach, span};
 use crate::subject::World;
 
@@ -43,6 +43,15 @@ pub(super) struct Aftermath {
     apart: HashSet<(LeafId, bool, Option<Tear>)>,
     /// Hashes of what the walks had behind them of which that was demanded.
     demanded: HashSet<u128>,
+}
+
+impl Aftermath {
+    /// Bytes of it, but for the table that it is in.
+    fn held(&self) -> u64 {
+        // Hashes of ways grow to a few.
+        const WAYS: u64 = 128;
+        self.followed.held() + memory::many::<(LeafId, Tear)>(self.children.capacity()) + WAYS
+    }
 }
 
 impl<W: World> Engine<'_, W> {
@@ -70,13 +79,14 @@ impl<W: World> Engine<'_, W> {
         self.pass.tally.follow(&after.followed);
         after.apart = HashSet::new();
         after.demanded.insert(behind(walk));
+        self.held.of_pass(after.held());
         self.pass.torn.insert(which, after);
     }
 
     /// Judges the tears of `op`, which the walk stands before, if they were met before; `false` if they were not.
     pub(super) fn judge_again(&mut self, walk: &mut Walk, op: &Op, which: &Which) -> bool {
         // Where all are audited, each is.
-        if self.audit.all() {
+        if self.audit.all() || self.judges_each() {
             return false;
         }
         let Some(after) = self.pass.torn.get_mut(which) else {

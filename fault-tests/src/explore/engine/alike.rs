@@ -17,7 +17,7 @@ use super::super::trie::{HashedMap, LeafId};
 use super::super::view::Base;
 use super::again::Which;
 use super::stand_in::is_compared;
-use super::{Engine, Stop};
+use super::{Engine, Stop, memory};
 use crate::chip::span;
 use crate::subject::World;
 
@@ -33,6 +33,15 @@ pub(super) struct Alikes {
     of: HashedMap<Which, Pairs>,
     /// How many were found to be like another one.
     found: usize,
+    /// Pairs kept so far.
+    pairs: usize,
+}
+
+impl Alikes {
+    /// Bytes of them.
+    pub(super) fn held(&self) -> u64 {
+        memory::hashed(&self.of) + memory::many::<(u64, u64)>(self.pairs)
+    }
 }
 
 /// The same, of the operation that is looked at.
@@ -89,6 +98,7 @@ impl<W: World> Engine<'_, W> {
         pairs.extend_from_slice(&alike.known);
         pairs.sort_unstable();
         pairs.dedup_by_key(|(number, _)| *number);
+        self.alikes.pairs += pairs.len();
         self.alikes.of.insert(which, pairs.into());
     }
 

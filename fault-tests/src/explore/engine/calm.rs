@@ -107,7 +107,7 @@ impl<W: World> Engine<'_, W> {
                 aside: true,
                 calm: true,
             });
-            self.enter(state, class, node);
+            self.enter(state, class, node, &walk.state)?;
         }
         Ok(())
     }

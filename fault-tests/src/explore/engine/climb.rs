@@ -37,9 +37,13 @@ impl<W: World> Engine<'_, W> {
             } else {
                 ladder.len
             };
-            let next = { self.next_rung(op, ladder, rung, leaf) }
-                .min(farthest)
-                .min(ladder.len);
+            let next = if self.judges_each() {
+                rung + 1
+            } else {
+                { self.next_rung(op, ladder, rung, leaf) }
+                    .min(farthest)
+                    .min(ladder.len)
+            };
             let skipped = u64::from(next - rung - 1);
             if skipped > 0 {
                 self.counts.by_family += skipped;

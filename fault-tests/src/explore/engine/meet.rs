@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use sim_flash::{Level, Op, State, Tear};
 
+use super::super::Limit;
 use super::super::demand::Interest;
 use super::super::leftovers::Kept;
+use super::super::retry::SINGLES;
 use super::super::tally::Shown;
 use super::super::tears::{Numbered, TearSet};
 use super::super::trie::{HashedMap, LeafId};
@@ -61,6 +63,9 @@ impl<W: World> Engine<'_, W> {
         cut: &mut Cut,
     ) -> Result<LeafId, Stop> {
         self.counts.by_lookup += 1;
+        if self.judges_each() && self.counts.by_lookup > SINGLES {
+            return Err(Stop::Budget(Limit::Boots));
+        }
         let Numbered { number, tear } = numbered;
         let torn = Some((op, tear));
         self.look_at_interest(base.state, op, cut);
@@ -72,7 +77,7 @@ impl<W: World> Engine<'_, W> {
         // Weak bits and counts are more than a view can show: where a tear leaves some, it is carried out.
         let carried_out = base.state.counts() || self.leaves_weak(base.state, op, tear);
         let hash = { cut.interest.as_ref() }
-            .filter(|_| !carried_out)
+            .filter(|_| !carried_out && !self.judges_each())
             .map(|(interest, kept)| {
                 self.leftovers.of(*kept, numbered, || {
                     let mut view = View::new(base, torn, &mut self.scratch);
@@ -203,7 +208,7 @@ impl<W: World> Engine<'_, W> {
         };
         if let Some((class, state)) = self.unmet(base, torn, &met)? {
             let node = self.pass.cut(walk, leaf, tear, cut);
-            self.enter(state, class, node);
+            self.enter(state, class, node, &walk.state)?;
         }
         Ok(())
     }

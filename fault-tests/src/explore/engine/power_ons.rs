@@ -12,7 +12,7 @@ use super::super::tally::Shown;
 use super::super::trie::{Contradiction, Found, LeafId, Learned, Root, Way};
 use super::super::view::{Base, View};
 use super::pass::situation;
-use super::{Branch, Does, Engine, Leaf, Stop};
+use super::{Branch, Does, Engine, Leaf, Stop, memory};
 use crate::chip::{Knows, Look, resolve};
 use crate::subject::World;
 
@@ -93,6 +93,9 @@ impl<W: World> Engine<'_, W> {
             }));
         }
         let fork = self.push_leaf(demand, branches);
+        let tapes = ways.iter().map(|(_, tape)| memory::many::<u16>(tape.len()));
+        let bytes = memory::many::<Way>(ways.len()) + tapes.sum::<u64>();
+        self.held.keep(bytes);
         self.forks.insert(ways, fork);
         fork
     }
@@ -101,11 +104,15 @@ impl<W: World> Engine<'_, W> {
         let demand = Rc::new(demand);
         let mut findings = branches.iter().flat_map(|branch| &branch.does.findings);
         let to_blame = findings.any(|finding| finding.place.is_none());
-        self.leaves.push(Leaf {
+        let leaf = Leaf {
             demand,
             branches,
             to_blame,
-        });
+        };
+        // Of several ways the power-ons themselves are known.
+        let new = leaf.branches.len() == 1;
+        self.hold_leaf(&leaf, new);
+        self.leaves.push(leaf);
         LeafId(u32::try_from(self.leaves.len() - 1).unwrap_or(u32::MAX))
     }
 
@@ -119,12 +126,17 @@ impl<W: World> Engine<'_, W> {
         state: &State,
         tape: Vec<u16>,
     ) -> Result<(), Stop> {
-        if self.counts.boots >= self.limits.boots || self.limits.out_of_time() {
-            return Err(Stop::Budget);
+        if let Some(limit) = self.limits.reached(self.counts.boots) {
+            return Err(Stop::Budget(limit));
         }
+        self.check_memory()?;
         let start = Shown { node: 0, branch: 0 };
         let run = self.run(state.clone(), world.clone(), true, tape);
-        let unseen = Unseen::by(self.subject);
+        let unseen = if self.known.records_tell {
+            Unseen::by(self.subject)
+        } else {
+            Unseen::nothing()
+        };
         let recording = Recording::of(&run, unseen, &mut self.segments);
         let mut again = state.clone();
         let replayed = match &run.decided {
@@ -183,7 +195,12 @@ impl<W: World> Engine<'_, W> {
     /// same is learned.
     pub(super) fn with_other_bytes(&self, mut state: State, looks: &[Look]) -> State {
         let known = &self.known;
-        for record in 0..known.records.count() {
+        let records = if known.records_tell {
+            known.records.count()
+        } else {
+            0
+        };
+        for record in 0..records {
             let range = known.records.range(record);
             // A record may lie where something else is asked as well.
             let elsewhere = looks.iter().any(|look| match look {
@@ -218,6 +235,8 @@ impl<W: World> Engine<'_, W> {
         tape: Vec<u16>,
     ) -> PowerOn<W> {
         self.counts.boots += 1;
+        // As in a replay: with weak bits an image is one decision.
+        let contents = contents && (!self.judges_each() || state.has_weak(0..state.size()));
         let knows = if contents {
             Knows::Contents(&mut self.known)
         } else {

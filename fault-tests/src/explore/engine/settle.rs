@@ -79,6 +79,7 @@ impl<W: World> Engine<'_, W> {
     /// Keeps what followed from a state that was explored.
     pub(super) fn keep(&mut self, work: Work) {
         let met = std::mem::take(&mut self.children.met);
+        self.hold_done((met.capacity() * size_of::<Met>()) as u64);
         self.pass.done.push(Done { work, met });
     }
 

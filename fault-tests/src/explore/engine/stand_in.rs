@@ -44,6 +44,17 @@ pub(super) struct Simplest {
     pub(super) leaves: HashedMap<Situation, LeafId>,
 }
 
+impl Simplest {
+    /// For how many things its tables have room.
+    pub(super) fn capacities(&self) -> (usize, usize, usize) {
+        (
+            self.of.capacity(),
+            self.states.capacity(),
+            self.leaves.capacity(),
+        )
+    }
+}
+
 /// One in so many states that are stood for is executed, to be compared.
 const COMPARED: usize = 8;
 
@@ -192,6 +203,7 @@ impl<W: World> Engine<'_, W> {
             // Nothing stands for what stands for others.
             debug_assert!(self.subject.simplest(&simplest).is_none());
             self.simplest.of.insert(found, None);
+            self.held.keep_state(&simplest, state);
             new.insert(simplest);
         }
         Some(found).filter(|found| *found != hash)

@@ -1,10 +1,10 @@
-//! A signature block: 1216 bytes, up to three to a sector.
+//! A signature block: 1216 bytes, up to three to a sector, or one: it depends on the chip.
 //!
 //! | bytes | RSA-3072 | P-256 | P-384 |
 //! |---|---|---|---|
 //! | 0 | `E7` | `E7` | `E7` |
 //! | 1 | version: 2 | 3 | 3 |
-//! | 2..4 | reserved | | |
+//! | 2..4 | zero; not looked at | | byte 2 is 1 |
 //! | 4.. | SHA-256 of the image, 32 | SHA-256, 32 | SHA-384, 48 |
 //! | | 36 n, 384 | 36 curve: 2 | 52 curve: 3 |
 //! | | 420 e, 4 | 37 X, 32 | 53 X, 48 |
@@ -28,7 +28,7 @@ use crate::wire;
 
 /// Length of a block.
 pub const LEN: usize = 1216;
-/// Most blocks of an image.
+/// Most blocks of an image, on any chip: see [`Chip::signature_blocks`](crate::Chip::signature_blocks).
 pub const MOST: u8 = 3;
 /// The byte that every block starts with.
 pub const MAGIC: u8 = 0xE7;

@@ -14,12 +14,12 @@ use super::refusal::BlockRefusal;
 use crate::flash::{Region, SECTOR};
 use crate::image::reader::RegionReader;
 use crate::image::stream::{BufferTooShort, Kind, Witness};
-use crate::image::{ImageMetadata, Refusal, StreamVerifier, VerifyError, VerifyImage};
+use crate::image::{ImageMetadata, Refusal, UnsignedVerifier, VerifyError, VerifyImage};
 
 /// Length of a block.
 const BLOCK_LEN: u32 = block::LEN as u32;
 
-/// Verifies images as [`StreamVerifier`] does, and then that one of the keys that the device trusts
+/// Verifies images as [`UnsignedVerifier`] does, and then that one of the keys that the device trusts
 /// has signed them.
 ///
 /// All of it is read once: the signature is checked of the very bytes that were judged, so what
@@ -28,7 +28,7 @@ const BLOCK_LEN: u32 = block::LEN as u32;
 /// [`signature`](super).
 #[derive(Debug)]
 pub struct SignedVerifier<'b> {
-    image: StreamVerifier<'b>,
+    image: UnsignedVerifier<'b>,
     scheme: Scheme,
     keys: TrustedKeys,
     blocks: u8,
@@ -44,7 +44,7 @@ impl<'b> SignedVerifier<'b> {
     /// [`BufferTooShort`] if that of `image` has fewer than [`SignedVerifier::MIN_BUFFER`] bytes.
     #[cfg(feature = "secure-boot-rsa")]
     pub const fn rsa3072(
-        image: StreamVerifier<'b>,
+        image: UnsignedVerifier<'b>,
         keys: TrustedKeys,
     ) -> Result<Self, BufferTooShort> {
         Self::new(image, Scheme::Rsa3072, keys)
@@ -56,7 +56,7 @@ impl<'b> SignedVerifier<'b> {
     /// [`BufferTooShort`] if that of `image` has fewer than [`SignedVerifier::MIN_BUFFER`] bytes.
     #[cfg(feature = "secure-boot-ecdsa")]
     pub const fn ecdsa_p256(
-        image: StreamVerifier<'b>,
+        image: UnsignedVerifier<'b>,
         keys: TrustedKeys,
     ) -> Result<Self, BufferTooShort> {
         Self::new(image, Scheme::EcdsaP256, keys)
@@ -68,14 +68,14 @@ impl<'b> SignedVerifier<'b> {
     /// [`BufferTooShort`] if that of `image` has fewer than [`SignedVerifier::MIN_BUFFER`] bytes.
     #[cfg(feature = "secure-boot-ecdsa")]
     pub const fn ecdsa_p384(
-        image: StreamVerifier<'b>,
+        image: UnsignedVerifier<'b>,
         keys: TrustedKeys,
     ) -> Result<Self, BufferTooShort> {
         Self::new(image, Scheme::EcdsaP384, keys)
     }
 
     const fn new(
-        image: StreamVerifier<'b>,
+        image: UnsignedVerifier<'b>,
         scheme: Scheme,
         keys: TrustedKeys,
     ) -> Result<Self, BufferTooShort> {
@@ -84,15 +84,17 @@ impl<'b> SignedVerifier<'b> {
             let min = Self::MIN_BUFFER;
             return Err(BufferTooShort { len, min });
         }
+        let blocks = image.target.chip.signature_blocks;
         Ok(Self {
             image,
             scheme,
             keys,
-            blocks: block::MOST,
+            blocks,
         })
     }
 
-    /// The same, but only the first signature block counts: signed updates without secure boot in
+    /// The same, but only the first signature block counts, as on an ESP32 and an ESP32-C2 it always does: signed
+    /// updates without secure boot in
     /// hardware (`CONFIG_SECURE_SIGNED_ON_UPDATE_NO_SECURE_BOOT`). The key to trust is then that of
     /// the running image, [`first_key`](Self::first_key).
     #[must_use]
@@ -117,7 +119,8 @@ impl<'b> SignedVerifier<'b> {
     /// The digest of the key that signed the image at the start of `at`, by its first block. Whether
     /// the signature is right is not looked at: it is what the running image is asked for.
     ///
-    /// Writes nothing.
+    /// Of an image with several blocks it is the key of block 0 all the same, as in the reference; if that block is
+    /// none, there is no key, whatever the others are. Writes nothing.
     ///
     /// # Errors
     /// As [`verify`](VerifyImage::verify).
@@ -196,10 +199,10 @@ impl<'b> SignedVerifier<'b> {
 }
 
 impl<F: ReadNorFlash> VerifyImage<F> for SignedVerifier<'_> {
-    /// As [`StreamVerifier`], then the signature.
+    /// As [`UnsignedVerifier`], then the signature.
     ///
     /// # Errors
-    /// Besides those of [`StreamVerifier`]: [`Refusal::PastRegion`] if there is no room for a
+    /// Besides those of [`UnsignedVerifier`]: [`Refusal::PastRegion`] if there is no room for a
     /// signature, [`Refusal::Signature`] with the block that came furthest and why it does not count.
     fn verify(
         &mut self,

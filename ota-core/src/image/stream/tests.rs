@@ -58,7 +58,7 @@ fn verify_by<const R: usize>(target: Target, flash: &[u8], at: Region, buf: usiz
         high: 0,
     };
     let mut buf = std::vec![0xA5; buf];
-    let verdict = StreamVerifier::new(target, &mut buf)
+    let verdict = UnsignedVerifier::new(target, &mut buf)
         .unwrap()
         .verify(&mut rom, at);
     assert!(rom.high == 0 || rom.low >= at.offset && u64::from(rom.high) <= at.end());
@@ -510,7 +510,7 @@ fn an_image_without_a_hash_is_known_by_its_bytes() {
 
 #[test]
 fn a_buffer_must_hold_a_descriptor() {
-    let refused = StreamVerifier::new(Target::new(&ESP32), &mut [0; 255]).unwrap_err();
+    let refused = UnsignedVerifier::new(Target::new(&ESP32), &mut [0; 255]).unwrap_err();
     assert_eq!(refused, BufferTooShort { len: 255, min: 256 });
 }
 
