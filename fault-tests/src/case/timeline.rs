@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use sim_flash::{Op, State};
+use sim_flash::{Bits, Cells, Mixture, Op, Risen, Rows, State, Tear};
 
 use super::replay::{Replay, Step};
 use crate::chip::{WeakRead, span};
@@ -289,8 +289,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// What a tear leaves, in words.
-fn tear_words(tear: sim_flash::Tear) -> String {
-    use sim_flash::{Bits, Rows, Tear};
+fn tear_words(tear: Tear) -> String {
     match tear {
         Tear::P0 | Tear::E0 => "nothing had happened yet".into(),
         Tear::P1(n) => format!("only the first {} programmed", bytes_were(n)),
@@ -351,7 +350,69 @@ fn tear_words(tear: sim_flash::Tear) -> String {
                 sim_flash::Neighbour::Behind => "behind",
             }
         ),
+        Tear::E9(risen) => format!(
+            "nothing was zeroed: {}, the rest is as it was",
+            risen_words(risen)
+        ),
+        Tear::E11(risen) => format!(
+            "nothing was zeroed: {}, and of the rest what was 0 is weak",
+            risen_words(risen)
+        ),
+        Tear::E10(Mixture::Up { risen, zeroed }) => format!(
+            "the first {} erased, those up to byte {zeroed} zeroed, the rest is as it was",
+            bytes_were(risen)
+        ),
+        Tear::E10(Mixture::Down { risen, zeroed }) => format!(
+            "the last {} erased, those before it zeroed from the last {zeroed} on, the rest is as it was",
+            bytes_were(risen)
+        ),
+        Tear::E10(Mixture::Row {
+            width,
+            row,
+            is,
+            rest,
+        }) => format!(
+            "row {row} of {width} bytes {}, the others {}",
+            cells_words(is, false),
+            cells_words(rest, true)
+        ),
+        Tear::E10(_) => "row by row it is as it was, zeroed or erased".into(),
         _ => "see the fault table of sim-flash".into(),
+    }
+}
+
+/// Which bits of an erase have risen, in words.
+fn risen_words(risen: Risen) -> String {
+    let bits = |bits: Bits, of: &str| match bits {
+        Bits::None => format!("no bit{of} had risen"),
+        Bits::One(n) => format!("bit {} of byte {}{of} alone had risen", n % 8, n / 8),
+        Bits::AllBut(n) => format!("all bits{of} but bit {} of byte {} had risen", n % 8, n / 8),
+        Bits::Quick(_) => format!("all bits{of} but those of slow cells had risen"),
+        _ => format!("some bits{of} had risen"),
+    };
+    match risen {
+        Risen::To(n) => format!("the first {} erased", bytes_were(n)),
+        Risen::From(n) => format!("the bytes from {n} on were erased"),
+        Risen::Row { width, row } => format!("row {row} of {width} bytes was erased"),
+        Risen::AllBut { width, row } => format!("all but row {row} of {width} bytes was erased"),
+        Risen::Within(row, part) => format!(
+            "all but row {} of 32 bytes was erased, in which {}",
+            row.0,
+            bits(part, " of it")
+        ),
+        Risen::Bits(part) => bits(part, ""),
+        _ => "some bits had risen".into(),
+    }
+}
+
+fn cells_words(cells: Cells, several: bool) -> &'static str {
+    match (cells, several) {
+        (Cells::Old, false) => "is as it was",
+        (Cells::Old, true) => "are as they were",
+        (Cells::Zero, false) => "is zeroed",
+        (Cells::Zero, true) => "are zeroed",
+        (Cells::Risen, false) => "is erased",
+        (Cells::Risen, true) => "are erased",
     }
 }
 

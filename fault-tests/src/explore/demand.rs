@@ -73,6 +73,13 @@ pub(super) struct Interest {
     pub(super) records: Vec<usize>,
 }
 
+impl Interest {
+    pub(super) const NONE: Self = Self {
+        bytes: Vec::new(),
+        records: Vec::new(),
+    };
+}
+
 impl Interests {
     /// Counts its growth.
     pub(super) fn version(&self) -> u32 {

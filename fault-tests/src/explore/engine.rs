@@ -12,24 +12,25 @@ mod memory;
 mod pass;
 mod path;
 mod power_ons;
+mod rows;
 mod settle;
 mod stand_in;
+mod tears_of;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::Rc;
 
-use sim_flash::{Level, Op, Profile, State, Tear};
+use sim_flash::{Level, Op, OpKind, Profile, State, Tear};
 
-use self::again::{Aftermath, Which};
-use self::alike::{Alike, Alikes};
+use self::alike::Alikes;
 use self::compare::{Beside, Comparisons};
 use self::judge_together::Due;
 pub(super) use self::memory::hashed;
 
 use self::meet::Cut;
 use self::memory::Held;
-use self::pass::{Class, Edge, Node, Pass, Work, situation};
+use self::pass::{Class, Edge, Node, Pass, Work};
 use self::settle::Children;
 use self::stand_in::{Met, Simplest};
 use super::audit::Audit;
@@ -38,13 +39,13 @@ use super::leftovers::Leftovers;
 use super::recording::{Recording, Segments};
 use super::retry::Believes;
 use super::tally::Shown;
-use super::tears::{Operation, TearSet, Tears};
+use super::tears::Tears;
 use super::trie::{HashedMap, LeafId, Trie, Way};
 use super::view::{Base, Scratch, View, forget_carried};
 use super::walk::{Here, Walk};
 use super::window::{Window, Windows};
 use super::{Counts, Disagreement, Exploration, Limit, Limits, Start, Violation};
-use crate::chip::{Knowledge, nothing_done, sectors, span, widen};
+use crate::chip::{Knowledge, sectors, span, widen};
 use crate::property::{Finding, wear};
 use crate::subject::{Mark, Rest, Subject, World};
 
@@ -435,7 +436,11 @@ impl<'a, W: World> Engine<'a, W> {
                     }
                 }
                 walk.catch_up();
-                let tears = segment.tears(index, &mut self.tears, cuts);
+                let mut tears = segment.tears(index, &mut self.tears, cuts);
+                if cuts == 0 && op.kind() == OpKind::Erase {
+                    let risen = self.subject.solved_erase(&span(op), &walk.state);
+                    tears = self.tears.with_risen(op, &tears, risen);
+                }
                 self.counts.crash_states += 1 + tears.count();
                 let world = recording.world_at(walk.op);
                 let at = Here {
@@ -458,75 +463,6 @@ impl<'a, W: World> Engine<'a, W> {
             first += segment.ops.len();
         }
         Ok(())
-    }
-
-    /// Meets the states that the tears of one operation leave; the walk stands before it.
-    ///
-    /// Returns the power-on that follows a cut right after the operation, if that is known to
-    /// be the one that follows a cut right before.
-    fn tear_one(
-        &mut self,
-        walk: &mut Walk,
-        op: &Op,
-        tears: &Rc<TearSet>,
-        here: Option<LeafId>,
-        at: &Here<'_, W>,
-    ) -> Result<Option<LeafId>, Stop> {
-        walk.state.seal();
-        let state = walk.state.clone();
-        let mut base = Base::new(&state);
-        let touched = self.may_reach(&span(op), &state);
-        let mut cut = Cut {
-            tears: Rc::clone(tears),
-            window: self.window(&state, op, at.call),
-            met: HashedMap::default(),
-            version: 0,
-            interest: None,
-            solved: false,
-            alike: Alike::default(),
-            after: Aftermath::default(),
-        };
-        let before = match here {
-            Some(leaf) => {
-                self.counts.by_family += 1;
-                self.pass.tally.met(leaf, 1);
-                if self.audit.all() {
-                    self.check(&state, None, at.world, leaf, walk.from)?;
-                }
-                leaf
-            }
-            None => self.meet_untorn(walk, &mut base, nothing_done(op), at, &cut)?,
-        };
-        if here.is_none() && self.is_dead_weight(walk, before, &touched, false) {
-            self.counts.by_family += tears.count();
-            self.pass.tally.met(before, tears.count());
-            let tear = |number| tears.get(number);
-            self.audit_of(tears.count(), tear, &state, op, at.world, before, walk.from)?;
-            return Ok(Some(before));
-        }
-        let which = Which {
-            situation: situation(&state, at.root),
-            operation: Operation::of(op, tears),
-            window: cut.window,
-        };
-        if self.judge_again(walk, op, &which) {
-            self.counts.by_family += tears.count();
-            return Ok(None);
-        }
-        cut.alike = self.alike(&which);
-        for tear in tears.singles() {
-            self.meet(walk, &mut base, op, tear, at, &mut cut)?;
-        }
-        for &ladder in &tears.ladders {
-            self.climb(walk, &mut base, op, ladder, at, &mut cut)?;
-        }
-        cut.solved = true;
-        for tear in tears.solved() {
-            self.meet(walk, &mut base, op, tear, at, &mut cut)?;
-        }
-        self.keep_alike(which, cut.alike);
-        self.remember(walk, which, cut.after);
-        Ok(None)
     }
 
     /// The granules that a cut in an operation on `touched` may change, or the operation itself.

@@ -165,7 +165,7 @@ pub use record::{Readings, Record};
 pub use retry::explore;
 pub(crate) use run::{Conditions, PowerOn, power_on};
 pub(crate) use tally::Families;
-pub use tally::{HealthyOp, Judged, Reached};
+pub use tally::{HealthyOp, Judged, Pruned, Reached};
 pub use weak::Decided;
 pub(crate) use weak::{lean_to_ones, readings};
 pub use window::Window;
@@ -222,6 +222,8 @@ pub struct Limits {
     pub later: Density,
     /// Whether every cut is tried at every byte position, whatever the densities.
     pub every_byte: bool,
+    /// Whether a cut erase is tried in every shape that it may leave of each row: see [`RowTears`](sim_flash::RowTears).
+    pub every_row: bool,
     /// Power-ons executed, at most; beyond it the exploration is inconclusive.
     pub boots: u64,
     /// When to give up; beyond it the exploration is inconclusive.
@@ -251,6 +253,7 @@ impl Default for Limits {
             first: Density::Full,
             later: Density::Coarse,
             every_byte: true,
+            every_row: true,
             boots: 2_000_000,
             deadline: None,
             memory: MEMORY,
@@ -264,11 +267,12 @@ impl Default for Limits {
 
 impl Limits {
     /// The tears of `op` that an exploration of `subject` tries for a cut that follows `cuts` others.
-    /// That nothing of it is done at all is not among them.
+    /// That nothing of it is done at all is not among them; nor what is solved for an erase, which follows from what it
+    /// goes over.
     pub fn tears<S: Subject>(&self, subject: &S, op: &Op, cuts: u32) -> Vec<Tear> {
         let solved = Box::new(|addr, data: &[u8]| subject.solved(addr, data));
         let set = tears::Tears::new(self).with_solved(solved).of(op, cuts);
-        set.all().collect()
+        set.all(1).collect()
     }
 
     fn spares(&self, marks: &[Mark]) -> bool {

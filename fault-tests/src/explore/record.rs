@@ -15,10 +15,11 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sim_flash::Cipher;
+use sim_flash::{Cells, Cipher, Op, State, Tear};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
 use super::ranges::overlap;
+use super::tears::Ladder;
 use super::trie::HashedMap;
 use super::weak;
 
@@ -43,6 +44,9 @@ pub struct Record {
     ///
     /// It saves time only: what may be learned later need not be found out.
     pub tells_all: fn(u128) -> bool,
+    /// Whether risen bits make nothing of a content that is refused but one that is refused or blank, as its checksums are
+    /// too wide to come right by accident. An entry with a CRC-32 over a part of it is not such a record.
+    pub stays_refused: bool,
     /// What the cells hold is encrypted: `learned` is asked about what is read of them.
     through: Option<Through>,
 }
@@ -84,6 +88,7 @@ impl Record {
             ignored: 0..0,
             readings: None,
             tells_all: |_| false,
+            stays_refused: false,
             through: None,
         }
     }
@@ -150,6 +155,13 @@ impl Record {
         self
     }
 
+    /// The same, of which refused contents [stay refused](Self::stays_refused) when bits rise.
+    #[must_use]
+    pub const fn staying_refused(mut self) -> Self {
+        self.stays_refused = true;
+        self
+    }
+
     /// Whether the same is learned with other bytes where they are ignored.
     fn ignores(&self, bytes: &[u8], learned: u128) -> bool {
         let mut other = bytes.to_vec();
@@ -183,6 +195,14 @@ pub(crate) struct Content {
     pub(crate) edge: u128,
 }
 
+/// Shapes of a row, a record, that leave something of which the same is learned, now and later.
+pub(crate) struct RowClass {
+    /// By number, in ascending order.
+    pub(crate) shapes: Vec<u32>,
+    /// What a hash over all that is of interest has more than where the row holds what the others do.
+    pub(crate) change: u128,
+}
+
 type Last = (Vec<u8>, Reading);
 
 /// So many things are remembered at most, of those that can be found out again.
@@ -209,6 +229,10 @@ pub(crate) struct Records {
     learned: RefCell<HashedMap<(usize, u128), u128>>,
     /// By record: the bytes read last, and what they say.
     last: RefCell<Vec<Option<Last>>>,
+    /// By record, content, operation and ladder: the rungs at which what it says changes, in ascending order.
+    changes: RefCell<HashedMap<(usize, u128), Rc<[u32]>>>,
+    /// By record, content, operation and ground.
+    rows: RefCell<HashedMap<(usize, u128), Rc<[RowClass]>>>,
     /// By record and what is learned of it: the contents met first and last of which it is.
     alike: RefCell<HashMap<(usize, u128), FirstAndLast>>,
 }
@@ -295,25 +319,141 @@ impl Records {
         reading
     }
 
+    /// The first rung above `rung` at which a ladder of `op` changes what a record says; `before` is the state without it.
+    ///
+    /// Where it has weak bits that is the first one that touches it.
+    pub(super) fn next_change(
+        &self,
+        record: usize,
+        before: &State,
+        op: &Op,
+        ladder: Ladder,
+        rung: u32,
+    ) -> Option<u32> {
+        let range = self.range(record);
+        let own = op.addr()..op.addr().saturating_add(op.len());
+        // Rung n changes byte n - 1 from the end where the ladder begins.
+        let rungs = if ladder.ascends() {
+            let from = range.start.max(own.start) - own.start;
+            from + 1..range.end.min(own.end).saturating_sub(own.start) + 1
+        } else {
+            let from = own.end - range.end.min(own.end);
+            from + 1..own.end.saturating_sub(range.start.max(own.start)) + 1
+        };
+        let rungs = rungs.start..rungs.end.min(ladder.len);
+        let next = rungs.start.max(rung + 1);
+        if next >= rungs.end {
+            return None;
+        }
+        if before.has_weak(range.clone()) || before.counts() {
+            return Some(next);
+        }
+        let mut bytes = vec![0; range.len()];
+        before.read(range.start, &mut bytes);
+        let part = range.start.max(own.start)..range.end.min(own.end);
+        let mut hasher = Xxh3::new();
+        hasher.update(&bytes);
+        hasher.update(&[ladder.kind as u8]);
+        for word in [own.start, own.end] {
+            hasher.update(&word.to_le_bytes());
+        }
+        if let Op::Program { data, .. } = op {
+            hasher
+                .update(&data[(part.start - own.start) as usize..(part.end - own.start) as usize]);
+        }
+        let key = (record, hasher.digest128());
+        let known = self.changes.borrow().get(&key).cloned();
+        let changes = known.unwrap_or_else(|| {
+            let inside = (part.start - range.start) as usize..(part.end - range.start) as usize;
+            let mut torn = bytes.clone();
+            let mut last = self.says(record, &bytes);
+            let mut changes = Vec::new();
+            for rung in rungs {
+                let (old, new) = (&bytes[inside.clone()], &mut torn[inside.clone()]);
+                { ladder.tear(rung) }.torn(op, part.start - own.start, old, new);
+                let says = self.says(record, &torn);
+                if says != last {
+                    changes.push(rung);
+                }
+                last = says;
+            }
+            let changes: Rc<[u32]> = changes.into();
+            remember(&self.changes, key, Rc::clone(&changes));
+            changes
+        });
+        let at = changes.partition_point(|change| *change <= rung);
+        changes.get(at).copied()
+    }
+
+    /// What these bytes of a record say, now and later, as it is added to hashes over all that is of interest.
+    fn says(&self, record: usize, bytes: &[u8]) -> u128 {
+        let Reading { now, future } = self.reading(record, bytes);
+        now ^ future.rotate_left(64)
+    }
+
+    /// Shapes that an erase leaves of a row, which is a record and has no weak bits, by what that says then. All other rows
+    /// hold what `ground` says.
+    pub(crate) fn row_classes(
+        &self,
+        record: usize,
+        before: &State,
+        op: &Op,
+        (ground, cells): (usize, Cells),
+        shapes: Range<u32>,
+        tear: impl Fn(u32) -> Option<Tear>,
+    ) -> Rc<[RowClass]> {
+        let range = self.range(record);
+        let mut old = vec![0; range.len()];
+        before.read(range.start, &mut old);
+        let mut hasher = Xxh3::new();
+        hasher.update(&old);
+        for word in [op.addr(), op.len(), shapes.start, shapes.end] {
+            hasher.update(&word.to_le_bytes());
+        }
+        let key = (record * 3 + ground, hasher.digest128());
+        if let Some(known) = self.rows.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let is = match cells {
+            Cells::Old => old.clone(),
+            Cells::Zero => vec![0; old.len()],
+            Cells::Risen => vec![0xFF; old.len()],
+        };
+        let ground = self.says(record, &is);
+        let mut classes: Vec<RowClass> = Vec::new();
+        let mut torn = old.clone();
+        for shape in shapes {
+            let Some(tear) = tear(shape) else {
+                continue;
+            };
+            tear.torn(op, range.start - op.addr(), &old, &mut torn);
+            let change = self.says(record, &torn).wrapping_sub(ground);
+            match classes.iter_mut().find(|class| class.change == change) {
+                Some(class) => class.shapes.push(shape),
+                None => classes.push(RowClass {
+                    shapes: vec![shape],
+                    change,
+                }),
+            }
+        }
+        let classes: Rc<[RowClass]> = classes.into();
+        remember(&self.rows, key, Rc::clone(&classes));
+        classes
+    }
+
     /// What a record says some of whose bits are `weak`: all that it may be read as.
     pub(crate) fn weak_reading(&self, record: usize, bytes: &[u8], weak: &[u8]) -> Reading {
         let key = (record, weak::hash(bytes, weak));
         if let Some(known) = self.readings.borrow().get(&key) {
             return *known;
         }
-        let learned = |bytes: &[u8]| {
-            // Bytes that were zeroed are solid.
-            let weak: Vec<u8> = { weak.iter().zip(bytes) }
-                .map(|(weak, byte)| if *byte == 0 { 0 } else { *weak })
-                .collect();
-            self.all_learned(record, bytes, &weak)
-        };
+        let learned = |bytes: &[u8], weak: &[u8]| self.all_learned(record, bytes, weak);
         // Weak bits lean to 1 here, so that a byte is 0 only if it is solid, or was zeroed.
         let ones: Vec<u8> = bytes.iter().zip(weak).map(|(b, w)| b | w).collect();
         let ignored = &self.all[record].ignored;
         let reading = Reading {
-            now: learned(&ones),
-            future: future::of_readings(record, ignored, &ones, learned),
+            now: learned(&ones, weak),
+            future: future::of_readings(record, ignored, &ones, weak, learned),
         };
         remember(&self.readings, key, reading);
         reading

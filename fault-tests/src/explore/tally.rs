@@ -7,7 +7,7 @@ use sim_flash::{Op, OpKind, Tear};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::engine::hashed;
-use super::tears::{Ladder, LadderKind, Tears};
+use super::tears::Tears;
 use super::trie::{HashedMap, LeafId};
 use super::{Limits, Path};
 use crate::subject::{Mark, Subject};
@@ -28,16 +28,62 @@ pub struct Reached {
 /// How all tears of one operation were judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judged {
-    /// One by one, but for cuts at byte positions between which no future looks: so many cuts that
-    /// begin at the first byte, so many that begin at the last.
-    Singly {
-        /// Of P1 or E1.
-        ascending: u64,
-        /// Of P2 or E2.
-        descending: u64,
-    },
+    /// One by one, but for these.
+    Singly(Pruned),
     /// By one test for all: no future reads what the operation touches.
     ByFamily,
+}
+
+/// Tears of an operation that were judged as families of a few: cuts at byte positions between which no future looks, and
+/// shapes of rows of which the same is learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Of P1 or E1: those that begin at the first byte.
+    pub ascending: u64,
+    /// Of P2 or E2: those that begin at the last byte.
+    pub descending: u64,
+    /// Of E9.
+    pub risen: u64,
+    /// Of E10.
+    pub mixed: u64,
+    /// Of E11.
+    pub weak: u64,
+}
+
+impl Pruned {
+    fn add(&mut self, other: Self) {
+        self.ascending += other.ascending;
+        self.descending += other.descending;
+        self.risen += other.risen;
+        self.mixed += other.mixed;
+        self.weak += other.weak;
+    }
+
+    /// How many there are of a family.
+    pub fn of(&self, family: &str) -> u64 {
+        match family {
+            "P1" | "E1" => self.ascending,
+            "P2" | "E2" => self.descending,
+            "E9" => self.risen,
+            "E10" => self.mixed,
+            "E11" => self.weak,
+            _ => 0,
+        }
+    }
+
+    /// So many tears like this one.
+    fn like(tear: Tear, count: u64) -> Self {
+        let mut pruned = Self::default();
+        match tear {
+            Tear::P1(_) | Tear::E1(_) => pruned.ascending = count,
+            Tear::P2(_) | Tear::E2(_) => pruned.descending = count,
+            Tear::E9(_) => pruned.risen = count,
+            Tear::E10(_) => pruned.mixed = count,
+            Tear::E11(_) => pruned.weak = count,
+            _ => {}
+        }
+        pruned
+    }
 }
 
 /// One operation of the history without cuts.
@@ -68,9 +114,8 @@ pub(super) struct Tally {
     /// For each mark a node that shows it, and the number of cuts that lead there.
     examples: BTreeMap<Mark, (Shown, u32)>,
     healthy: Vec<(u32, u32, Judged)>,
-    /// Byte positions of the operation at hand that were judged as a family.
-    ascending: u64,
-    descending: u64,
+    /// Tears of the operation at hand that were judged as families.
+    pruned: Pruned,
 }
 
 /// What followed where one operation was torn.
@@ -78,9 +123,8 @@ pub(super) struct Tally {
 pub(super) struct Followed {
     /// Crash states by the power-on that follows them.
     met: HashedMap<LeafId, u64>,
-    /// Byte positions that were judged as a family.
-    ascending: u64,
-    descending: u64,
+    /// Those that were judged as families.
+    pruned: Pruned,
 }
 
 impl Followed {
@@ -94,14 +138,10 @@ impl Followed {
         hashed(&self.met)
     }
 
-    /// Notes that rungs of a ladder were judged as a family, and that `leaf` follows them.
-    pub(super) fn skipped(&mut self, leaf: LeafId, ladder: Ladder, rungs: u64) {
-        self.met(leaf, rungs);
-        if ladder.ascends() {
-            self.ascending += rungs;
-        } else {
-            self.descending += rungs;
-        }
+    /// Notes that so many tears like `tear` were judged as a family, and that `leaf` follows them.
+    pub(super) fn skipped(&mut self, leaf: LeafId, tear: Tear, count: u64) {
+        self.met(leaf, count);
+        self.pruned.add(Pruned::like(tear, count));
     }
 }
 
@@ -133,21 +173,16 @@ impl Tally {
         for (leaf, states) in &followed.met {
             self.met(*leaf, *states);
         }
-        self.ascending += followed.ascending;
-        self.descending += followed.descending;
+        self.pruned.add(followed.pruned);
     }
 
     /// How an operation was judged that was met by itself; `family` if all its tears were one.
     pub(super) fn by_itself(&mut self, family: bool) -> Judged {
-        let ascending = std::mem::take(&mut self.ascending);
-        let descending = std::mem::take(&mut self.descending);
+        let pruned = std::mem::take(&mut self.pruned);
         if family {
             return Judged::ByFamily;
         }
-        Judged::Singly {
-            ascending,
-            descending,
-        }
+        Judged::Singly(pruned)
     }
 
     /// Notes how these operations of the power-on of `node` were judged.
@@ -221,13 +256,13 @@ impl<'s> Families<'s> {
                 *families.entry(family(*tear)).or_default() += 1;
             }
             for ladder in &set.ladders {
-                let family = match ladder.kind {
-                    LadderKind::ZeroedPrefix => "E1",
-                    LadderKind::ZeroedSuffix => "E2",
-                    LadderKind::ProgrammedPrefix => "P1",
-                    LadderKind::ProgrammedSuffix => "P2",
-                };
-                *families.entry(family.to_owned()).or_default() += ladder.count();
+                *families.entry(family(ladder.tear(1))).or_default() += ladder.count();
+            }
+            if let Some(rows) = set.rows {
+                let shapes = (0..rows.shapes()).filter_map(|shape| rows.tear(0, shape));
+                for tear in shapes {
+                    *families.entry(family(tear)).or_default() += u64::from(rows.rows());
+                }
             }
             families
         })

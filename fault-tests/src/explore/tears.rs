@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use sim_flash::{Bits, Density, Level, Op, OpKind, Rows, Tear, tears};
+use sim_flash::{Bits, Density, Level, Mixture, Op, OpKind, Risen, RowTears, Rows, Tear, tears};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Limits;
 
-/// The tears of one operation: some by themselves, some that the subject solved for, and some that
-/// form a ladder.
+/// The tears of one operation: some by themselves, some that the subject solved for, some that
+/// form a ladder, and those of each row of an erase.
 pub(super) struct TearSet {
     pub(super) singles: Vec<Tear>,
     pub(super) solved: Vec<Tear>,
     pub(super) ladders: Vec<Ladder>,
+    pub(super) rows: Option<RowTears>,
 }
 
 /// Tears at every byte position of an operation, each differing from the one before in one byte.
@@ -34,6 +35,10 @@ pub(super) enum LadderKind {
     ProgrammedPrefix,
     /// P2: the last bytes are programmed.
     ProgrammedSuffix,
+    /// E9: the first bytes have risen.
+    RisenPrefix,
+    /// E9: the last bytes have risen.
+    RisenSuffix,
 }
 
 impl Ladder {
@@ -44,6 +49,8 @@ impl Ladder {
             LadderKind::ZeroedSuffix => Tear::E2(self.len - n),
             LadderKind::ProgrammedPrefix => Tear::P1(n),
             LadderKind::ProgrammedSuffix => Tear::P2(Rows::From(self.len - n)),
+            LadderKind::RisenPrefix => Tear::E9(Risen::To(n)),
+            LadderKind::RisenSuffix => Tear::E9(Risen::From(self.len - n)),
         }
     }
 
@@ -51,7 +58,7 @@ impl Ladder {
     pub(super) fn ascends(self) -> bool {
         matches!(
             self.kind,
-            LadderKind::ZeroedPrefix | LadderKind::ProgrammedPrefix
+            LadderKind::ZeroedPrefix | LadderKind::ProgrammedPrefix | LadderKind::RisenPrefix
         )
     }
 
@@ -90,12 +97,23 @@ impl TearSet {
     }
 
     pub(super) fn count(&self) -> u64 {
-        (self.singles.len() + self.solved.len()) as u64
-            + self
-                .ladders
-                .iter()
-                .map(|ladder| ladder.count())
-                .sum::<u64>()
+        self.before_rows() + self.rows.map_or(0, RowTears::count)
+    }
+
+    /// How many there are besides those of rows.
+    fn before_rows(&self) -> u64 {
+        let ladders = self.ladders.iter().map(|ladder| ladder.count());
+        (self.singles.len() + self.solved.len()) as u64 + ladders.sum::<u64>()
+    }
+
+    /// A tear of a row, numbered.
+    pub(super) fn of_row(&self, row: u32, shape: u32) -> Option<Numbered> {
+        let rows = self.rows?;
+        let number = u64::from(row) * u64::from(rows.shapes()) + u64::from(shape);
+        Some(Numbered {
+            number: self.before_rows() + number,
+            tear: rows.tear(row, shape)?,
+        })
     }
 
     /// The tear of this number, the singles first.
@@ -113,12 +131,17 @@ impl TearSet {
             }
             index -= ladder.count();
         }
-        None
+        let rows = self.rows?;
+        let shapes = u64::from(rows.shapes());
+        let row = u32::try_from(index / shapes).ok()?;
+        rows.tear(row, u32::try_from(index % shapes).ok()?)
     }
 
-    /// All of them.
-    pub(super) fn all(&self) -> impl Iterator<Item = Tear> + '_ {
-        (0..self.count()).filter_map(|index| self.get(index))
+    /// All of them; of those of rows one in `one_in`.
+    pub(super) fn all(&self, one_in: u64) -> impl Iterator<Item = Tear> + '_ {
+        let before = self.before_rows();
+        let rows = (before..self.count()).step_by(usize::try_from(one_in.max(1)).unwrap_or(1));
+        (0..before).chain(rows).filter_map(|index| self.get(index))
     }
 }
 
@@ -163,8 +186,11 @@ pub(super) struct Tears<'s> {
     first: Density,
     later: Density,
     every_byte: bool,
+    every_row: bool,
     seed: u64,
     known: HashMap<Key, Rc<TearSet>>,
+    /// Those of erases, by what was solved for besides.
+    of_erases: HashMap<(u32, Vec<Tear>), Rc<TearSet>>,
 }
 
 impl<'s> Tears<'s> {
@@ -175,8 +201,10 @@ impl<'s> Tears<'s> {
             first: limits.first,
             later: limits.later,
             every_byte: limits.every_byte,
+            every_row: limits.every_row,
             seed: limits.seed,
             known: HashMap::new(),
+            of_erases: HashMap::new(),
         }
     }
 
@@ -200,25 +228,52 @@ impl<'s> Tears<'s> {
         let key = (addr, op.kind(), op.len(), xxh3_64(op.data()), first);
         let density = if cuts == 0 { self.first } else { self.later };
         let (level, seed, every_byte) = (self.level, self.seed, self.every_byte);
+        let every_row = self.every_row;
         Rc::clone(self.known.entry(key).or_insert_with(|| {
             let ladders = if every_byte {
                 ladders(op, level)
             } else {
                 Vec::new()
             };
+            let rows = RowTears::of(op, level).filter(|_| every_row);
             let singles = tears(op, density, level)
                 .into_iter()
                 .filter(|t| !t.is_nothing() && (ladders.is_empty() || !is_rung(t)))
-                // What rises from the old content is not explored yet.
-                .filter(|t| !matches!(t, Tear::E9(_) | Tear::E10(_) | Tear::E11(_)))
+                .filter(|t| rows.is_none() || !is_of_row(t))
                 .map(|t| reseeded(t, seed))
                 .collect();
             Rc::new(TearSet {
                 singles,
                 solved,
                 ladders,
+                rows,
             })
         }))
+    }
+
+    /// The same tears of an erase, and those that were solved for what it goes over.
+    pub(super) fn with_risen(
+        &mut self,
+        op: &Op,
+        of: &Rc<TearSet>,
+        mut risen: Vec<Tear>,
+    ) -> Rc<TearSet> {
+        risen.retain(|tear| tear.level() <= self.level && tear.applies_to(op));
+        if risen.is_empty() {
+            return Rc::clone(of);
+        }
+        let key = (op.len(), risen);
+        if let Some(known) = self.of_erases.get(&key) {
+            return Rc::clone(known);
+        }
+        let set = Rc::new(TearSet {
+            singles: of.singles.clone(),
+            solved: key.1.clone(),
+            ladders: of.ladders.clone(),
+            rows: of.rows,
+        });
+        self.of_erases.insert(key, Rc::clone(&set));
+        set
     }
 
     fn solved(&self, op: &Op, cuts: u32) -> Vec<Tear> {
@@ -241,24 +296,40 @@ impl<'s> Tears<'s> {
 
 /// Every byte position.
 fn ladders(op: &Op, level: Level) -> Vec<Ladder> {
-    use LadderKind::{ProgrammedPrefix, ProgrammedSuffix, ZeroedPrefix, ZeroedSuffix};
+    use LadderKind::{
+        ProgrammedPrefix, ProgrammedSuffix, RisenPrefix, RisenSuffix, ZeroedPrefix, ZeroedSuffix,
+    };
     let len = op.len();
     if len < 2 {
         return Vec::new();
     }
-    let kinds = match op.kind() {
-        OpKind::Erase => [ZeroedPrefix, ZeroedSuffix],
-        _ => [ProgrammedPrefix, ProgrammedSuffix],
+    let kinds: &[_] = match op.kind() {
+        OpKind::Erase => &[ZeroedPrefix, ZeroedSuffix, RisenPrefix, RisenSuffix],
+        _ => &[ProgrammedPrefix, ProgrammedSuffix],
     };
-    let ladder = |kind| Ladder { kind, len };
+    let ladder = |kind: &LadderKind| Ladder { kind: *kind, len };
     let allowed = |ladder: &Ladder| ladder.tear(1).level() <= level;
-    kinds.map(ladder).into_iter().filter(allowed).collect()
+    kinds.iter().map(ladder).filter(allowed).collect()
+}
+
+/// Whether [`RowTears`] has it.
+fn is_of_row(tear: &Tear) -> bool {
+    matches!(
+        tear,
+        Tear::E9(Risen::Row { .. } | Risen::AllBut { .. } | Risen::Within(..))
+            | Tear::E10(Mixture::Row { .. })
+            | Tear::E11(Risen::AllBut { .. } | Risen::Within(..))
+    )
 }
 
 fn is_rung(tear: &Tear) -> bool {
     matches!(
         tear,
-        Tear::E1(_) | Tear::E2(_) | Tear::P1(_) | Tear::P2(Rows::From(_))
+        Tear::E1(_)
+            | Tear::E2(_)
+            | Tear::E9(Risen::To(_) | Risen::From(_))
+            | Tear::P1(_)
+            | Tear::P2(Rows::From(_))
     )
 }
 
@@ -270,6 +341,10 @@ fn reseeded(tear: Tear, seed: u64) -> Tear {
     match tear {
         Tear::P3(Bits::Seeded(n)) => Tear::P3(Bits::Seeded(n.wrapping_add(shift))),
         Tear::E4(Bits::Seeded(n)) => Tear::E4(Bits::Seeded(n.wrapping_add(shift))),
+        Tear::E9(Risen::Bits(Bits::Seeded(n))) => {
+            Tear::E9(Risen::Bits(Bits::Seeded(n.wrapping_add(shift))))
+        }
+        Tear::E10(Mixture::Seeded(n)) => Tear::E10(Mixture::Seeded(n.wrapping_add(shift))),
         other => other,
     }
 }
@@ -283,10 +358,24 @@ mod tests {
         let limits = Limits::default();
         for op in [Op::erase(0x1000, 4096), Op::program(0x40, &[0x0F; 200])] {
             let set = Tears::new(&limits).of(&op, 0);
-            let all: Vec<_> = set.all().collect();
+            let all: Vec<_> = set.all(1).collect();
             assert_eq!(all.len() as u64, set.count());
             let rungs: std::collections::BTreeSet<_> = all.iter().filter(|t| is_rung(t)).collect();
-            assert_eq!(rungs.len(), 2 * (op.len() as usize - 1));
+            assert_eq!(rungs.len(), set.ladders.len() * (op.len() as usize - 1));
+            assert_eq!(
+                all.iter().collect::<std::collections::HashSet<_>>().len(),
+                all.len()
+            );
+            let of_row = |row, shape| {
+                set.of_row(row, shape)
+                    .map(|n| set.get(n.number) == Some(n.tear))
+            };
+            let numbers = set.rows.map_or(0..0, |rows| 0..rows.shapes());
+            assert!(
+                numbers
+                    .into_iter()
+                    .all(|shape| of_row(7, shape) == Some(true))
+            );
             assert!(all.iter().all(|tear| tear.applies_to(&op)));
         }
     }
@@ -300,7 +389,7 @@ mod tests {
             };
             for op in [Op::erase(0x1000, 4096), Op::program(0x40, &[0x0F; 200])] {
                 let set = Tears::new(&limits).of(&op, 0);
-                assert!(set.all().all(|tear| tear.level() <= level), "{level}");
+                assert!(set.all(1).all(|tear| tear.level() <= level), "{level}");
             }
         }
     }

@@ -132,6 +132,7 @@ pub(super) fn limits(level: Level, cuts: u32) -> Limits {
         first: Density::Coarse,
         later: Density::Coarse,
         every_byte: false,
+        every_row: false,
         boots: u64::MAX,
         deadline: None,
         memory: MEMORY,
@@ -173,7 +174,7 @@ fn brute_force(subject: &impl Subject<World = u8>, level: Level, cuts: u32) -> S
             for (index, row) in run.done().enumerate() {
                 let op = &row.op().expect("an operation");
                 let nothing = [nothing_done(op)].into_iter();
-                for tear in nothing.chain(known.of(op, done).all()) {
+                for tear in nothing.chain(known.of(op, done).all(1)) {
                     let mut torn = before.clone();
                     torn.tear(op, tear);
                     work.push_back((torn, world_at(&run, index), done + 1));

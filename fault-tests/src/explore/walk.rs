@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use sim_flash::{Level, Op, OpKind, Rows, State, Tear};
+use sim_flash::{Level, Op, OpKind, Risen, Rows, State, Tear};
 
 use super::check::{Answer, Check, CheckId};
 use super::engine::Engine;
@@ -362,8 +362,8 @@ impl<W: World> Engine<'_, W> {
 fn changed_by(op: &Op, tear: Tear) -> Range<u32> {
     let own = span(op);
     match tear {
-        Tear::E1(n) | Tear::P1(n) => own.start..own.start + n,
-        Tear::E2(n) | Tear::P2(Rows::From(n)) => own.start + n..own.end,
+        Tear::E1(n) | Tear::P1(n) | Tear::E9(Risen::To(n)) => own.start..own.start + n,
+        Tear::E2(n) | Tear::P2(Rows::From(n)) | Tear::E9(Risen::From(n)) => own.start + n..own.end,
         _ => own,
     }
 }

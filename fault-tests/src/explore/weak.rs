@@ -15,6 +15,15 @@ use super::ranges::pieces;
 /// Up to so many weak bits every combination is tried.
 const ALL_COMBINATIONS: u32 = 3;
 
+/// Up to so many weak bits each is tried apart from all others.
+const EACH: u32 = 8;
+
+/// Of reads up to so many bytes each row is tried apart from all others.
+const RECORD: usize = 64;
+
+/// Bytes of a row.
+const ROW: usize = 8;
+
 /// What weak bits were read as in one power-on of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Decided {
@@ -35,8 +44,9 @@ impl fmt::Display for Decided {
 }
 
 /// What bytes with weak bits may read as, if nothing is known of what they mean: all weak bits 0, as
-/// if the program had been done; all of them 1, as if it had not begun; and two mixtures. Of a few
-/// weak bits, every combination.
+/// if the program had been done, or the erase not begun; all of them 1, the other way round; and mixtures of both: by
+/// bits, and where the read is no longer than a record, row by row. Of a few weak bits, every combination, or each bit
+/// apart from all others.
 pub(crate) fn readings(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>> {
     let bits: u32 = weak.iter().map(|weak| weak.count_ones()).sum();
     if bits <= ALL_COMBINATIONS {
@@ -49,7 +59,34 @@ pub(crate) fn readings(solid: &[u8], weak: &[u8]) -> Vec<Vec<u8>> {
             .map(|(solid, weak)| solid & !weak | weak & pattern)
             .collect()
     };
-    [0x00, 0xFF, 0x55, 0xAA].map(with).into()
+    let mut readings: Vec<_> = [0x00, 0xFF, 0x55, 0xAA].map(with).into();
+    let mut apart = |part: &dyn Fn(usize) -> u8| {
+        for zeros in [true, false] {
+            let read = |(at, (solid, weak)): (usize, (&u8, &u8))| {
+                let part = part(at);
+                solid & !weak | weak & if zeros { !part } else { part }
+            };
+            let bytes = solid.iter().zip(weak).enumerate().map(read).collect();
+            if !readings.contains(&bytes) {
+                readings.push(bytes);
+            }
+        }
+    };
+    if bits <= EACH {
+        for (at, weak) in weak.iter().enumerate() {
+            for bit in (0..8).map(|bit| 1u8 << bit).filter(|bit| weak & bit != 0) {
+                apart(&|here| if here == at { bit } else { 0 });
+            }
+        }
+    }
+    if (ROW + 1..=RECORD).contains(&solid.len()) {
+        for (row, weak) in weak.chunks(ROW).enumerate() {
+            if weak.iter().any(|weak| *weak != 0) {
+                apart(&|at| if at / ROW == row { 0xFF } else { 0 });
+            }
+        }
+    }
+    readings
 }
 
 /// The weak bits, in order, are those of `n`.
@@ -115,6 +152,17 @@ mod tests {
         let many = readings(&[0x00, 0x02], &[0xFF, 0x01]);
         assert_eq!(many[0], [0x00, 0x02]);
         assert_eq!(many[1], [0xFF, 0x03]);
+    }
+
+    /// Two copies in one read: one as it was before a cut erase, the other erased.
+    #[test]
+    fn each_row_reads_as_it_was_while_the_others_have_risen() {
+        let old = [0x53; 16];
+        let all = readings(&old, &old.map(|byte: u8| !byte));
+        for mixed in [[[0x53; 8], [0xFF; 8]], [[0xFF; 8], [0x53; 8]]] {
+            assert!(all.contains(&mixed.concat()), "{all:?}");
+        }
+        assert!(all.contains(&old.to_vec()) && all.contains(&vec![0xFF; 16]));
     }
 
     #[test]

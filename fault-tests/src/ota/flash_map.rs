@@ -5,7 +5,7 @@ use std::ops::Range;
 use ota_core::flash::{Region, SECTOR};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, Slot, SubType, Type};
-use sim_flash::Tear;
+use sim_flash::{BitMask, Bits, MetadataRow, Risen, State, Tear};
 
 use super::{image_header, torn_entry, weak_entry};
 use crate::explore::Record;
@@ -13,6 +13,9 @@ use crate::subject::{Meaning, Place};
 
 /// Where the label stands in an otadata entry.
 const LABEL: Range<u32> = 4..24;
+
+/// Bytes of an entry.
+const ENTRY: u32 = ota_core::otadata::ENTRY_LEN as u32;
 
 /// The kind of an entry whose state is none of those with a name.
 const UNKNOWN: &str = "state unknown";
@@ -98,6 +101,40 @@ impl FlashMap<'_> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Tears of an erase that leave another valid entry of the one that was there: with everything else erased, or as it
+    /// was.
+    pub(crate) fn solved_erase(&self, erased: &Range<u32>, before: &State) -> Vec<Tear> {
+        let Some(otadata) = self.otadata() else {
+            return Vec::new();
+        };
+        let mut tears = Vec::new();
+        let inside = |at: &u32| erased.start <= *at && at.saturating_add(ENTRY) <= erased.end;
+        for at in [otadata, otadata + SECTOR].into_iter().filter(inside) {
+            let mut old = [0; ENTRY as usize];
+            before.read(at, &mut old);
+            if old == [0xFF; ENTRY as usize] || before.has_weak(at..at + ENTRY) {
+                continue;
+            }
+            let row = (at - erased.start) / ENTRY;
+            // A program of the entry leaves the same of erased cells as risen bits leave of the entry.
+            for tear in torn_entry::tears(&old, self.ota_slots()) {
+                let Tear::P3(Bits::Mask(done)) = tear else {
+                    continue;
+                };
+                let mut risen = [0; ENTRY as usize];
+                for (byte, risen) in risen.iter_mut().enumerate() {
+                    *risen = !old[byte] & !done.byte(byte);
+                }
+                let risen = Bits::Mask(BitMask::new(risen));
+                tears.push(Tear::E9(Risen::Within(MetadataRow(row), risen)));
+                if row == 0 {
+                    tears.push(Tear::E9(Risen::Bits(risen)));
+                }
+            }
+        }
+        tears
     }
 
     pub(crate) fn place(&self, addr: u32) -> Place {

@@ -311,7 +311,13 @@ pub(super) fn records(device: &Device) -> Vec<Record> {
     });
     rows.map(|(row, at)| {
         let learned = if row == 0 { learned_entry } else { learned_row };
-        Record::new(at..at + ROW, learned).telling_all(|learned| learned > REFUSED)
+        let record = Record::new(at..at + ROW, learned).telling_all(|learned| learned > REFUSED);
+        // Two CRCs and a count of zeros, or the CRC of an entry.
+        if row == 0 {
+            record
+        } else {
+            record.staying_refused()
+        }
     })
     .chain(images.cloned())
     .map(|record| match &device.cipher {
@@ -319,6 +325,15 @@ pub(super) fn records(device: &Device) -> Vec<Record> {
         None => record,
     })
     .collect()
+}
+
+/// Whether a generation was begun in one of the sectors of otadata, which is at `at`.
+pub(super) fn has_birth(state: &State, at: u32) -> bool {
+    [at, at + SECTOR].into_iter().any(|sector| {
+        let mut first = [0; ROW as usize];
+        state.read(sector + ROW, &mut first);
+        appearance(&first) == Appearance::Record
+    })
 }
 
 /// What is learned of a row that says nothing; more is learned of all others, namely what they are.

@@ -131,15 +131,8 @@ pub(super) fn of<W: World>(
 fn cell(how: Option<Judged>, family: &str, tears: u64) -> Cell {
     let mut cell = Cell::default();
     match how {
-        Some(Judged::Singly {
-            ascending,
-            descending,
-        }) => {
-            cell.pruned = match family {
-                "P1" | "E1" => ascending,
-                "P2" | "E2" => descending,
-                _ => 0,
-            };
+        Some(Judged::Singly(pruned)) => {
+            cell.pruned = pruned.of(family);
             cell.explored = tears.saturating_sub(cell.pruned);
         }
         Some(Judged::ByFamily) => cell.pruned = tears,

@@ -19,10 +19,8 @@ pub struct RowTears {
 /// What the rows beside the one apart hold.
 const GROUNDS: [Cells; 3] = [Cells::Risen, Cells::Old, Cells::Zero];
 const WIDTHS: [u8; 3] = [32, 16, 8];
-/// Parts of a row, by all widths: one of 32 bytes, two of 16, four of 8.
-const PARTS: u32 = 7;
-/// What a part may hold beside what the others do.
-const CONTENTS: u32 = 2;
+const PARTS: u32 = RowTears::PARTS;
+const CONTENTS: u32 = RowTears::CONTENTS;
 const BITS: u32 = MetadataRow::WIDTH as u32 * 8;
 const SEEDS: u32 = 4;
 /// Slow cells in 256, as they were measured: see [`measured_tears`](super::measured_tears).
@@ -35,6 +33,12 @@ const STABLE: u32 = GROUNDS.len() as u32 * PARTS * CONTENTS + WITHIN;
 const WEAK: u32 = PARTS + SEEDS;
 
 impl RowTears {
+    /// Parts of a row, by all widths: one of 32 bytes, which comes first, two of 16, four of 8.
+    pub const PARTS: u32 = 7;
+    /// What a part may hold that its ground does not. The shapes of a ground are each of these in each part; on risen ground,
+    /// where old bits come first, those [within](Self::within) the row follow.
+    pub const CONTENTS: u32 = 2;
+
     /// Those of an erase at a level; none of an erase that is not whole rows, or below [`Level::L2`].
     pub fn of(op: &Op, level: Level) -> Option<Self> {
         let Op::Erase { addr, len } = *op else {

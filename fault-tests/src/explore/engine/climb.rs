@@ -1,6 +1,6 @@
 //! Ladders: every byte position of an operation, met rung by rung where somebody looks.
 
-use sim_flash::{Op, OpKind, State};
+use sim_flash::{Op, State};
 
 use super::super::tears::{Ladder, LadderKind};
 use super::super::trie::LeafId;
@@ -40,14 +40,14 @@ impl<W: World> Engine<'_, W> {
             let next = if self.judges_each() {
                 rung + 1
             } else {
-                { self.next_rung(op, ladder, rung, leaf) }
+                { self.next_rung(op, ladder, rung, leaf, base.state) }
                     .min(farthest)
                     .min(ladder.len)
             };
             let skipped = u64::from(next - rung - 1);
             if skipped > 0 {
                 self.counts.by_family += skipped;
-                cut.after.followed.skipped(leaf, ladder, skipped);
+                cut.after.followed.skipped(leaf, tear.tear, skipped);
                 let above = |number| Some(ladder.tear(rung + 1 + u32::try_from(number).ok()?));
                 self.audit_of(skipped, above, base.state, op, at.world, leaf, walk.from)?;
             }
@@ -57,7 +57,14 @@ impl<W: World> Engine<'_, W> {
     }
 
     /// The next rung that differs from `rung` in a byte that `leaf`'s future looks at.
-    pub(super) fn next_rung(&self, op: &Op, ladder: Ladder, rung: u32, leaf: LeafId) -> u32 {
+    pub(super) fn next_rung(
+        &self,
+        op: &Op,
+        ladder: Ladder,
+        rung: u32,
+        leaf: LeafId,
+        before: &State,
+    ) -> u32 {
         let demand = &self.leaf(leaf).demand;
         let own = span(op);
         // Rung n + 1 touches one byte more than rung n: the one at `edge(n)`.
@@ -69,22 +76,24 @@ impl<W: World> Engine<'_, W> {
                 .last_before(own.end - rung)
                 .map_or(own.start, |last| last.max(own.start))
         };
+        let records = &self.known.records;
         for record in &demand.records {
-            let range = self.known.records.range(*record);
+            let range = records.range(*record);
+            let changes = records.next_change(*record, before, op, ladder, rung);
+            let Some(at) = changes.map(|rung| {
+                if ladder.ascends() {
+                    own.start + rung - 1
+                } else {
+                    own.end - rung
+                }
+            }) else {
+                continue;
+            };
+            debug_assert!(range.contains(&at));
             next = if ladder.ascends() {
-                let from = range.start.max(own.start + rung);
-                if from < range.end {
-                    next.min(from)
-                } else {
-                    next
-                }
+                next.min(at)
             } else {
-                let end = range.end.min(own.end - rung);
-                if range.start < end {
-                    next.max(end - 1)
-                } else {
-                    next
-                }
+                next.max(at)
             };
         }
         for check in &demand.checks {
@@ -128,7 +137,8 @@ impl<W: World> Engine<'_, W> {
         } else {
             own.end - rung..own.end
         };
-        let (image, zeroed) = (template.range(), op.kind() == OpKind::Erase);
+        let image = template.range();
+        let kind = ladder.kind;
         let part = touched.start.max(image.start)..touched.end.min(image.end);
         if part.is_empty() {
             return false;
@@ -136,17 +146,13 @@ impl<W: World> Engine<'_, W> {
         holes.missing_from(part).any(|part| {
             let wanted = template.bytes(&part);
             let left = (part.start - own.start) as usize;
-            debug_assert!(
-                zeroed
-                    == matches!(
-                        ladder.kind,
-                        LadderKind::ZeroedPrefix | LadderKind::ZeroedSuffix
-                    )
-            );
-            wanted
-                .iter()
-                .enumerate()
-                .any(|(at, wanted)| wanted & !if zeroed { 0 } else { op.data()[left + at] } != 0)
+            wanted.iter().enumerate().any(|(at, wanted)| match kind {
+                LadderKind::ZeroedPrefix | LadderKind::ZeroedSuffix => *wanted != 0,
+                LadderKind::RisenPrefix | LadderKind::RisenSuffix => *wanted != 0xFF,
+                LadderKind::ProgrammedPrefix | LadderKind::ProgrammedSuffix => {
+                    wanted & !op.data()[left + at] != 0
+                }
+            })
         })
     }
 }

@@ -121,7 +121,7 @@ impl<W: World> Engine<'_, W> {
 
     /// Looks at a state that differs in nothing that matters from one that another tear of the operation left, which
     /// `leaf` follows.
-    fn met_before(
+    pub(super) fn met_before(
         &mut self,
         walk: &Walk,
         before: &State,
@@ -139,7 +139,7 @@ impl<W: World> Engine<'_, W> {
     }
 
     /// Finds out what anyone is interested in where the operation touches, unless that is an answer to a check.
-    fn look_at_interest(&mut self, state: &State, op: &Op, cut: &mut Cut) {
+    pub(super) fn look_at_interest(&mut self, state: &State, op: &Op, cut: &mut Cut) {
         if cut.version == self.interest.version() {
             return;
         }

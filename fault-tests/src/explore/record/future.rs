@@ -6,8 +6,11 @@
 //! either end. Of two records with equal futures each may become whatever the other may, if not with as
 //! many bytes: with a tear of the same erase that leaves everything beside the record as the other tear
 //! does. All byte positions are met, so one of the two records is enough. Everything else that a cut erase
-//! leaves does not depend on what was there. A cut program does, if no erase came before it; then the bytes
-//! are demanded.
+//! leaves of the record is zeros and ones that do not depend on what was there, or what was there with some bits risen.
+//! So of a content that does not tell all of itself the future also has what is learned of it where bits of it have risen:
+//! the parts of its rows, any number of bytes at either end, each bit, all but each. What comes of *that* by another cut
+//! erase is no part of it: a content that was refused, and of which risen bits have made another one that is refused,
+//! stands for all such. A cut program depends on what was there, if no erase came before it; then the bytes are demanded.
 //!
 //! Of an operation that writes a whole record to erased cells the record's future counts, and those of
 //! what a cut leaves of it, not its bytes: so code may copy what it does not look at.
@@ -24,6 +27,76 @@ impl Record {
     /// A hash of the [future](self) of `bytes`.
     pub(in super::super) fn future_of(&self, bytes: &[u8]) -> u128 {
         let learned = self.learn(bytes);
+        if (self.tells_all)(learned) {
+            return Future::told(learned).hash;
+        }
+        let zeroed = self.zeroed_future_of(bytes, learned);
+        let risen = self.risen_of(bytes, learned);
+        if risen.is_empty() {
+            return zeroed;
+        }
+        let mut hasher = Xxh3::new();
+        hasher.update(&zeroed.to_le_bytes());
+        for learned in risen {
+            hasher.update(&learned.to_le_bytes());
+        }
+        hasher.digest128()
+    }
+
+    /// What else is learned of `bytes`, of which `learned` is, where some of their bits have risen: besides that, and what
+    /// is learned where all have.
+    fn risen_of(&self, bytes: &[u8], learned: u128) -> BTreeSet<u128> {
+        let mut found = BTreeSet::new();
+        if self.stays_refused || self.through.is_some() {
+            return found;
+        }
+        let used = |at: &usize| !self.ignored.contains(at);
+        let places: Vec<usize> = (0..bytes.len()).filter(used).collect();
+        let blank = self.learn(&vec![0xFF; bytes.len()]);
+        let mut note = |risen: &[u8]| {
+            let now = self.learn(risen);
+            if now != learned && now != blank {
+                found.insert(now);
+            }
+        };
+        let mut risen = bytes.to_vec();
+        for at in 0..places.len() {
+            // Up to here, and from here on.
+            for part in [&places[..=at], &places[at..]] {
+                part.iter().for_each(|at| risen[*at] = 0xFF);
+                note(&risen);
+                risen.copy_from_slice(bytes);
+            }
+        }
+        for width in [8, 16, 32] {
+            for row in (0..bytes.len()).step_by(width) {
+                let end = bytes.len().min(row + width);
+                risen[row..end].fill(0xFF);
+                note(&risen);
+                risen.fill(0xFF);
+                risen[row..end].copy_from_slice(&bytes[row..end]);
+                note(&risen);
+                risen.copy_from_slice(bytes);
+            }
+        }
+        for at in places {
+            for bit in (0..8)
+                .map(|bit| 1 << bit)
+                .filter(|bit| bytes[at] & bit == 0)
+            {
+                risen[at] |= bit;
+                note(&risen);
+                risen.fill(0xFF);
+                risen[at] &= !bit;
+                note(&risen);
+                risen.copy_from_slice(bytes);
+            }
+        }
+        found
+    }
+
+    /// The same for zeros at either end.
+    fn zeroed_future_of(&self, bytes: &[u8], learned: u128) -> u128 {
         if (self.tells_all)(learned) {
             return Future::told(learned).hash;
         }
@@ -74,7 +147,7 @@ impl Record {
     }
 
     /// A hash of what writing `bytes` to erased cells leads to: their future, and the set of the futures
-    /// of what a cut leaves of them, byte by byte from either end and row by row.
+    /// of what a cut leaves of them, byte by byte from either end and row by row; of these but for bits that rise.
     pub(in super::super) fn written_future_of(&self, bytes: &[u8]) -> u128 {
         /// A record's `learned` and what it ignores, what encrypts it, and the bytes.
         type Written = (usize, Range<usize>, Option<u128>, u128);
@@ -100,7 +173,7 @@ impl Record {
             let mut left = bytes.clone();
             left[undone].fill(0xFF);
             left[rest].fill(0xFF);
-            torn.insert(self.future_of(&left));
+            torn.insert(self.zeroed_future_of(&left, self.learn(&left)));
         };
         let len = bytes.len();
         for at in (0..len).filter(|at| !self.ignored.contains(at)) {
@@ -217,11 +290,33 @@ pub(super) fn of_readings(
     record: usize,
     ignored: &Range<usize>,
     bytes: &[u8],
-    learned: impl Fn(&[u8]) -> u128,
+    weak: &[u8],
+    learned: impl Fn(&[u8], &[u8]) -> u128,
 ) -> u128 {
     let mut hasher = Xxh3::new();
     // Keyed by the record: equal futures of two records are two things.
     hasher.update(&record.to_le_bytes());
+    // Rows and their parts that have risen, and all but those: solid then.
+    for width in [8, 16, 32] {
+        for row in (0..bytes.len()).step_by(width) {
+            let part = row..bytes.len().min(row + width);
+            for inside in [true, false] {
+                let rises = |at: &usize| part.contains(at) == inside;
+                let (mut risen, mut left) = (bytes.to_vec(), weak.to_vec());
+                for at in (0..bytes.len()).filter(rises) {
+                    (risen[at], left[at]) = (0xFF, 0);
+                }
+                hasher.update(&learned(&risen, &left).to_le_bytes());
+            }
+        }
+    }
+    let learned = |bytes: &[u8]| {
+        // Bytes that were zeroed are solid.
+        let weak: Vec<u8> = { weak.iter().zip(bytes) }
+            .map(|(weak, byte)| if *byte == 0 { 0 } else { *weak })
+            .collect();
+        learned(bytes, &weak)
+    };
     let places: Vec<usize> = { 0..bytes.len() }
         .filter(|at| !ignored.contains(at))
         .collect();
@@ -285,7 +380,7 @@ mod tests {
 
     #[test]
     fn readings_have_one_future_where_all_that_zeros_make_of_them_is_alike() {
-        let learned = |bytes: &[u8]| mark(bytes);
+        let learned = |bytes: &[u8], _: &[u8]| mark(bytes);
         // As it is defined: with so many bytes zeroed at the front, and so many at the end.
         let one_by_one = |bytes: [u8; 3]| -> Vec<u128> {
             let ways = (0..=3).flat_map(|front| (0..=3 - front).map(move |end| (front, end)));
@@ -293,7 +388,7 @@ mod tests {
                 let mut zeroed = bytes;
                 zeroed[..front].fill(0);
                 zeroed[3 - end..].fill(0);
-                learned(&zeroed)
+                mark(&zeroed)
             };
             ways.map(zeroed).collect()
         };
@@ -302,7 +397,8 @@ mod tests {
         let all: Vec<[u8; 3]> = first.flat_map(|[a, b]| some.map(|c| [a, b, c])).collect();
         for one in &all {
             for other in &all {
-                let [a, b] = [one, other].map(|bytes| of_readings(0, &(0..0), bytes, learned));
+                let [a, b] =
+                    [one, other].map(|bytes| of_readings(0, &(0..0), bytes, &[0; 3], learned));
                 let alike = one_by_one(*one) == one_by_one(*other);
                 assert_eq!(a == b, alike, "{one:?} {other:?}");
             }
