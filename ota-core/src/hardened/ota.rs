@@ -157,7 +157,7 @@ impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
         )
     }
 
-    /// Whether the running image is on trial.
+    /// Whether the running image is on trial, and chosen still.
     fn is_on_trial(&self, choice: &Choice) -> bool {
         choice.status != Status::Confirmed && self.running_slot() == Some(choice.current.slot)
     }
@@ -212,6 +212,44 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         let choice = found.choice();
         let uncounted = choice.status == Status::Trial { started: 0 };
         Ok(uncounted && self.running_slot() == Some(choice.current.slot))
+    }
+
+    /// Whether the running image is not confirmed: it is on trial, or it was when something else was chosen, or it has
+    /// refused itself.
+    ///
+    /// Otadata forgets an image that is gone back from. But what runs then is neither chosen nor what was before
+    /// that, although what is chosen, and confirmed, would have booted.
+    fn is_unconfirmed(&mut self, choice: &Choice) -> Outcome<bool, F> {
+        let Some(running) = self.running_slot() else {
+            return Ok(false);
+        };
+        if choice.current.slot == running {
+            return Ok(choice.status != Status::Confirmed);
+        }
+        let is_before = choice.previous.is_some_and(|image| image.slot == running);
+        if is_before || choice.status != Status::Confirmed {
+            return Ok(false);
+        }
+        self.boots(&choice.current)
+    }
+
+    /// Whether the image is there, and one that a bootloader would boot.
+    fn boots(&mut self, image: &Image) -> Outcome<bool, F> {
+        let Some(partition) = self.inner.table.slot(image.slot) else {
+            return Ok(false);
+        };
+        let found = self.digest_of(&partition)?;
+        if !found.is_some_and(|digest| image.digest.admits(digest)) {
+            return Ok(false);
+        }
+        if !self.anti_rollback {
+            return Ok(true);
+        }
+        match self.inner.secure_versions(&partition) {
+            Err(OtaError::Flash(error)) => Err(OtaError::Flash(error)),
+            Err(_) => Ok(false),
+            Ok((image, device)) => Ok(image >= device),
+        }
     }
 
     /// Reads otadata, writes nothing.

@@ -14,7 +14,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// Confirms the running image (`esp_ota_mark_app_valid_cancel_rollback`).
     ///
     /// Three programs and no erase, if it is on trial (one erase if the log is that far used); nothing
-    /// otherwise. With anti-rollback its secure version then goes to eFuse.
+    /// otherwise: where something else is chosen by now, that stays. With anti-rollback its secure version then goes to
+    /// eFuse.
     ///
     /// # A power cut in it
     ///
@@ -91,23 +92,6 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         let Some(previous) = choice.previous else {
             return Ok(None);
         };
-        let Some(partition) = self.inner.table.slot(previous.slot) else {
-            return Ok(None);
-        };
-        let found = self.digest_of(&partition)?;
-        if !found.is_some_and(|digest| previous.digest.admits(digest)) {
-            return Ok(None);
-        }
-        if self.anti_rollback {
-            let (image, device) = match self.inner.secure_versions(&partition) {
-                Err(OtaError::Flash(error)) => return Err(OtaError::Flash(error)),
-                Err(_) => return Ok(None),
-                Ok(versions) => versions,
-            };
-            if image < device {
-                return Ok(None);
-            }
-        }
-        Ok(Some(previous))
+        Ok(self.boots(&previous)?.then_some(previous))
     }
 }
