@@ -4,17 +4,10 @@
 //! takes is for `ratios` and criterion to tell.
 
 use std::error::Error;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::device::{self, Chip};
 use crate::exploration;
-
-/// What stands before and behind the part of the README that is made.
-const MARKS: [&str; 2] = [
-    "<!-- costs: made by `cargo run -p benches --bin docs` -->\n",
-    "<!-- end of costs -->\n",
-];
 
 /// A document as it should be.
 #[derive(Clone, Debug)]
@@ -54,13 +47,17 @@ pub fn measure() -> Measured {
 }
 
 const ON_THE_DEVICE: &str = "\
+# What it costs
+
+Made by `cargo run -p benches --bin docs`.
+
 Device time of one update, from `begin` to `set_boot_partition`, erased up front, at the chip's typical times; and of
-the first boot with its confirmation. [Every chip, size and way of erasing](benches/docs/throughput.md).
+the first boot with its confirmation. [Every chip, size and way of erasing](throughput.md).
 ";
 
 const IN_THE_EXPLORER: &str = "\
 Operations of the chip that an exploration executes, by what it has to save work by; all find the same.
-[How that grows](benches/docs/explorer.md).
+[How that grows](explorer.md).
 ";
 
 impl Measured {
@@ -68,13 +65,12 @@ impl Measured {
     ///
     /// # Errors
     ///
-    /// The README cannot be read or has no place for the costs; a picture cannot be drawn.
+    /// A picture cannot be drawn.
     pub fn documents(&self) -> Result<Vec<Document>, Box<dyn Error>> {
         let document = |path: &str, text| Document {
             path: root().join(path),
             text,
         };
-        let readme = fs::read_to_string(root().join("README.md"))?;
         let device = device::headline(&self.chips);
         let explorer = &self.explored.headline;
         let costs = format!("{ON_THE_DEVICE}\n{device}\n{IN_THE_EXPLORER}\n{explorer}");
@@ -82,17 +78,7 @@ impl Measured {
             document("benches/docs/throughput.md", device::report(&self.chips)),
             document("benches/docs/throughput.svg", device::plot(&self.chips)?),
             document("benches/docs/explorer.md", self.explored.document.clone()),
-            document("README.md", with_costs(&readme, &costs)?),
+            document("benches/docs/costs.md", costs),
         ])
     }
-}
-
-/// The README with these costs.
-fn with_costs(readme: &str, costs: &str) -> Result<String, Box<dyn Error>> {
-    let [begin, end] = MARKS;
-    let (before, rest) = { readme.split_once(begin) }.ok_or("README.md has no place for costs")?;
-    let (_, behind) = rest
-        .split_once(end)
-        .ok_or("README.md's costs have no end")?;
-    Ok(format!("{before}{begin}\n{costs}\n{end}{behind}"))
 }

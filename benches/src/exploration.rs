@@ -125,7 +125,7 @@ pub fn rerun_at_least(setup: &Setup, profile: &Profile, limits: &Limits) -> (u64
 pub struct Report {
     /// The whole document.
     pub document: String,
-    /// The lines for the README.
+    /// The lines for the summary of costs.
     pub headline: String,
     /// What the smallest update costs by other means: cut once, and twice.
     pub comparisons: [Comparison; 2],

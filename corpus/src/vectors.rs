@@ -1,4 +1,4 @@
-//! Conformance vectors: what ESP-IDF's own code answered, one JSON object per line.
+//! Conformance vectors: what ESP-IDF's own code answered, or by its rules would, one JSON object per line.
 
 /// One file of vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,8 @@ pub struct VectorFile {
 /// The bundled vectors: `otadata.jsonl`, `image.jsonl` and `table.jsonl`, in this order.
 ///
 /// Rows of `image.jsonl` start from a bundled [image](crate::IMAGES), rows of `table.jsonl` from the
-/// binary of a bundled [table](crate::TABLES).
+/// binary of a bundled [table](crate::TABLES). Rows of `image.jsonl` that name a chip are made by rule and say so:
+/// how large the MMU pages are of an image for a chip whose pages can be configured.
 pub const fn vectors() -> &'static [VectorFile] {
     VECTORS
 }

@@ -1,6 +1,9 @@
 //! The flash as a subject sees it: a [`NorFlash`] that can die under its hands.
 //!
-//! A [`Chip`] is a simulated flash with power on. Besides the flash traits it offers three ways to
+//! A [`Chip`] is a simulated flash with power on. It does what chips do with a program over
+//! programmed cells: it ANDs. That the device did so is a finding of its own, by
+//! [P11](crate::property::containment); unless the profile says that the chip
+//! [refuses](sim_flash::Rules::refuses_overprogram) such a program, and the device is told. Besides the flash traits it offers three ways to
 //! say more of a read than that it happened. All are optional: without them a sweep is exact all
 //! the same, only slower.
 //!
@@ -20,7 +23,10 @@ use std::fmt;
 use std::ops::Range;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use sim_flash::{Cipher, Cut, Encryption, Flash, FlashError, Op, Profile, Row, State, Tear, Trace};
+use sim_flash::{
+    Breach, Cipher, Cut, Encryption, Flash, FlashError, Op, Overprogram, Profile, Row, State, Tear,
+    Trace,
+};
 
 use self::weak::Decisions;
 use crate::explore::{CheckId, Ranges, overlap};
@@ -38,6 +44,8 @@ pub struct Chip<'m> {
     /// Where the cells hold other bytes than are read.
     cipher: Option<Cipher>,
     clock: OperationClock,
+    /// Operations that no chip takes, which were refused.
+    refused: Vec<Breach>,
     /// Bytes whose content follows from this power-on's own erases. A program determines
     /// nothing: it is an AND with what was there.
     determined: Ranges,
@@ -73,6 +81,8 @@ pub(crate) struct Parts {
     /// What weak bits were read as, if each place was read as one thing only.
     pub(crate) decided: Option<Vec<Settled>>,
     pub(crate) weak_reads: Vec<WeakRead>,
+    /// Operations that break a rule of the chip, in order.
+    pub(crate) breaches: Vec<Breach>,
 }
 
 impl fmt::Debug for Chip<'_> {
@@ -99,13 +109,19 @@ impl<'m> Chip<'m> {
         clock: OperationClock,
         knows: Knows<'m>,
     ) -> Self {
+        let (decisions, mut flash) = (
+            Decisions::new(&state),
+            Flash::with_state(profile.clone(), state),
+        );
+        flash.set_overprogram(Overprogram::And);
         Self {
-            decisions: Decisions::new(&state),
+            decisions,
             flips: true,
             met: Vec::new(),
             cipher: profile.rules().encryption.as_ref().map(Encryption::cipher),
-            flash: Flash::with_state(profile.clone(), state),
+            flash,
             clock,
+            refused: Vec::new(),
             determined: Ranges::new(),
             programmed: Ranges::new(),
             knows,
@@ -130,8 +146,12 @@ impl<'m> Chip<'m> {
 
     /// The contents, what was done, and what was read.
     pub(crate) fn into_parts(self) -> Parts {
+        let mut breaches = self.refused;
+        breaches.extend_from_slice(self.flash.breaches());
+        breaches.sort_by_key(|breach| breach.op);
         let (state, (), trace) = self.flash.into_parts();
         Parts {
+            breaches,
             state,
             trace,
             looks: self.looks,
@@ -301,6 +321,18 @@ impl<'m> Chip<'m> {
             .set(u32::try_from(self.flash.ops()).unwrap_or(u32::MAX));
     }
 
+    /// Keeps an operation that no driver passes on: of other bytes than there are, or not of whole units. What a chip
+    /// refuses with a flag of its own is for the device to hear.
+    fn note_refusal(&mut self, done: &Result<(), FlashError>) {
+        if let Err(error @ (FlashError::OutOfBounds { .. } | FlashError::NotAligned { .. })) = done
+        {
+            self.refused.push(Breach {
+                op: self.flash.ops(),
+                error: error.clone(),
+            });
+        }
+    }
+
     fn access(&mut self) -> Result<(), ChipError> {
         if self.hangs() {
             return Err(ChipError::Hang);
@@ -387,6 +419,7 @@ impl NorFlash for Chip<'_> {
         self.access()?;
         let done = self.flash.erase(from, to);
         self.tick();
+        self.note_refusal(&done);
         done?;
         self.determined.insert(from..to);
         self.programmed.remove(&(from..to));
@@ -401,7 +434,8 @@ impl NorFlash for Chip<'_> {
             None => self.flash.write(offset, bytes),
         };
         self.tick();
-        // Whether the chip takes a program depends on what it would set.
+        self.note_refusal(&done);
+        // Whether a program breaks a rule depends on what it would set.
         let end = offset.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         let undetermined: Vec<_> = self.determined.missing_from(offset..end).collect();
         for range in undetermined {

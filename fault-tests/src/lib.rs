@@ -11,6 +11,7 @@ pub mod input;
 pub mod inspect;
 pub mod memory_flash;
 pub mod ota;
+pub mod output;
 pub mod partition_csv;
 pub mod property;
 pub mod solve;

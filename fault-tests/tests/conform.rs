@@ -189,6 +189,7 @@ fn null_says_no_more_than_a_field_left_out() {
 fn bad_vectors_are_named_with_file_and_line() {
     let mut texts = Vec::new();
     let table = r#"{"id": 7, "base": "v02_two_ota.bin", "patch": [], "flash_size": 4194304, "rc": "ESP_OK", "count": 6, "note": ""}"#;
+    let image = corpus::vectors()[1].text.lines().next().unwrap();
     for (file, text) in [
         ("table.jsonl", "{\"id\": 1"),
         ("table.jsonl", ""),
@@ -209,6 +210,10 @@ fn bad_vectors_are_named_with_file_and_line() {
             &table.replace("[]", "[[99999999999, \"ff\"]]"),
         ),
         ("image.jsonl", table),
+        (
+            "image.jsonl",
+            &image.replace("\"id\": 0", "\"id\": 0, \"chip\": \"esp33\""),
+        ),
         (
             "otadata.jsonl",
             &corpus::vectors()[0]

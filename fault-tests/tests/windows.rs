@@ -217,12 +217,12 @@ fn a_sweep_that_runs_out_of_its_budget_never_passes() {
     assert_eq!(report.verdict().exit_code(), 6);
 }
 
-/// The README shows an id to copy; it must be one that the sweep prints.
+/// `PROOF.md` shows an id to copy; it must be one that the sweep prints.
 #[test]
-fn the_readme_shows_a_case_that_exists() {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-    let readme = std::fs::read_to_string(readme).expect("the workspace has a README");
-    let ids: Vec<&str> = readme
+fn the_document_of_proofs_shows_a_case_that_exists() {
+    let proof = concat!(env!("CARGO_MANIFEST_DIR"), "/../ota-core/PROOF.md");
+    let proof = std::fs::read_to_string(proof).expect("the workspace has it");
+    let ids: Vec<&str> = proof
         .split(|c: char| c.is_whitespace() || c == '\'')
         .filter(|word| word.contains('~'))
         .collect();

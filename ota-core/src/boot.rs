@@ -7,12 +7,14 @@
 //!
 //! What is here is ESP-IDF's stock behaviour, windows included; source: ESP-IDF
 //! `bootloader_support/src/bootloader_utility.c` and `bootloader/subproject/main/bootloader_start.c`.
-//! Three things that surprise people are meant:
+//! Four things that surprise people are meant:
 //!
 //! - a state changes by erasing and rewriting the very entry that is being changed;
 //! - `NEW` becomes `PENDING_VERIFY` before the image is looked at;
 //! - the fallback goes by slot number, down to factory and then up, whatever otadata says of those
-//!   slots.
+//!   slots;
+//! - with anti-rollback, the secure version of an image that otadata calls VALID is burnt before that
+//!   image is verified: [unverified bytes burn fuses](select_boot_partition#unverified-bytes-burn-fuses).
 //!
 //! # Flash errors
 //!
@@ -45,7 +47,7 @@ pub use tried::{Attempt, Refused, Tried};
 
 use factory_reset::wipe;
 pub(crate) use factory_reset::wipe_data;
-pub(crate) use select::check_secure_version;
+pub(crate) use select::is_new_enough;
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 

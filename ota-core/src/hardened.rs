@@ -49,6 +49,13 @@
 //! own claim on the new one is the authority by itself, and the old one may be erased. A generation that
 //! nothing is handed over to, the first one of a device, counts from its first claim on.
 //!
+//! **No content proves that an erase is over.** What a cut erase leaves of an entry of ours may be an entry
+//! that stock code could have written: a bit of its label has risen, and the rest of the sector reads erased. So the
+//! claim of the hand-over is programmed *before* the other sector is erased. A log that ends in a claim says that an erase
+//! may be under way, and then nothing in the other sector is believed, an entry of stock code as little as one of ours;
+//! it is said once more what is chosen, and the other sector is begun anew. Stock code only ever runs beside a log that
+//! is at rest.
+//!
 //! # The sectors
 //!
 //! ```text
@@ -79,10 +86,10 @@
 //!
 //! | operation | cut in it | the next boot |
 //! |---|---|---|
-//! | 1. erase sector 0 | anything in sector 0 | runs `a`, writes nothing |
-//! | 2. program birth, 3. first half of the entry | the same | runs `a`, writes nothing |
-//! | 4. claim | a group used up, or not | appends D(a), runs `a` |
-//! | 5. hand-over | a hand-over that reads right or wrong | right: appends it again, then as below; wrong: appends D(a), runs `a` |
+//! | 1. claim | a group used up, or not | used up: appends D(a), begins a generation of its own in sector 0, runs `a`; not: runs `a` |
+//! | 2. erase sector 0 | anything in sector 0 | as above: sector 1 ends in a claim, so nothing in sector 0 is believed |
+//! | 3. program birth, 4. first half of the entry | the same | the same |
+//! | 5. hand-over | a hand-over that reads right or wrong | right: appends it again, then as below; wrong: as above |
 //! | 6. its seal, 7. second half of the entry, 8. claim, decision, seal in sector 0 | the hand-over | appends D(b) in sector 0, begins a generation of its own in sector 1, runs `b` |
 //!
 //! The first start of `b` appends `D(b, started once)`, its confirmation `D(b)`: no erase. If it does not
@@ -93,8 +100,8 @@
 //! | step | does | erases | programs |
 //! |---|---|---|---|
 //! | append | claim, decision or hand-over, seal | 0 | 3 |
-//! | switch | erase other, birth, half an entry, append hand-over, other half, append decision there | 1 | 9 |
-//! | settle | after a cut: append what is chosen; where a hand-over was cut, complete the entry and switch once more to the same choice | 0 or 1 | 3 to 16 |
+//! | switch | claim, erase other, birth, half an entry, hand-over, seal, other half, append decision there | 1 | 9 |
+//! | settle | after a cut: append what is chosen, or the hand-over that was cut, and complete the entry; then switch once more to the same choice | 1 | 12 to 16 |
 //! | renew | leave a [full log](#a-full-log): say what it says once more; zero what may hand over, and what may count in the other sector; erase that; birth, entry, a group | 1 | up to 67 |
 //!
 //! The entry is completed last, or where nothing hands over behind the first claim, because its CRC covers the
@@ -193,9 +200,10 @@
 //!
 //! # A full log
 //!
-//! A cut in an erase costs nothing, a cut in a hand-over up to two groups, and they come back with the next
-//! switch. Of 30 groups 20 are [kept back](Log) for this: ten such cuts in a row, each within 0.4 ms, and the
-//! log is *full*.
+//! A cut in a switch costs two groups, that of its claim and that in which the choice is said once more, and they come
+//! back with the switch that follows. Of 30 groups 20 are [kept back](Log) for this: where ten cuts in a row hit a boot
+//! that puts right what the one before has left, each within the 0.4 ms in which that appends, the log is *full*. A cut
+//! in an erase of such a boot costs its two groups as well.
 //!
 //! - *It ends with a sealed decision.* Nothing is in doubt; the next change begins a new log that chooses
 //!   the same, and costs one erase more.
@@ -271,7 +279,7 @@
 //!   entry can name, weak bits beside it that read as damage may read as an entry to stock code later on, until
 //!   this bootloader sees that too. With that bootloader alone: below.
 //! - **This bootloader, stock application.** It erases a sector and writes an entry, which has no birth
-//!   behind it or not the one that fits, and is newer: that is adopted. Its cuts are the stock policy's, but for this:
+//!   behind it or not the one that fits, and is newer: that is adopted, if the log beside it is at rest. Its cuts are the stock policy's, but for this:
 //!   where it erases the entry of the running image, the hand-over in the other sector still names it.
 //!   A device that comes from the stock policy is taken over by the first change, which writes down over the entry that
 //!   names the image before what both say. A cut in that one erase loses which image that is, or leaves it in doubt: then it

@@ -40,6 +40,10 @@ pub(crate) enum Torn {
     Some(u64),
     /// All bits are zeroed: of an erase.
     Zeroed,
+    /// All bytes have risen but one row of 32, in which this bit alone has risen from what was there: of an erase.
+    Risen { row: usize, bit: usize },
+    /// One row of 32 bytes has risen, the others are as they were: of an erase.
+    RisenRow(usize),
 }
 
 impl Torn {
@@ -63,6 +67,13 @@ impl Torn {
                 Self::Some(_) if wanted.is_none() => left,
                 Self::Some(_) => *cell & (done | left),
                 Self::Zeroed => 0,
+                Self::Risen { row, bit } if i / 32 == row => {
+                    let risen = i % 32 == bit / 8;
+                    *cell | if risen { 1 << (bit % 8) } else { 0 }
+                }
+                Self::Risen { .. } => 0xFF,
+                Self::RisenRow(row) if i / 32 == row => 0xFF,
+                Self::RisenRow(_) => *cell,
             };
         }
     }
@@ -246,19 +257,22 @@ impl<F: ReadNorFlash> VerifyImage<F> for FirstByte {
             at: at.offset,
             refusal,
         };
-        let mut first = [0];
+        // In one read: the byte, and the start of the descriptor.
+        let mut start = [0; 40];
         flash
-            .read(at.offset, &mut first)
+            .read(at.offset, &mut start)
             .map_err(|e| refuse(Refusal::Flash(e)))?;
-        match first {
-            [0xE9] => Ok(ImageMetadata {
+        let word = |from: usize| start[from..].first_chunk().copied().map(u32::from_le_bytes);
+        match start[0] {
+            0xE9 => Ok(ImageMetadata {
                 region: at,
                 image_len: 1,
                 segments: 0,
-                hash: None,
-                secure_version: None,
+                digest: [0; 32],
+                hashed: false,
+                secure_version: word(32).filter(|w| *w == app_desc::MAGIC).and(word(36)),
             }),
-            [found] => Err(refuse(Refusal::Magic { found })),
+            found => Err(refuse(Refusal::Magic { found })),
         }
     }
 }

@@ -52,7 +52,7 @@ use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
 use crate::commit;
 use crate::efuse::SecureVersion;
-use crate::image::{Refusal, Target, VerifyError, VerifyImage};
+use crate::image::{ImageMetadata, Refusal, Target, VerifyError, VerifyImage};
 use crate::otadata::{Entry, MIN_SIZE};
 use crate::partition::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, Slot, SubType, Type};
 use handle::Handles;
@@ -225,15 +225,18 @@ impl<F: ReadNorFlash, V, S, const HANDLES: usize> Ota<'_, F, V, S, HANDLES> {
 impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     Ota<'_, F, V, S, HANDLES>
 {
-    /// Whether the image of `partition` verifies.
-    fn verifies(&mut self, partition: &Partition) -> Result<bool, OtaError<F::Error>> {
+    /// The image of `partition`, if it verifies.
+    pub(crate) fn verified(
+        &mut self,
+        partition: &Partition,
+    ) -> Result<Option<ImageMetadata>, OtaError<F::Error>> {
         match self.verifier.verify(&mut self.flash, partition.region()) {
-            Ok(_) => Ok(true),
+            Ok(image) => Ok(Some(image)),
             Err(VerifyError {
                 refusal: Refusal::Flash(error),
                 ..
             }) => Err(OtaError::Flash(error)),
-            Err(_) => Ok(false),
+            Err(_) => Ok(None),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod erase;
 mod failures;
+mod overprogram;
 mod partial;
 mod power;
 mod program;
@@ -10,6 +11,7 @@ mod storage;
 
 use std::ops::Range;
 
+pub use self::overprogram::{Breach, Overprogram};
 pub use self::partial::EraseSteps;
 pub use self::power::Cut;
 
@@ -52,6 +54,9 @@ pub struct Flash<O = (), G = SpiNor> {
     adversary: Adversary,
     pace: Pace,
     strict: bool,
+    overprogram: Overprogram,
+    /// What was carried out although it breaks a rule, since power-on.
+    breaches: Vec<Breach>,
     erase_order: EraseOrder,
     /// Something beyond a plain program or read is set up: take the careful way.
     careful: bool,
@@ -107,6 +112,8 @@ impl<O: Observer, G> Flash<O, G> {
             adversary: Adversary::PerRead { seed: 0 },
             pace: Pace::Typical,
             strict: true,
+            overprogram: Overprogram::default(),
+            breaches: Vec::new(),
             erase_order: EraseOrder::default(),
             careful: false,
             power: Power::On,
@@ -149,7 +156,8 @@ impl<O: Observer, G> Flash<O, G> {
         self.erase_order = order;
     }
 
-    /// Strict (the default): a breach of a rule is an error and changes nothing. Otherwise the chip does what such chips
+    /// Strict (the default): a breach of a rule is an error and changes nothing, but for programs over programmed cells as
+    /// [`set_overprogram`](Flash::set_overprogram) says. Otherwise the chip does what such chips
     /// do: a program ANDs, a page wraps, a protected range stays as it is, a word that was never programmed reads as
     /// anything where that is so.
     pub fn set_strict(&mut self, strict: bool) {

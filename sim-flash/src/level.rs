@@ -12,11 +12,13 @@ use crate::tear::Tear;
 pub enum Level {
     /// An operation happens whole or not at all.
     L0,
-    /// A program stops after some byte, an erase while it zeroes cells from the start.
+    /// An operation stops after some byte: a program, the zeroing of an erase (from the start), or the rise of what was
+    /// there to 1 (from either end).
     L1,
-    /// Any subset of the bits that had to change did change; all cells are stable.
+    /// Any subset of the bits that had to change did change; all cells are stable. An erase leaves them as they were, zeroed
+    /// or risen, row by row and bit by bit.
     L2,
-    /// Also weak bits, and a cut erase leaves anything.
+    /// Also weak bits, those that were under way among them, and a cut erase leaves anything.
     L3,
     /// Also collateral damage within the sector.
     L4,

@@ -39,7 +39,7 @@ pub use crate::adversary::Adversary;
 pub use crate::cipher::Cipher;
 pub use crate::error::{FlashError, Rule};
 pub use crate::fault::{Failure, Fault, Symptom, When};
-pub use crate::flash::{Cut, EraseOrder, EraseSteps, Flash};
+pub use crate::flash::{Breach, Cut, EraseOrder, EraseSteps, Flash, Overprogram};
 pub use crate::geometry::{
     EccDoubleWords, EncryptedRows16, EncryptedRows32, Geometry, Multiwrite, RomPages, SpiNor, Words,
 };
@@ -56,8 +56,8 @@ pub use crate::stats::Stats;
 pub use crate::stencils::Stencils;
 pub use crate::sweep::{CrashState, CrashStates, Recorder, crash_states};
 pub use crate::tear::{
-    Around, BitMask, Bits, Density, Fraction, Neighbour, ParseTearError, Rows, Tear,
-    measured_tears, over_erase_tears, tears, tears_at,
+    Around, BitMask, Bits, Cells, Density, Fraction, MetadataRow, Mixture, Neighbour,
+    ParseTearError, Risen, RowTears, Rows, Tear, measured_tears, over_erase_tears, tears, tears_at,
 };
 pub use crate::trace::{Event, Outcome, ParseTraceError, Recording, ReplayError, Row, Trace};
 pub use crate::view::{View, ViewError};

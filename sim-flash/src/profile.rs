@@ -26,6 +26,9 @@ pub struct Rules {
     pub reprogram_heals: bool,
     /// How often a word, or a block of words, may be programmed between erases.
     pub limit: Option<ProgramLimit>,
+    /// The chip itself refuses a program that would set a bit or comes once too often, and says so, as controllers with
+    /// ECC do. Serial NOR carries it out, as an AND.
+    pub refuses_overprogram: bool,
     /// Words carry check bits: a torn word is a read error.
     pub ecc: bool,
     /// After a cut erase, granules of so many bytes may answer reads with an ECC error, whatever they hold, until the
@@ -45,6 +48,7 @@ impl Rules {
     pub(crate) const SPI_NOR: Rules = Rules {
         reprogram_heals: true,
         limit: None,
+        refuses_overprogram: false,
         ecc: false,
         ecc_after_cut_erase: None,
         encryption: None,
@@ -252,6 +256,14 @@ impl<G> Profile<G> {
     #[must_use]
     pub fn with_reprogram_heals(mut self, heals: bool) -> Self {
         self.rules.reprogram_heals = heals;
+        self
+    }
+
+    /// The same chip, which refuses programs over programmed cells
+    /// ([`Rules::refuses_overprogram`]), or not: for whoever has a driver that checks before it programs.
+    #[must_use]
+    pub fn with_overprogram_refused(mut self, refused: bool) -> Self {
+        self.rules.refuses_overprogram = refused;
         self
     }
 

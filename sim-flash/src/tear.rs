@@ -1,23 +1,29 @@
 //! Tears: what a cut leaves behind of the operation it hit.
 //!
 //! A [`Tear`] is a small value with a readable id (`P1.n17`, `E4.s5`). What it leaves behind is a function of the
-//! operation and of the old bytes; *which* tears exist for an operation depends on the operation alone, never on what
-//! the flash held before. Two states that differ only in old contents have the same tears. And a tear does the same to
-//! a byte whatever the other bytes of the operation are: bits and bytes are named by their place, not by their rank.
+//! operation and of the old bytes, of an erase as well: cells that it had not zeroed yet rise from what they held (E9,
+//! E10, E11). *Which* tears [are listed](tears) for an operation follows from the operation alone; what one of them
+//! leaves of a sector does not. But a tear treats each bit by itself: what it makes of a bit follows from the operation,
+//! the place of the bit and what that very bit was, whatever the others were. Bits and bytes are named by their place,
+//! not by their rank.
 
 mod bits;
 mod effect;
 mod id;
 mod list;
 mod mask;
+mod risen;
+mod rows;
 mod subset;
 mod weak;
 mod window;
 
-pub use self::bits::{Bits, Rows};
+pub use self::bits::{Bits, MetadataRow, Rows};
 pub use self::id::ParseTearError;
 pub use self::list::{Density, measured_tears, over_erase_tears, tears};
 pub use self::mask::BitMask;
+pub use self::risen::{Cells, Mixture, Risen};
+pub use self::rows::RowTears;
 pub use self::window::{Fraction, tears_at};
 
 use crate::level::Level;
@@ -79,6 +85,12 @@ pub enum Tear {
     E7,
     /// All of it, and these bits of a neighbour are weak.
     E8(Neighbour, Bits),
+    /// Nothing was zeroed before: these bits have risen, the others are as they were.
+    E9(Risen),
+    /// Row by row: as before, zeros, or ones.
+    E10(Mixture),
+    /// Nothing was zeroed before: these bits have risen, and of the others those that were 0 are weak.
+    E11(Risen),
 }
 
 impl Tear {
@@ -97,9 +109,13 @@ impl Tear {
     pub fn level(&self) -> Level {
         match self {
             Tear::P0 | Tear::P6 | Tear::E0 | Tear::E7 => Level::L0,
-            Tear::P1(_) | Tear::E1(_) | Tear::E3 => Level::L1,
-            Tear::P2(_) | Tear::P3(_) | Tear::E2(_) | Tear::E4(_) => Level::L2,
-            Tear::P4(_) | Tear::P5(_) | Tear::E5(_) | Tear::E6(_) => Level::L3,
+            Tear::P1(_) | Tear::E1(_) | Tear::E3 | Tear::E9(Risen::To(_) | Risen::From(_)) => {
+                Level::L1
+            }
+            Tear::P2(_) | Tear::P3(_) | Tear::E2(_) | Tear::E4(_) | Tear::E9(_) | Tear::E10(_) => {
+                Level::L2
+            }
+            Tear::P4(_) | Tear::P5(_) | Tear::E5(_) | Tear::E6(_) | Tear::E11(_) => Level::L3,
             Tear::P7(..) | Tear::E8(..) => Level::L4,
         }
     }
@@ -138,6 +154,10 @@ impl Tear {
             }
             Tear::E5(bits) => bits != Bits::None && bits.fits(u64::from(len) * 8),
             Tear::E6(bits) => matches!(bits, Bits::All | Bits::Seeded(_)),
+            Tear::E9(Risen::Bits(Bits::None)) | Tear::E9(Risen::Bits(Bits::All)) => false,
+            Tear::E11(Risen::Bits(Bits::All)) => false,
+            Tear::E9(risen) | Tear::E11(risen) => risen.fits(op),
+            Tear::E10(mixture) => mixture.fits(op),
         }
     }
 }

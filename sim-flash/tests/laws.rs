@@ -103,6 +103,48 @@ proptest! {
         prop_assert!((0..SIZE as usize).filter(|i| outside(*i)).all(|i| before_all[i] == after_all[i]));
     }
 
+    /// What a cut erase leaves of a bit follows from the erase, the place of the bit and what that bit was: two contents
+    /// that agree in some bits agree there afterwards. Whoever derives one crash state from another relies on it.
+    #[test]
+    fn a_torn_erase_treats_each_bit_by_itself(
+        a in prop::collection::vec(any::<u8>(), 256), b in prop::collection::vec(any::<u8>(), 256),
+        weak in prop::collection::vec(any::<u8>(), 256), pick in any::<prop::sample::Index>(), heals in any::<bool>(),
+    ) {
+        let op = Op::erase(0x2000, 256);
+        let mut list = sim_flash::tears(&op, Density::Full, Level::L4);
+        let rows = sim_flash::RowTears::of(&op, Level::L4).unwrap();
+        list.extend((0..rows.shapes()).filter_map(|shape| rows.tear(shape % rows.rows(), shape)));
+        let tear = *pick.get(&list);
+        let left = |old: &[u8]| {
+            let (mut cells, mut weak) = (old.to_vec(), weak.clone());
+            tear.torn_cells(&op, 0, &mut cells, &mut weak, heals);
+            (cells, weak)
+        };
+        let ((cells_a, weak_a), (cells_b, weak_b)) = (left(&a), left(&b));
+        for at in 0..256 {
+            let same = !(a[at] ^ b[at]);
+            prop_assert_eq!(cells_a[at] & same, cells_b[at] & same, "{} byte {}", tear, at);
+            prop_assert_eq!(weak_a[at] & same, weak_b[at] & same, "{} byte {}", tear, at);
+        }
+    }
+
+    /// From what was there a bit only rises.
+    #[test]
+    fn an_erase_that_zeroed_nothing_leaves_no_bit_lower(
+        old in prop::collection::vec(any::<u8>(), 256), pick in any::<prop::sample::Index>(),
+    ) {
+        let op = Op::erase(0x2000, 256);
+        let mut list = sim_flash::tears(&op, Density::Full, Level::L3);
+        list.retain(|tear| matches!(tear, Tear::E9(_) | Tear::E11(_)));
+        let tear = *pick.get(&list);
+        let (mut cells, mut weak) = (old.clone(), vec![0; 256]);
+        tear.torn_cells(&op, 0, &mut cells, &mut weak, true);
+        for at in 0..256 {
+            prop_assert_eq!(cells[at] & old[at], old[at]);
+            prop_assert_eq!(weak[at] & old[at], 0, "a bit that was 1 is");
+        }
+    }
+
     #[test]
     fn torn_cells_on_any_part_are_the_torn_state(
         state in contents(),

@@ -3,8 +3,9 @@
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use proptest::prelude::*;
 use sim_flash::{
-    BitMask, Bits, Cut, Density, EraseSteps, Failure, Fault, Flash, Fraction, Geometry, Level, Op,
-    Profile, Recording, Rows, SpiNor, State, Tear, When, measured_tears, over_erase_tears, tears,
+    BitMask, Bits, Cells, Cut, Density, EraseSteps, Failure, Fault, Flash, Fraction, Geometry,
+    Level, MetadataRow, Mixture, Op, Profile, Recording, Risen, Rows, SpiNor, State, Tear, When,
+    measured_tears, over_erase_tears, tears,
 };
 
 #[derive(Clone, Debug)]
@@ -64,6 +65,34 @@ fn bits() -> impl Strategy<Value = Bits> {
     ]
 }
 
+fn risen() -> impl Strategy<Value = Risen> {
+    prop_oneof![
+        (0u32..5000).prop_map(Risen::To),
+        any::<u32>().prop_map(Risen::From),
+        (any::<u8>(), 0u32..600).prop_map(|(width, row)| Risen::Row { width, row }),
+        (any::<u8>(), any::<u32>()).prop_map(|(width, row)| Risen::AllBut { width, row }),
+        (0u32..200, bits()).prop_map(|(row, bits)| Risen::Within(MetadataRow(row), bits)),
+        bits().prop_map(Risen::Bits),
+    ]
+}
+
+fn mixture() -> impl Strategy<Value = Mixture> {
+    let cells = || prop::sample::select(vec![Cells::Old, Cells::Zero, Cells::Risen]);
+    prop_oneof![
+        (any::<u32>(), 0u32..5000).prop_map(|(risen, zeroed)| Mixture::Up { risen, zeroed }),
+        (0u32..5000, any::<u32>()).prop_map(|(risen, zeroed)| Mixture::Down { risen, zeroed }),
+        (any::<u8>(), 0u32..600, cells(), cells()).prop_map(|(width, row, is, rest)| {
+            Mixture::Row {
+                width,
+                row,
+                is,
+                rest,
+            }
+        }),
+        any::<u32>().prop_map(Mixture::Seeded),
+    ]
+}
+
 fn tear() -> impl Strategy<Value = Tear> {
     use sim_flash::{Around, Neighbour};
     let rows = (any::<u8>(), 0u32..5).prop_map(|(width, row)| Tear::P2(Rows::One { width, row }));
@@ -81,6 +110,9 @@ fn tear() -> impl Strategy<Value = Tear> {
         bits().prop_map(Tear::E4),
         bits().prop_map(Tear::E5),
         bits().prop_map(Tear::E6),
+        risen().prop_map(Tear::E9),
+        risen().prop_map(Tear::E11),
+        mixture().prop_map(Tear::E10),
         bits().prop_map(|bits| Tear::E8(Neighbour::Before, bits)),
         bits().prop_map(|bits| Tear::E8(Neighbour::Behind, bits)),
     ]

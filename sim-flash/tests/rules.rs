@@ -5,7 +5,7 @@ use embedded_storage::nor_flash::{
 };
 use sim_flash::{
     Adversary, Cut, Density, EccDoubleWords, EncryptedRows16, Flash, FlashError, Geometry, Level,
-    Op, Profile, ProfileError, Rule, Span, SpiNor, State, Tear, View, Words, tears,
+    Op, Overprogram, Profile, ProfileError, Rule, Span, SpiNor, State, Tear, View, Words, tears,
 };
 
 const AT: u32 = 0x4000;
@@ -494,6 +494,84 @@ mod bits_cannot_be_set {
         flash.set_strict(false);
         flash.write(AT, &[0xF0]).unwrap();
         assert_eq!(read(&mut flash, AT, 1), [0], "the chip just ANDs");
+    }
+
+    #[test]
+    fn happens_as_an_and_that_is_kept_as_a_breach() {
+        // Three pages, the second of which would set bits.
+        let data = [0xF0; 768];
+        let over = |flash: &mut Flash| {
+            flash.write(AT + 0x180, &[0x0F]).unwrap();
+            flash.write(AT, &data)
+        };
+        let refused = over(&mut Flash::new(Profile::w25q64jv())).unwrap_err();
+        // The short way, and the one with care: a stuck bit elsewhere makes no difference.
+        let mut outcomes = [false, true].map(|careful| {
+            let mut flash = Flash::new(Profile::w25q64jv());
+            flash.set_overprogram(Overprogram::And);
+            if careful {
+                flash.protect(0..4096);
+            }
+            over(&mut flash).unwrap();
+            assert_eq!(flash.breaches().len(), 1);
+            assert_eq!(flash.breaches()[0].op, 2, "the second page");
+            assert_eq!(flash.breaches()[0].error, refused);
+            assert_eq!(flash.trace().len(), 4);
+            let mut bytes = [0; 768];
+            flash.read(AT, &mut bytes).unwrap();
+            flash.power_on();
+            assert!(flash.breaches().is_empty(), "of this power-on alone");
+            (bytes, flash.trace().to_string(), flash.stats())
+        });
+        assert_eq!(outcomes[0], outcomes[1]);
+        let (bytes, ..) = &mut outcomes[0];
+        assert_eq!(std::mem::replace(&mut bytes[0x180], 0xF0), 0, "0F & F0");
+        assert_eq!(*bytes, data);
+    }
+
+    #[test]
+    fn happens_to_a_program_too_many_where_words_count() {
+        let mut flash = Flash::new(Profile::nrf52840());
+        flash.set_overprogram(Overprogram::And);
+        for byte in [0xFE, 0xFC, 0xF8] {
+            flash.write(AT, &[byte; 4]).unwrap();
+        }
+        assert_eq!(read(&mut flash, AT, 4), [0xF8; 4]);
+        let [breach] = flash.breaches() else {
+            panic!("one breach: {:?}", flash.breaches());
+        };
+        assert_eq!(
+            breach.error.to_string(),
+            "program 0x4000+0x4: a word may be programmed 2 times between erases (first at 0x4000)"
+        );
+    }
+
+    #[test]
+    fn happens_in_a_cut_program_as_in_a_whole_one() {
+        let mut flash = Flash::new(Profile::w25q64jv());
+        flash.set_overprogram(Overprogram::And);
+        flash.write(AT, &[0x0F; 4]).unwrap();
+        flash.arm(Cut {
+            op: 1,
+            tear: Tear::P1(2),
+        });
+        assert_eq!(flash.write(AT, &[0xF0; 4]), Err(FlashError::PowerLost));
+        assert!(flash.fired() && flash.breaches().is_empty());
+        flash.power_on();
+        assert_eq!(read(&mut flash, AT, 4), [0, 0, 0x0F, 0x0F]);
+    }
+
+    #[test]
+    fn not_where_the_chip_refuses_it_itself() {
+        let mut flash = Flash::new(Profile::w25q64jv().with_overprogram_refused(true));
+        let mut ecc = Flash::new(Profile::stm32l4());
+        flash.set_overprogram(Overprogram::And);
+        ecc.set_overprogram(Overprogram::And);
+        flash.write(AT, &[0x0F; 8]).unwrap();
+        ecc.write(AT, &[0x0F; 8]).unwrap();
+        assert!(flash.write(AT, &[0xF0; 8]).is_err());
+        assert!(ecc.write(AT, &[0x0E; 8]).is_err());
+        assert!(flash.breaches().is_empty() && ecc.breaches().is_empty());
     }
 
     #[test]

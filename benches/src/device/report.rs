@@ -51,7 +51,7 @@ fn up_front(all: &[Measured], policy: Policy) -> Option<&Update> {
     found?.cost.as_ref().ok()
 }
 
-/// The lines for the README: the largest image that is measured, erased up front, on chips of each kind.
+/// The lines for the summary of costs: the largest image that is measured, erased up front, on chips of each kind.
 pub fn headline(chips: &[Chip]) -> String {
     let mut out = String::from(
         "| chip | image | policy | update | rate | of the least possible | first start | erases of otadata |\n|---|---|---|---|---|---|---|---|\n",

@@ -1,6 +1,6 @@
 //! What can be said on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -136,6 +136,14 @@ pub(crate) struct FirmwareArgs {
     pub(crate) dump: DumpArgs,
     #[command(flatten)]
     pub(crate) csv: CsvArgs,
+}
+
+impl FirmwareArgs {
+    /// The files that are read.
+    pub(crate) fn inputs(&self) -> Vec<&Path> {
+        let files = [&self.table, &self.running, &self.update, &self.dump.dump];
+        files.into_iter().flatten().map(PathBuf::as_path).collect()
+    }
 }
 
 /// A real device's flash, and what a dump leaves open.

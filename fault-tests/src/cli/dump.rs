@@ -5,7 +5,7 @@ use std::path::Path;
 use sim_flash::Profile;
 
 use super::args::{FirmwareArgs, SweepArgs};
-use super::sweep::{Bars, Json, keep, more};
+use super::sweep::{Bars, Json, Keep, more};
 use super::{Usage, inspect};
 use crate::dump::{self, Call, DumpOptions, DumpSetup};
 use crate::input;
@@ -25,20 +25,21 @@ pub(super) fn run(path: &Path, args: &SweepArgs, options: &SweepOptions) -> Resu
         )));
     }
     let slot = args.slot.clone();
+    let inputs = args.firmware.inputs();
+    let json = Json::prepare(args.json.as_deref(), &inputs)?;
+    let keep = Keep::prepare(args.keep.as_deref(), &inputs)?;
     let setup = setup(path, &args.firmware, call, slot, &options.profile)?;
-    let json = Json::prepare(args.json.as_deref())?;
     let bars = Bars::new([call.scenario()]);
     let report = dump::sweep(path, &setup, options, &|counts| {
         bars.show(call.scenario(), counts);
     });
     bars.finish();
+    let stdout = json.is_stdout();
     json.write(&report, &report.json())?;
-    if !json.is_stdout() {
+    if !stdout {
         more(&report.sweep, args.windows, args.coverage)?;
     }
-    if let Some(folder) = &args.keep {
-        keep(&report.sweep, folder)?;
-    }
+    keep.write(&report.sweep)?;
     Ok(report.sweep.verdict().exit_code())
 }
 

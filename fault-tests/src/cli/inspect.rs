@@ -4,13 +4,14 @@ use std::path::Path;
 
 use ota_core::chip::{CHIPS, Chip};
 
+use super::Usage;
 use super::args::{ConformArgs, InspectArgs, TableArgs};
 use super::stderr::errln;
 use super::stdout::{self, outln};
-use super::{Output, Usage};
 use crate::conform::{self, ConformOptions};
 use crate::input;
 use crate::inspect::{self, InspectOptions};
+use crate::output::{self, Output};
 use crate::partition_csv;
 
 const DIFFERS: u8 = 1;
@@ -53,12 +54,19 @@ pub(super) fn conform(args: &ConformArgs) -> Result<u8, Usage> {
 }
 
 pub(super) fn table(args: &TableArgs) -> Result<u8, Usage> {
-    let bytes = input::read(&args.input).map_err(Usage::new)?;
+    let inputs = [args.input.as_path()];
     let output = args
         .output
         .as_deref()
         .filter(|path| *path != Path::new("-"));
-    let output = output.map(Output::prepare).transpose()?;
+    let output = match output {
+        Some(path) => Some(Output::prepare(path, &inputs).map_err(Usage::new)?),
+        None => {
+            output::check_stdout(&inputs).map_err(Usage::new)?;
+            None
+        }
+    };
+    let bytes = input::read(&args.input).map_err(Usage::new)?;
     let converted = partition_csv::convert(&bytes, &args.options())
         .map_err(|refused| Usage::file(&args.input, refused))?;
     for warning in &converted.warnings {
@@ -69,7 +77,7 @@ pub(super) fn table(args: &TableArgs) -> Result<u8, Usage> {
         partition_csv::Output::Csv(text) => text.as_bytes(),
     };
     match output {
-        Some(output) => output.write(text)?,
+        Some(output) => output.write(text).map_err(Usage::new)?,
         None => stdout::write(text)?,
     }
     Ok(0)

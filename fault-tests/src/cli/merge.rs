@@ -1,5 +1,7 @@
 //! `brownout merge`.
 
+use std::path::PathBuf;
+
 use super::Usage;
 use super::args::MergeArgs;
 use super::stderr::errln;
@@ -7,7 +9,8 @@ use super::sweep::{Json, more};
 use crate::sweep::{self, Verdict};
 
 pub(super) fn run(args: &MergeArgs) -> Result<u8, Usage> {
-    let json = Json::prepare(args.json.as_deref())?;
+    let inputs: Vec<_> = args.files.iter().map(PathBuf::as_path).collect();
+    let json = Json::prepare(args.json.as_deref(), &inputs)?;
     let report = match sweep::merge(&args.files) {
         Ok(report) => report,
         Err(gaps) => {
@@ -19,8 +22,9 @@ pub(super) fn run(args: &MergeArgs) -> Result<u8, Usage> {
             return Ok(verdict.exit_code());
         }
     };
+    let stdout = json.is_stdout();
     json.write(&report, &report.json())?;
-    if !json.is_stdout() {
+    if !stdout {
         more(&report, args.windows, args.coverage)?;
     }
     Ok(report.verdict().exit_code())

@@ -14,7 +14,7 @@ mod sweep;
 mod zoo;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -58,52 +58,5 @@ pub fn main() -> ExitCode {
             errln!("brownout: {message}");
             ExitCode::from(USAGE)
         }
-    }
-}
-
-/// A file that appears whole or not at all: written beside its place, then moved there.
-pub(crate) struct Output {
-    path: PathBuf,
-    beside: PathBuf,
-}
-
-impl Output {
-    /// Makes sure, before a long run, that the file can be written after it.
-    pub(crate) fn prepare(path: &Path) -> Result<Self, Usage> {
-        let mut name = path
-            .file_name()
-            .ok_or_else(|| Usage::file(path, "expected the name of a file"))?
-            .to_owned();
-        if path.is_dir() {
-            return Err(Usage::file(
-                path,
-                "is a folder, expected the name of a file",
-            ));
-        }
-        name.push(".part");
-        let output = Self {
-            path: path.to_owned(),
-            beside: path.with_file_name(name),
-        };
-        output.write_beside(&[])?;
-        Ok(output)
-    }
-
-    pub(crate) fn write(&self, text: &[u8]) -> Result<(), Usage> {
-        self.write_beside(text)?;
-        std::fs::rename(&self.beside, &self.path)
-            .map_err(|error| Usage::file(&self.path, format_args!("cannot be written: {error}")))
-    }
-
-    fn write_beside(&self, text: &[u8]) -> Result<(), Usage> {
-        std::fs::write(&self.beside, text)
-            .map_err(|error| Usage::file(&self.path, format_args!("cannot be written: {error}")))
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        // Gone already if it was moved into place; otherwise the run failed and nothing is owed.
-        let _ = std::fs::remove_file(&self.beside);
     }
 }

@@ -11,10 +11,11 @@ use sim_flash::{Contract, Level, Profile};
 use super::args::{FirmwareArgs, SweepArgs};
 use super::stderr::errln;
 use super::stdout::{out, outln};
-use super::{Output, Usage, dump};
+use super::{Usage, dump};
 use crate::explore::Counts;
 use crate::input;
 use crate::ota::{self, Inputs, ON_DEMAND, Policy, SCENARIOS};
+use crate::output::{self, Output};
 use crate::partition_csv;
 use crate::sweep::{self, Filling, SweepOptions, SweepReport};
 
@@ -56,7 +57,9 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         )));
     }
     options.inputs = inputs(&args.firmware, &options.profile)?;
-    let json = Json::prepare(args.json.as_deref())?;
+    let files = args.firmware.inputs();
+    let json = Json::prepare(args.json.as_deref(), &files)?;
+    let keep = Keep::prepare(args.keep.as_deref(), &files)?;
     let bars = Bars::new(options.scenarios.iter().map(|scenario| scenario.name));
     let units = sweep::run_units(&options, args.shard, &|name, counts| {
         bars.show(name, counts);
@@ -78,18 +81,17 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
             why.join("; ")
         )));
     }
+    let stdout = json.is_stdout();
     json.write(&report, &lines.unwrap_or_else(|| report.json()))?;
     if let Some(shard) = args.shard
-        && !json.is_stdout()
+        && !stdout
     {
         outln!("  shard {shard}: {mine} of {total} units; `brownout merge` has the verdict")?;
     }
-    if !json.is_stdout() {
+    if !stdout {
         more(&report, args.windows, args.coverage)?;
     }
-    if let Some(folder) = &args.keep {
-        keep(&report, folder)?;
-    }
+    keep.write(&report)?;
     // A shard without any unit has nothing to say; merging will tell whether it had to.
     Ok(match mine {
         0 => 0,
@@ -106,11 +108,16 @@ pub(super) enum Json {
 
 impl Json {
     /// Makes sure, before a long run, that it can be written after it.
-    pub(super) fn prepare(path: Option<&Path>) -> Result<Self, Usage> {
+    pub(super) fn prepare(path: Option<&Path>, inputs: &[&Path]) -> Result<Self, Usage> {
         match path {
             None => Ok(Self::No),
-            Some(path) if path == Path::new("-") => Ok(Self::Stdout),
-            Some(path) => Output::prepare(path).map(Self::File),
+            Some(path) if path == Path::new("-") => {
+                output::check_stdout(inputs).map_err(Usage::new)?;
+                Ok(Self::Stdout)
+            }
+            Some(path) => { Output::prepare(path, inputs) }
+                .map(Self::File)
+                .map_err(Usage::new),
         }
     }
 
@@ -119,12 +126,12 @@ impl Json {
     }
 
     /// Prints `report`, and writes `json`.
-    pub(super) fn write(&self, report: &impl fmt::Display, json: &str) -> Result<(), Usage> {
+    pub(super) fn write(self, report: &impl fmt::Display, json: &str) -> Result<(), Usage> {
         match self {
             Self::No => out!("{report}")?,
             Self::Stdout => out!("{json}")?,
             Self::File(output) => {
-                output.write(json.as_bytes())?;
+                output.write(json.as_bytes()).map_err(Usage::new)?;
                 out!("{report}")?;
             }
         }
@@ -143,18 +150,40 @@ pub(super) fn more(report: &SweepReport, windows: bool, coverage: bool) -> Resul
     Ok(())
 }
 
-/// Writes one case file for each window.
-pub(super) fn keep(report: &SweepReport, folder: &Path) -> Result<(), Usage> {
-    for window in report
-        .scenarios
-        .iter()
-        .flat_map(|scenario| &scenario.windows)
-    {
-        let (name, case) = window.case_file();
-        let path = folder.join(name).with_extension("case");
-        Output::prepare(&path)?.write(case.to_string().as_bytes())?;
+/// Where case files go.
+pub(super) struct Keep<'a> {
+    folder: Option<&'a Path>,
+    inputs: &'a [&'a Path],
+}
+
+impl<'a> Keep<'a> {
+    /// Makes sure, before a long run, that files can be written there after it.
+    pub(super) fn prepare(folder: Option<&'a Path>, inputs: &'a [&'a Path]) -> Result<Self, Usage> {
+        if let Some(folder) = folder {
+            output::check_folder(folder).map_err(Usage::new)?;
+        }
+        Ok(Self { folder, inputs })
     }
-    Ok(())
+
+    /// Writes one case file for each window; none, if one of them cannot be written.
+    pub(super) fn write(&self, report: &SweepReport) -> Result<(), Usage> {
+        let Some(folder) = self.folder else {
+            return Ok(());
+        };
+        let windows = { report.scenarios.iter() }.flat_map(|scenario| &scenario.windows);
+        let files: Vec<_> = windows
+            .map(|window| {
+                let (name, case) = window.case_file();
+                let path = folder.join(name).with_extension("case");
+                Ok((Output::prepare(&path, self.inputs)?, case.to_string()))
+            })
+            .collect::<Result<_, output::OutputError>>()
+            .map_err(Usage::new)?;
+        for (file, case) in files {
+            file.write(case.as_bytes()).map_err(Usage::new)?;
+        }
+        Ok(())
+    }
 }
 
 /// How far cuts may fill a log.

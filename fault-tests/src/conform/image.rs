@@ -1,15 +1,15 @@
-//! `image.jsonl`: the verification of an image in a partition, by an application on an ESP32-C3 v0.4
-//! with eFuse blocks v1.3 and no secure boot.
+//! `image.jsonl`: the verification of an image in a partition, by an application on an ESP32-C3 v0.4, or on
+//! the chip that a vector names, with eFuse blocks v1.3 and no secure boot.
 
 use embedded_storage::nor_flash::{ErrorType, NorFlashErrorKind, ReadNorFlash};
-use ota_core::chip::ESP32C3;
+use ota_core::chip::{Chip, ESP32C3};
 use ota_core::image::{StreamVerifier, Target, VerifyImage};
 use ota_core::{EspErr, Region};
 
 use super::report::FileReport;
 use super::vector::ImageVector;
 use super::{Bases, each, patched};
-use crate::input::InputError;
+use crate::input::{InputError, Problem};
 
 /// v0.4, major × 100 + minor.
 const SILICON: u16 = 4;
@@ -18,12 +18,12 @@ const EFUSE_BLOCKS: u16 = 103;
 
 pub(super) fn check(text: &str, bases: &Bases, report: &mut FileReport) -> Result<(), InputError> {
     let file = report.file.clone();
-    let target = Target::new(&ESP32C3).with_revisions(SILICON, EFUSE_BLOCKS);
     // One sector a read; the verifier asks for less.
     let mut buffer = [0; 4096];
     each(&file, text, |line, vector: ImageVector| {
         let ImageVector {
             id,
+            chip,
             base,
             patch,
             truncate,
@@ -33,6 +33,7 @@ pub(super) fn check(text: &str, bases: &Bases, report: &mut FileReport) -> Resul
             image_len,
             _note,
         } = vector;
+        let target = Target::new(chip_of(chip)?).with_revisions(SILICON, EFUSE_BLOCKS);
         let mut bytes = patched(bases.find(&base)?, &patch)?;
         if let Some(left) = truncate {
             bytes.truncate(left);
@@ -59,6 +60,16 @@ pub(super) fn check(text: &str, bases: &Bases, report: &mut FileReport) -> Resul
         checks.equal("rc", rc.as_str(), found_rc.name().unwrap_or("unnamed"));
         checks.equal("image_len", &image_len, &found_len);
         Ok(())
+    })
+}
+
+fn chip_of(name: Option<String>) -> Result<&'static Chip, Problem> {
+    let Some(name) = name else {
+        return Ok(&ESP32C3);
+    };
+    Chip::by_name(&name).ok_or_else(|| Problem::Impossible {
+        asked: format!("the chip {name:?}"),
+        expected: "a chip as ESP-IDF names it, for instance \"esp32c6\"",
     })
 }
 

@@ -24,11 +24,13 @@ pub(super) struct TableVector {
     pub(super) _note: de::IgnoredAny,
 }
 
-/// `image.jsonl`: the verification of an image by an ESP32-C3 application.
+/// `image.jsonl`: the verification of an image by an application.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImageVector {
     pub(super) id: u64,
+    /// The chip, as ESP-IDF names the target; an ESP32-C3 if none is named.
+    pub(super) chip: Option<String>,
     /// File name of an image.
     pub(super) base: String,
     #[serde(default, deserialize_with = "null_as_default")]

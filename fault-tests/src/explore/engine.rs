@@ -184,7 +184,7 @@ impl<'a, W: World> Engine<'a, W> {
         let stood_for = |class: &&Class| self.pass.stand_ins.contains_key(class);
         let visited = self.pass.visited.keys();
         self.counts.distinct_states = visited.filter(|class| !stood_for(class)).count() as u64;
-        let violations = self
+        let mut violations: Vec<_> = self
             .pass
             .violations
             .iter()
@@ -198,6 +198,8 @@ impl<'a, W: World> Engine<'a, W> {
                 }
             })
             .collect();
+        // What is found right behind a cut is listed when the operation before is cut.
+        violations.sort_by_key(|violation: &Violation| violation.path.cuts.len());
         let leaves = (0..).zip(&self.leaves);
         let marks =
             leaves.flat_map(|(leaf, l)| l.branches.iter().map(move |b| (leaf, &*b.does.marks)));

@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sim_flash::{Cut, Op, Outcome, Profile, Row, State, Trace};
+use sim_flash::{Breach, Cut, FlashError, Op, Outcome, Profile, Row, State, Trace};
 
 use crate::chip::{Chip, Knows, Look, Settled, WeakRead};
-use crate::property::{Finding, totality};
+use crate::property::{Finding, containment, totality};
 use crate::subject::{Dead, Entry, Journal, Mark, OperationClock, Rest, Subject};
 
 /// Everything that one power-on did.
@@ -113,8 +113,9 @@ pub(crate) fn power_on<S: Subject + ?Sized>(
         // Dead on a living chip: the subject gave up over an error it could not handle.
         Ok(Err(Dead)) => Ok(Rest::Stuck),
     };
-    let closed = journal.close();
     let parts = chip.into_parts();
+    judge_breaches(subject, &parts.breaches, &mut journal);
+    let closed = journal.close();
     PowerOn {
         end,
         state: parts.state,
@@ -129,6 +130,31 @@ pub(crate) fn power_on<S: Subject + ?Sized>(
         marks: closed.marks,
         entries: closed.entries,
         changes: closed.changes,
+    }
+}
+
+/// Judges the operations that break a rule of the chip; what is wrong with many of a kind is found once.
+fn judge_breaches<S: Subject + ?Sized>(
+    subject: &S,
+    breaches: &[Breach],
+    journal: &mut Journal<S::World>,
+) {
+    let mut found: Vec<Finding> = Vec::new();
+    for Breach { op, error } in breaches {
+        let (kind, addr) = match error {
+            FlashError::Rule { kind, addr, .. }
+            | FlashError::OutOfBounds { kind, addr, .. }
+            | FlashError::NotAligned { kind, addr, .. } => (*kind, *addr),
+            _ => continue,
+        };
+        // One power-on does far fewer than 2^32 operations.
+        let op = u32::try_from(*op).unwrap_or(u32::MAX);
+        let call = journal.call_at(op);
+        let finding = containment::judge_breach(kind, &subject.place(addr), call, error);
+        if !found.contains(&finding) {
+            journal.found_at(op, finding.clone());
+            found.push(finding);
+        }
     }
 }
 

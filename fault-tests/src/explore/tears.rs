@@ -209,6 +209,8 @@ impl<'s> Tears<'s> {
             let singles = tears(op, density, level)
                 .into_iter()
                 .filter(|t| !t.is_nothing() && (ladders.is_empty() || !is_rung(t)))
+                // What rises from the old content is not explored yet.
+                .filter(|t| !matches!(t, Tear::E9(_) | Tear::E10(_) | Tear::E11(_)))
                 .map(|t| reseeded(t, seed))
                 .collect();
             Rc::new(TearSet {

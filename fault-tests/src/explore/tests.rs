@@ -430,3 +430,40 @@ fn what_follows_a_solved_tear_is_judged_and_counted_but_not_cut_again() {
     assert_eq!(solved.counts.uncut, 1);
     assert_eq!(solved.counts.distinct_states, drawn.counts.distinct_states);
 }
+
+/// Marks that it was started, and finds fault with the mark at its next start.
+struct Fussy;
+
+impl Subject for Fussy {
+    type World = ();
+
+    fn power_on(&self, chip: &mut Chip<'_>, journal: &mut Journal<()>) -> Result<Rest, Dead> {
+        let mut mark = [0];
+        chip.read(0, &mut mark).map_err(|_| Dead)?;
+        if mark != [0xFF] {
+            journal.violated(Property::NoBrick, "a new device", "one that was started");
+            return Ok(Rest::Idle);
+        }
+        chip.write(0, &[0]).map_err(|_| Dead)?;
+        Ok(Rest::Reset)
+    }
+}
+
+/// The state is met behind the cut first: the program is cut before it is over.
+#[test]
+fn a_violation_that_needs_no_cut_is_listed_first_and_without_one() {
+    for cuts in [1, ANY] {
+        let start = [Start::only(profile().erased(), ())];
+        let explored = explore(
+            &Fussy,
+            &profile(),
+            &start,
+            &limits(Level::L0, cuts),
+            &|_| {},
+        );
+        let paths = explored.violations.iter().map(|v| v.path.cuts.len());
+        let paths: Vec<_> = paths.collect();
+        assert_eq!(paths.first(), Some(&0), "{cuts} cuts: {paths:?}");
+        assert!(paths.is_sorted(), "fewest cuts first: {paths:?}");
+    }
+}

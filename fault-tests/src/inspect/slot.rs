@@ -66,7 +66,7 @@ fn look_at(
             .map(|image| ImageView {
                 length: image.image_len,
                 segments: image.segments,
-                hashed: image.hash.is_some(),
+                hashed: image.hashed,
                 secure_version: image.secure_version,
             })
             .map_err(|error| error.to_string()),

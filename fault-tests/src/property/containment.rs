@@ -8,7 +8,11 @@
 //!   bootloader itself, as long as it has not decided, writes otadata alone, and in a factory reset the
 //!   data partitions that this names;
 //! * never the **sole authority**: the otadata entry that the next boot would obey, while the other
-//!   one is none that it would. A cut in such an operation leaves nothing to obey.
+//!   one is none that it would. A cut in such an operation leaves nothing to obey;
+//!
+//! and each is one that the chip takes: no program that would have to set a bit, none that comes once too
+//! often between two erases, none that is not of whole units or lies beyond the end. A program over
+//! programmed cells is carried out all the same, as an AND, so that what comes of it is judged as well.
 //!
 //! A factory reset is there to leave no entry to obey, and is not judged by that.
 //!
@@ -21,18 +25,19 @@
 //! apart either. (Hence a state number without a meaning is called `UNDEFINED` here.)
 //!
 //! *Not claimed*: which of the slots that do not run is written; what harm a cut does there is for
-//! [P2 and P3](super::promises). Illegal operations (alignment, a third program of a word) are
-//! refused by the simulated chip, which has no status register to be spared.
+//! [P2 and P3](super::promises). A program over programmed cells on a chip that
+//! [refuses](sim_flash::Rules::refuses_overprogram) it: the device is told, and may expect it.
 
 use std::ops::Range;
 
 use ota_core::otadata::{ENTRY_LEN, Entry, OtaState};
 use ota_core::partition::{Partition, Type};
-use sim_flash::{OpKind, Row};
+use sim_flash::{FlashError, OpKind, Row};
 
 use super::{Finding, Property};
 use crate::explore::Window;
 use crate::ota::FlashMap;
+use crate::subject::Place;
 
 /// Who has to contain himself, and what is known of his power-on.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +101,25 @@ pub fn judge<'d>(
         }
     }
     found
+}
+
+/// Judges an operation at `place` that breaks a rule of the chip.
+pub(crate) fn judge_breach(
+    kind: OpKind,
+    place: &Place,
+    call: Option<&str>,
+    error: &FlashError,
+) -> Finding {
+    let verb = verb(kind);
+    let why = match error {
+        FlashError::Rule { rule, .. } => rule.to_string(),
+        FlashError::NotAligned { unit, .. } => format!("not of whole units of {unit} bytes"),
+        _ => "beyond the end of the flash".to_owned(),
+    };
+    let allowed = "operations that the rules of the chip allow";
+    let got = format!("{verb} {}: {why}", place.name);
+    let window = Window::new(call, verb, place.kind, None);
+    Finding::new(Property::Containment, allowed, got).at(window)
 }
 
 impl Conduct<'_> {

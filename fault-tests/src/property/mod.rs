@@ -96,7 +96,7 @@ const fn row(
     }
 }
 
-/// Every property, in order; the README shows the same.
+/// Every property, in order; `ota-core/PROOF.md` shows the same.
 const TABLE: [Row; 15] = [
     row(
         Property::NoBrick,
@@ -308,12 +308,12 @@ mod tests {
         assert!(Property::ALL.is_sorted());
     }
 
-    /// The README lists every property that it speaks of as here.
+    /// Where verdicts are explained every property is listed as here.
     #[test]
-    fn the_readme_shows_the_table() {
-        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-        let readme = std::fs::read_to_string(readme).expect("the workspace has a README");
-        let shown: Vec<&str> = { readme.lines() }
+    fn the_document_of_proofs_shows_the_table() {
+        let proof = concat!(env!("CARGO_MANIFEST_DIR"), "/../ota-core/PROOF.md");
+        let proof = std::fs::read_to_string(proof).expect("the workspace has it");
+        let shown: Vec<&str> = { proof.lines() }
             .filter(|line| {
                 let number = line.strip_prefix("| P").unwrap_or_default();
                 number.starts_with(|letter: char| letter.is_ascii_digit())

@@ -16,6 +16,7 @@ pub use device::crc_blind_bootloader;
 mod fallback;
 mod habitat;
 mod hunt;
+mod over;
 mod pairs;
 mod redo;
 mod refused;
@@ -122,6 +123,7 @@ pub fn specimens() -> impl Iterator<Item = &'static Specimen> {
         stamp::SPECIMENS,
         aim::SPECIMENS,
         refused::SPECIMENS,
+        over::SPECIMENS,
     ]
     .into_iter()
     .flatten()

@@ -80,7 +80,8 @@ pub(super) const SPECIMENS: &[Specimen] = &[Specimen {
     level: Level::L2,
     twin: Level::L2,
     build: |broken| -> Box<dyn Habitat> {
-        let profile = chip(1);
+        // As drivers do that look at the cells before they program.
+        let profile = chip(1).with_overprogram_refused(true);
         let state = profile.erased();
         let script = Script::from(0).then(0xA5, 0xA5);
         let script = script.or_after_a_cut(0x5A, 0x5A).then(0x3C, 0x3C);

@@ -7,7 +7,7 @@ use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use sim_flash::{Level, State};
 
 use super::Specimen;
-use super::evidence::{P2, P3, P8};
+use super::evidence::{P2, P3, P15};
 use super::habitat::{Habitat, SECTOR, chip, scripted};
 use super::seal::{crc_16, crc_16_from_zero, crc_32, is_sealed, sealed};
 use crate::acknowledged::{Script, Store};
@@ -288,7 +288,7 @@ pub(super) const SPECIMENS: &[Specimen] = &[
         name: "first-word-blank",
         mistake: "A sector whose first word reads erased is not erased again. A program cut by rows has left the end of a record there.",
         source: "linux-mtd (2009): programs cut within the write buffer, rows of 8 bytes in any order",
-        caught_by: &[P8],
+        caught_by: &[P15],
         level: Level::L2,
         twin: Level::L2,
         build: |broken| register(Mistake::FirstWordBlank, broken),

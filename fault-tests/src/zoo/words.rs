@@ -4,7 +4,7 @@ use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use sim_flash::{Level, Profile};
 
 use super::Specimen;
-use super::evidence::P8;
+use super::evidence::P11;
 use super::habitat::{Habitat, SECTOR, scripted};
 use crate::acknowledged::{Script, Store};
 use crate::chip::{Chip, ChipError};
@@ -73,9 +73,9 @@ impl Store for Steps {
 
 pub(super) const SPECIMENS: &[Specimen] = &[Specimen {
     name: "third-write",
-    mistake: "Two steps are marked in one word, which may be programmed twice. A cut in a mark makes its repetition the third program, and the chip refuses it for ever.",
+    mistake: "Two steps are marked in one word, which may be programmed twice. A cut in a mark makes its repetition the third program, for which the chip is not specified.",
     source: "nRF52 product specification, nWRITE = 2; https://github.com/mcu-tools/mcuboot/pull/2793 (a torn trailer written again)",
-    caught_by: &[P8],
+    caught_by: &[P11],
     level: Level::L1,
     twin: Level::L2,
     build: |broken| -> Box<dyn Habitat> {

@@ -6,11 +6,11 @@
 use embedded_storage::nor_flash::NorFlash;
 
 use super::rows::Rows;
-use super::select::{check_secure_version, put, raise_secure_version};
+use super::select::{check_secure_version, is_new_enough, put};
 use super::{
     Attempt, BootConfig, BootError, ChangeKind, Decision, Refused, Selection, Start, Tried,
 };
-use crate::efuse::SecureVersion;
+use crate::efuse::{self, SecureVersion};
 use crate::image::{ImageMetadata, VerifyImage};
 use crate::otadata::{Entry, OtaState};
 use crate::partition::{Partition, PartitionTable, Slot};
@@ -23,7 +23,9 @@ use crate::partition::{Partition, PartitionTable, Slot};
 ///
 /// otadata is written in one case: it was never used, there is no factory, and an OTA slot comes
 /// to run. Then entry 0 is made to name that slot, in state VALID (one erase, one program), and
-/// with anti-rollback the image's secure version goes to eFuse. At most [`Tried::CAPACITY`] images
+/// with anti-rollback the image's secure version goes to eFuse. That version, and the one that must not
+/// be below the device's, are those of the image that was verified
+/// ([`ImageMetadata::secure_version`]): what the descriptor reads as before or after does not count. At most [`Tried::CAPACITY`] images
 /// are verified.
 ///
 /// # A power cut in it
@@ -62,8 +64,9 @@ pub fn load_boot_image<F: NorFlash, V: VerifyImage<F>, S: SecureVersion>(
                     let entry = Entry::new(u32::from(n) + 1, OtaState::VALID);
                     let kind = ChangeKind::FirstBoot;
                     put(flash, otadata.region(), 0, entry, kind, &mut changed);
-                    if config.anti_rollback {
-                        raise_secure_version(flash, efuse, rows, u32::from(n));
+                    if let (true, Some(version)) = (config.anti_rollback, image.secure_version) {
+                        // The reference does not look at the result.
+                        let _ = efuse::update(efuse, version);
                     }
                 }
                 return Ok(Decision {
@@ -116,7 +119,12 @@ fn try_load<F: NorFlash, V: VerifyImage<F>, S: SecureVersion>(
 ) -> Result<ImageMetadata, Refused> {
     let at = partition.region();
     if config.anti_rollback {
+        // Before anything is verified: it saves the time, as in the reference, and decides nothing else.
         check_secure_version(flash, efuse, at)?;
     }
-    verifier.verify(flash, at).map_err(Refused::image)
+    let image = verifier.verify(flash, at).map_err(Refused::image)?;
+    if config.anti_rollback {
+        is_new_enough(efuse, &image)?;
+    }
+    Ok(image)
 }

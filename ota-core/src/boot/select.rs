@@ -11,7 +11,7 @@ use super::{
 use crate::commit;
 use crate::efuse::{self, SecureVersion};
 use crate::flash::Region;
-use crate::image::read_app_desc;
+use crate::image::{DescError, ImageMetadata, read_app_desc};
 use crate::otadata::{self, Entry, MIN_SIZE, OtaState, Pick, Rewrite};
 use crate::partition::{PartitionTable, Slot};
 
@@ -22,6 +22,14 @@ use crate::partition::{PartitionTable, Slot};
 /// number; then the active entry, if its state is NEW, becomes `PENDING_VERIFY`. With anti-rollback
 /// the descriptors of the slots that valid entries name are read, and the secure version of an
 /// active entry that is VALID goes to eFuse.
+///
+/// # Unverified bytes burn fuses
+///
+/// That last version is read before any image is verified, as in the reference. Whoever can write the
+/// flash once needs no signature to raise the minimum for good: an entry with state VALID and 0x120 bytes
+/// with a secure version of 16 in its slot, and no image that the device has boots ever after.
+/// [`hardened`](crate::hardened) raises the minimum to the version of an image that it has verified, is
+/// about to run and knows to be confirmed.
 ///
 /// # A power cut in it
 ///
@@ -178,8 +186,23 @@ fn active_and_new_enough<F: NorFlash, S: SecureVersion>(
     otadata::select(entries, eligible, Pick::Newest)
 }
 
-/// Whether the image at `at` is new enough for this device.
-pub(crate) fn check_secure_version<F: NorFlash, S: SecureVersion>(
+/// Whether an image that was verified is new enough for this device.
+pub(crate) fn is_new_enough<S: SecureVersion>(
+    efuse: &mut S,
+    image: &ImageMetadata,
+) -> Result<(), Refused> {
+    let image = image
+        .secure_version
+        .ok_or(Refused::NoDescriptor(DescError::Missing))?;
+    let device = efuse.read().map_err(|_| Refused::DeviceVersionUnknown)?;
+    if image < device {
+        return Err(Refused::SecureVersion { image, device });
+    }
+    Ok(())
+}
+
+/// Whether the image at `at` seems new enough for this device, by a descriptor that nobody has verified.
+pub(super) fn check_secure_version<F: NorFlash, S: SecureVersion>(
     flash: &mut F,
     efuse: &mut S,
     at: Region,
@@ -194,8 +217,9 @@ pub(crate) fn check_secure_version<F: NorFlash, S: SecureVersion>(
     Ok(())
 }
 
-/// Raises the device's secure version to that of the image in `slot`, if it can be done.
-pub(super) fn raise_secure_version<F: NorFlash, S: SecureVersion>(
+/// Raises the device's secure version to what the descriptor in `slot` says, verified by nobody, if it can
+/// be done: as the reference does, see [`select_boot_partition`].
+fn raise_secure_version<F: NorFlash, S: SecureVersion>(
     flash: &mut F,
     efuse: &mut S,
     rows: Rows<'_>,

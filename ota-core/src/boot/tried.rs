@@ -37,7 +37,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// Whether it is because its image does not verify; anti-rollback refuses before that is asked.
+    /// Whether it is because its image does not verify.
     #[must_use]
     pub const fn was_loaded(&self) -> bool {
         matches!(self, Self::Image(_))
@@ -151,6 +151,7 @@ mod tests {
         for (refused, was_loaded, verifies) in [
             (Refused::Image(VerifyError { at, refusal }), true, false),
             (Refused::SecureVersion { image, device }, false, false),
+            (Refused::NoDescriptor(DescError::Missing), false, false),
             (Refused::DeviceVersionUnknown, false, false),
             (Refused::OtherImage, false, true),
             (Refused::Bad, false, true),

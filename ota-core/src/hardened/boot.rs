@@ -13,7 +13,7 @@ use super::layout::Log;
 use super::read::{self, Found, Site};
 use crate::boot::rows::Rows;
 use crate::boot::{
-    Attempt, BootConfig, BootInputs, Refused, Tried, Wipe, check_secure_version, wipe_data,
+    Attempt, BootConfig, BootInputs, Refused, Tried, Wipe, is_new_enough, wipe_data,
 };
 use crate::efuse::{self, SecureVersion};
 use crate::image::{ImageMetadata, VerifyImage};
@@ -438,10 +438,12 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion> Loader<'_, '_, F, V, S> {
     }
 
     fn verify(&mut self, partition: &Partition) -> Result<(ImageMetadata, Digest), Refused> {
+        let verified = image::verify(self.flash, self.verifier, partition);
+        let (image, digest) = verified.map_err(Refused::image)?;
         if self.config.anti_rollback {
-            check_secure_version(self.flash, self.efuse, partition.region())?;
+            is_new_enough(self.efuse, &image)?;
         }
-        image::verify(self.flash, self.verifier, partition).map_err(Refused::image)
+        Ok((image, digest))
     }
 
     fn refuse(&mut self, slot: Slot, refused: Refused) {

@@ -145,6 +145,7 @@ fn found<F: NorFlash>(
         sealed: true,
         said: true,
         handed: None,
+        rests: false,
         entries_ok: read::loses(beside, seq),
         misleads: false,
     })
@@ -191,6 +192,8 @@ impl Book {
             if !self.said {
                 self.end.make_room(flash, site)?;
             }
+            // The other sector may hold what an erase has left: it is begun anew.
+            self.flags.other_ok = false;
             match self.restate(flash, site) {
                 Err(Trouble::Full) => *self = self.renew(flash, site)?,
                 done => done?,
@@ -324,7 +327,7 @@ impl Book {
     ///
     /// | cut in | leaves |
     /// |---|---|
-    /// | erase, birth, first half of the entry | the choice before; the other sector counts for nothing |
+    /// | claim, erase, birth, first half of the entry | the choice before; the other sector counts for nothing, whatever it holds, as this log ends in a claim: the next reader says the choice again and begins the other sector anew |
     /// | hand-over | before or after, whichever is read first: the next reader writes it again |
     /// | second half of the entry, first decision | after |
     fn switch<F: NorFlash>(
@@ -353,6 +356,9 @@ impl Book {
         }
         let seq = seq_above(self.seq, choice.current.slot, site.slots).map_err(Trouble::Next)?;
         let into = self.end.sector.other();
+        // From here on this log does not rest: nobody believes what the other sector holds.
+        self.sealed = false;
+        self.end.claim_next(flash, site)?;
         let birth = Birth {
             generation: self.end.generation.saturating_add(1),
             child: self.end.next,
@@ -370,7 +376,7 @@ impl Book {
             child: birth.child,
             payload: choice::emit(&choice, flags),
         };
-        self.append(flash, site, &word)?;
+        self.end.say_next(flash, site, &word)?;
         complete_entry(flash, site, into, &birth)?;
         *self = Self {
             end: LogEnd {
@@ -384,6 +390,7 @@ impl Book {
             sealed: false,
             said: false,
             handed: None,
+            rests: false,
             entries_ok: true,
             misleads: false,
         };

@@ -21,7 +21,7 @@ mod select;
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::choice::{Choice, Image, Status};
+use super::choice::{Choice, Digest, Image, Status};
 use super::commit::Trouble;
 use super::layout::Log;
 use super::read::{self, Book, Found, LogEnd, Site};
@@ -238,18 +238,17 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         let Some(partition) = self.inner.table.slot(image.slot) else {
             return Ok(false);
         };
-        let found = self.digest_of(&partition)?;
-        if !found.is_some_and(|digest| image.digest.admits(digest)) {
+        let found = self.inner.verified(&partition)?;
+        let Some(found) = found.filter(|found| image.digest.admits(Digest::of(&found.digest)))
+        else {
             return Ok(false);
-        }
+        };
         if !self.anti_rollback {
             return Ok(true);
         }
-        match self.inner.secure_versions(&partition) {
-            Err(OtaError::Flash(error)) => Err(OtaError::Flash(error)),
-            Err(_) => Ok(false),
-            Ok((image, device)) => Ok(image >= device),
-        }
+        // No version in the image, or none to be had from the device.
+        let versions = self.inner.secure_versions(&found);
+        Ok(versions.is_ok_and(|(image, device)| image >= device))
     }
 
     /// Reads otadata, writes nothing.

@@ -129,6 +129,9 @@ pub(super) struct Book {
     pub(super) said: bool,
     /// The authority has not taken over for good yet.
     pub(super) handed: Option<Handed>,
+    /// The log ends so that nothing is under way: no erase of the other sector was begun since, so what is found there is
+    /// there for good. Only then stock code may have run.
+    pub(super) rests: bool,
     /// The entries for stock code are what they should be.
     pub(super) entries_ok: bool,
     /// The authority's own entry should be blank, and selects something: it must not be left behind.
@@ -180,7 +183,7 @@ pub(super) fn read<F: NorFlash>(flash: &mut F, site: &Site) -> Result<Found, F::
     let heads = [first, second];
     let seq = authority.map_or(0, |book| book.seq);
     Ok(match authority {
-        Some(mut book) if !stock::has_rewritten(&heads, seq) => {
+        Some(mut book) if !(book.rests && stock::has_rewritten(&heads, seq)) => {
             book.entries_ok = entries_ok(&book, &heads, site);
             let mut own = heads.iter().filter(|head| head.sector == book.end.sector);
             book.misleads = book.seq == 0 && own.any(|head| head.entry.is_valid());
@@ -242,6 +245,7 @@ fn between<F: NorFlash>(
         && choice == younger.choice
     {
         let mut book = young.book(younger);
+        book.rests = false;
         book.handed = Some(Handed {
             parent: old.end,
             sealed: old.ends_sealed,
@@ -350,6 +354,8 @@ impl Scan {
             sealed: self.ends_sealed && !handover,
             said: self.word.is_some(),
             handed: None,
+            // A sector that was handed over to is erased no more before its own log says something.
+            rests: self.ends_sealed && (handover || flags == Flags::DONE),
             entries_ok: true,
             misleads: false,
         }

@@ -53,8 +53,8 @@ pub(super) fn has_rewritten(heads: &[Head; 2], seq: u32) -> bool {
 /// An entry that stock code wrote after `seq`: into a sector that it had erased, or over the number of
 /// one of ours.
 ///
-/// What a cut erase leaves of our own entry is neither: its label still tells whose it is, or the
-/// birth behind it is damaged.
+/// A cut erase of ours may leave such an entry, too: neither label nor birth tells whose what is left is. Therefore it is
+/// asked only where no erase of ours can be under way: see [`Book::rests`].
 fn is_foreign(head: &Head, seq: u32) -> bool {
     let beside = match &head.birth {
         Some(birth) => birth.seq != head.entry.seq,

@@ -31,7 +31,7 @@ use super::*;
 use crate::boot::{BootConfig, BootInputs, FactoryReset};
 use crate::chip;
 use crate::efuse::{NoSecureVersion, Unary};
-use crate::image::{ImageMetadata, Refusal, Target, VerifyError, VerifyImage};
+use crate::image::{ImageMetadata, Refusal, Target, VerifyError, VerifyImage, app_desc};
 use crate::otadata::{Entry, OtaState};
 use crate::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use crate::ram::{OTADATA, Op, Ram, SIZE, SLOT_SIZE, Torn, place};
@@ -57,17 +57,19 @@ impl<F: ReadNorFlash> VerifyImage<F> for Numbered {
             at: at.offset,
             refusal,
         };
-        let mut first = [0; 4];
+        let mut start = [0; 40];
         flash
-            .read(at.offset, &mut first)
+            .read(at.offset, &mut start)
             .map_err(|e| refuse(Refusal::Flash(e)))?;
-        match first {
-            [0xE9, number, _, 0x77] => Ok(ImageMetadata {
+        let word = |from: usize| start[from..].first_chunk().copied().map(u32::from_le_bytes);
+        match start {
+            [0xE9, number, _, 0x77, ..] => Ok(ImageMetadata {
                 region: at,
                 image_len: 4,
                 segments: 0,
-                hash: Some([number; 32]),
-                secure_version: Some(u32::from(number) / 16),
+                digest: [number; 32],
+                hashed: true,
+                secure_version: word(32).filter(|w| *w == app_desc::MAGIC).and(word(36)),
             }),
             [found, ..] => Err(refuse(Refusal::Magic { found })),
         }
@@ -286,7 +288,7 @@ impl Device {
     fn ahead(&self) -> Option<(Slot, [u8; 32])> {
         let mut device = self.power_on();
         let decision = device.boot().ok()?;
-        Some((decision.slot, decision.image.hash?))
+        Some((decision.slot, decision.image.digest))
     }
 
     fn power_on(&self) -> Self {

@@ -55,7 +55,8 @@ pub struct AppDesc {
     pub min_efuse_blk_rev: u16,
     /// Newest eFuse block revision the image runs on, major × 100 + minor.
     pub max_efuse_blk_rev: u16,
-    /// Base-2 logarithm of the MMU page size; 0 in images that predate the field.
+    /// Base-2 logarithm of the MMU page size, 0 in images that predate the field: see
+    /// [`mmu_page`](Self::mmu_page).
     pub mmu_page_size: u8,
     /// SPI flash mode that the image was built for.
     pub spi_flash_mode: u8,
@@ -87,6 +88,17 @@ impl AppDesc {
             max_efuse_blk_rev: wire::u16_at::<{ field::MAX_EFUSE_BLK_REV }, LEN>(record),
             mmu_page_size: wire::u8_at::<{ field::MMU_PAGE_SIZE }, LEN>(record),
             spi_flash_mode: wire::u8_at::<{ field::SPI_FLASH_MODE }, LEN>(record),
+        }
+    }
+
+    /// The MMU page size that the image is built for, in bytes: 8 KiB to 256 KiB. `None` if it does not say, or
+    /// says what no page is (ESP-IDF takes anything but 13 to 18 for nothing said): then it is the bootloader's
+    /// own.
+    #[must_use]
+    pub const fn mmu_page(&self) -> Option<u32> {
+        match self.mmu_page_size {
+            log @ 13..=18 => Some(1 << log),
+            _ => None,
         }
     }
 
@@ -155,6 +167,8 @@ pub enum DescError<E> {
     },
     /// There is something else.
     Magic(MagicError),
+    /// The image that was verified has none.
+    Missing,
 }
 
 impl<E> DescError<E> {
@@ -165,6 +179,7 @@ impl<E> DescError<E> {
             Self::Flash(_) => EspErr::FLASH_OP_FAIL,
             Self::TooShort { .. } => EspErr::INVALID_SIZE,
             Self::Magic(e) => e.esp_err(),
+            Self::Missing => EspErr::NOT_FOUND,
         }
     }
 }
@@ -177,6 +192,7 @@ impl<E: fmt::Debug> fmt::Display for DescError<E> {
                 write!(f, "{size} bytes are too few for an application descriptor")
             }
             Self::Magic(e) => e.fmt(f),
+            Self::Missing => f.pad("the image has no application descriptor"),
         }
     }
 }

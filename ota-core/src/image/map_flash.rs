@@ -51,6 +51,7 @@ impl<E> DescError<E> {
             Self::Flash(e) => DescError::Flash(f(e)),
             Self::TooShort { size } => DescError::TooShort { size },
             Self::Magic(error) => DescError::Magic(error),
+            Self::Missing => DescError::Missing,
         }
     }
 }

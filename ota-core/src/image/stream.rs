@@ -102,8 +102,8 @@ impl<F: ReadNorFlash> VerifyImage<F> for StreamVerifier<'_> {
         flash: &mut F,
         at: Region,
     ) -> Result<ImageMetadata, VerifyError<F::Error>> {
-        let bootloader = at.offset == self.target.chip.bootloader_offset;
-        self.verify_as(flash, at, bootloader)
+        let kind = self.kind_at(at);
+        self.verify_as(flash, at, kind, None)
     }
 
     fn verify_bootloader(
@@ -111,16 +111,43 @@ impl<F: ReadNorFlash> VerifyImage<F> for StreamVerifier<'_> {
         flash: &mut F,
         at: Region,
     ) -> Result<ImageMetadata, VerifyError<F::Error>> {
-        self.verify_as(flash, at, true)
+        self.verify_as(flash, at, Kind::Bootloader, None)
     }
 }
 
+/// What an image is judged as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Application,
+    Bootloader,
+}
+
+/// Whoever is shown an image by the pass that judges it: every byte, from the first to the last, once.
+///
+/// What it says of those bytes it says of what was judged, even if the flash answers every read
+/// differently.
+pub(super) trait Witness {
+    /// The next bytes.
+    fn see(&mut self, bytes: &[u8]);
+}
+
 impl StreamVerifier<'_> {
-    fn verify_as<F: ReadNorFlash>(
-        &mut self,
-        flash: &mut F,
+    /// What an image at this place is, if nobody says so.
+    pub(super) fn kind_at(&self, at: Region) -> Kind {
+        if at.offset == self.target.chip.bootloader_offset {
+            Kind::Bootloader
+        } else {
+            Kind::Application
+        }
+    }
+
+    /// Verifies an image, shown to `witness` while it is read.
+    pub(super) fn verify_as<'a, F: ReadNorFlash>(
+        &'a mut self,
+        flash: &'a mut F,
         at: Region,
-        bootloader: bool,
+        kind: Kind,
+        witness: Option<&'a mut dyn Witness>,
     ) -> Result<ImageMetadata, VerifyError<F::Error>> {
         let (size, limit) = (at.size, self.target.max_region);
         if size > limit {
@@ -134,9 +161,12 @@ impl StreamVerifier<'_> {
             reader: RegionReader::new(flash, self.buf, at)?,
             target: &self.target,
             region: at,
-            bootloader,
-            sha: None,
-            checksum: CHECKSUM_SEED,
+            bootloader: kind == Kind::Bootloader,
+            taken: Taken {
+                sha: Sha256::new(),
+                checksum: CHECKSUM_SEED,
+                witness,
+            },
             page: self.target.mmu_page,
             secure_version: None,
         };
@@ -150,10 +180,7 @@ struct Pass<'a, F> {
     target: &'a Target,
     region: Region,
     bootloader: bool,
-    /// The hash so far, where it will be compared.
-    sha: Option<Sha256>,
-    /// The checksum so far.
-    checksum: u8,
+    taken: Taken<'a>,
     /// MMU page size that the image is built for.
     page: u32,
     secure_version: Option<u32>,
@@ -167,16 +194,20 @@ impl<F: ReadNorFlash> Pass<'_, F> {
         for index in 0..header.segment_count {
             pos = self.segment(index, pos)?;
         }
-        let (hashed, pos) = self.checksum(pos)?;
-        let (hash, image_len) = match header.hash_appended {
-            0 => (None, pos),
-            _ => (Some(self.hash(hashed, pos)?), pos.saturating_add(HASH_LEN)),
+        let (digest, pos) = self.checksum(pos)?;
+        let hashed = header.hash_appended != 0;
+        let image_len = if hashed {
+            self.hash(&digest, pos)?;
+            pos.saturating_add(HASH_LEN)
+        } else {
+            pos
         };
         Ok(ImageMetadata {
             region: self.region,
             image_len,
             segments: header.segment_count,
-            hash,
+            digest,
+            hashed,
             secure_version: self.secure_version,
         })
     }
@@ -213,18 +244,14 @@ impl<F: ReadNorFlash> Pass<'_, F> {
         if count > MAX_SEGMENTS {
             return refuse(field::SEGMENT_COUNT, Refusal::TooManySegments { count });
         }
-        if header.hash_appended != 0 && !self.bootloader {
-            self.sha = Some(Sha256::new_with_prefix(record));
-        }
+        self.taken.record(&record);
         Ok(header)
     }
 
     /// Judges and takes in the segment whose header is at `pos`; returns where it ends.
     fn segment(&mut self, index: u8, pos: u32) -> Result<u32, VerifyError<F::Error>> {
         let record = self.reader.record::<{ segment::LEN }>(pos)?;
-        if let Some(sha) = &mut self.sha {
-            sha.update(record);
-        }
+        self.taken.record(&record);
         let header = SegmentHeader::parse(&record);
         let (data, len) = (pos.saturating_add(segment::LEN as u32), header.data_len);
         let len_at = pos.saturating_add(segment::field::DATA_LEN as u32);
@@ -267,7 +294,7 @@ impl<F: ReadNorFlash> Pass<'_, F> {
         self.reader.check(data, APP_DESC_LEN)?;
         let here = header.data_len.min(self.reader.size().saturating_sub(data));
         let chunk = self.reader.read(data, here)?;
-        let taken = absorb(&mut self.sha, &mut self.checksum, chunk);
+        let taken = self.taken.data(chunk);
         let record = chunk
             .first_chunk()
             .map(|r| (app_desc::magic(r), AppDesc::parse_any(r)));
@@ -284,10 +311,7 @@ impl<F: ReadNorFlash> Pass<'_, F> {
                     .reader
                     .error(data, Refusal::AppDescMagic { found: magic }));
             }
-            if desc.mmu_page_size != 0 {
-                // The chips' shift instructions use the low five bits.
-                self.page = 1u32.wrapping_shl(desc.mmu_page_size.into());
-            }
+            self.page = desc.mmu_page().unwrap_or(self.page);
         }
         self.placement(0, pos, data, header)?;
         if self.target.chip.has_efuse_block_revision {
@@ -346,55 +370,65 @@ impl<F: ReadNorFlash> Pass<'_, F> {
             },
         );
         let chunk = self.reader.read(pos, len)?;
-        match absorb(&mut self.sha, &mut self.checksum, chunk) {
+        match self.taken.data(chunk) {
             0 => Err(short),
             taken => Ok(taken),
         }
     }
 
     /// Compares the checksum that ends the block in which the segments end at `pos`. Returns the
-    /// hash of all up to here, and where here is.
-    fn checksum(&mut self, pos: u32) -> Result<(Option<Sha256>, u32), VerifyError<F::Error>> {
+    /// digest of all up to here, and where here is.
+    fn checksum(&mut self, pos: u32) -> Result<([u8; 32], u32), VerifyError<F::Error>> {
         // One byte at least, also when the segments end a block.
         let pad = CHECKSUM_BLOCK.saturating_sub(pos.checked_rem(CHECKSUM_BLOCK).unwrap_or(0));
-        let (end, computed) = (pos.saturating_add(pad), self.checksum);
+        let (end, computed) = (pos.saturating_add(pad), self.taken.checksum);
         let tail = self.reader.read(pos, pad)?;
         let stored = tail.last().copied().unwrap_or(!computed);
-        let mut sha = self.sha.take();
-        if let Some(sha) = &mut sha {
-            sha.update(tail);
-        }
+        self.taken.record(tail);
         if stored == computed {
-            Ok((sha, end))
+            Ok((self.taken.sha.finalize_reset().into(), end))
         } else {
             let refusal = Refusal::Checksum { stored, computed };
             Err(self.reader.error(end.saturating_sub(1), refusal))
         }
     }
 
-    /// Reads the hash at `pos`, and compares it if there is one to compare with.
-    fn hash(
-        &mut self,
-        hashed: Option<Sha256>,
-        pos: u32,
-    ) -> Result<[u8; 32], VerifyError<F::Error>> {
+    /// Compares the hash at `pos`, except of a bootloader.
+    fn hash(&mut self, computed: &[u8; 32], pos: u32) -> Result<(), VerifyError<F::Error>> {
         let stored = self.reader.record::<{ HASH_LEN as usize }>(pos)?;
-        match hashed.map(|sha| <[u8; 32]>::from(sha.finalize())) {
-            Some(computed) if computed != stored => {
-                Err(self.reader.error(pos, Refusal::Hash { stored, computed }))
-            }
-            _ => Ok(stored),
+        self.taken.record(&stored);
+        if stored == *computed || self.bootloader {
+            return Ok(());
         }
+        let computed = *computed;
+        Err(self.reader.error(pos, Refusal::Hash { stored, computed }))
     }
 }
 
-/// Adds segment data to the hash and the checksum; returns its length.
-fn absorb(sha: &mut Option<Sha256>, checksum: &mut u8, chunk: &[u8]) -> u32 {
-    if let Some(sha) = sha {
-        sha.update(chunk);
+/// What was made of the bytes so far.
+struct Taken<'a> {
+    /// The hash so far.
+    sha: Sha256,
+    /// The checksum so far.
+    checksum: u8,
+    witness: Option<&'a mut dyn Witness>,
+}
+
+impl Taken<'_> {
+    /// Takes in what is no segment data.
+    fn record(&mut self, bytes: &[u8]) {
+        self.sha.update(bytes);
+        if let Some(witness) = &mut self.witness {
+            witness.see(bytes);
+        }
     }
-    *checksum ^= xor(chunk);
-    u32::try_from(chunk.len()).unwrap_or(u32::MAX)
+
+    /// Takes in segment data; returns its length.
+    fn data(&mut self, chunk: &[u8]) -> u32 {
+        self.record(chunk);
+        self.checksum ^= xor(chunk);
+        u32::try_from(chunk.len()).unwrap_or(u32::MAX)
+    }
 }
 
 /// The XOR of all bytes, taken a word at a time.

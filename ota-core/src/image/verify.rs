@@ -67,10 +67,14 @@ pub struct ImageMetadata {
     pub image_len: u32,
     /// Number of its segments.
     pub segments: u8,
-    /// The SHA-256 that ends it, if it carries one. It was compared, except in an image at the
+    /// The SHA-256 of its bytes as they were verified, from the first to the checksum: it tells this image
+    /// from every other.
+    pub digest: [u8; 32],
+    /// Whether it carries that digest behind its checksum. The two were compared, except in an image at the
     /// chip's bootloader offset.
-    pub hash: Option<[u8; 32]>,
-    /// The anti-rollback version, if its first segment starts with an application descriptor.
+    pub hashed: bool,
+    /// The anti-rollback version, if its first segment starts with an application descriptor: the bytes
+    /// that were verified, not those of another read. With anti-rollback nothing boots without.
     pub secure_version: Option<u32>,
 }
 

@@ -5,7 +5,7 @@ use embedded_storage::nor_flash::NorFlash;
 use super::{Inactive, Ota, OtaError, storage};
 use crate::commit;
 use crate::efuse::{self, SecureVersion, SecureVersionError};
-use crate::image::VerifyImage;
+use crate::image::{DescError, VerifyImage};
 use crate::otadata::{self, Entry, OtaState, Rewrite};
 use crate::partition::Partition;
 
@@ -16,7 +16,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// (`esp_ota_mark_app_valid_cancel_rollback`).
     ///
     /// Its state becomes VALID in place: one erase, one program; nothing at all if it is VALID
-    /// already. With anti-rollback the secure version of the *running* image then goes to eFuse.
+    /// already. With anti-rollback the *running* image is then verified, and its secure version goes to eFuse.
     /// Works without rollback too. That the active entry names the running slot is not checked.
     ///
     /// # A power cut in it
@@ -30,7 +30,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// In this order: [`NoOtadata`](OtaError::NoOtadata);
     /// [`NoActiveEntry`](OtaError::NoActiveEntry); [`Range`](OtaError::Range) or
     /// [`Flash`](OtaError::Flash) of the rewrite; with anti-rollback, and the image confirmed,
-    /// [`Descriptor`](OtaError::Descriptor) or [`SecureVersion`](OtaError::SecureVersion).
+    /// [`Image`](OtaError::Image), [`Descriptor`](OtaError::Descriptor) or
+    /// [`SecureVersion`](OtaError::SecureVersion).
     pub fn mark_app_valid_cancel_rollback(&mut self) -> Result<(), OtaError<F::Error>> {
         let active = self.active()?;
         if active.entry.state == OtaState::VALID {
@@ -38,11 +39,22 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         }
         self.put_state(&active, OtaState::VALID)?;
         if self.config.anti_rollback {
-            let running = self.running;
-            let version = self.partition_description(&running)?.secure_version;
-            efuse::update(&mut self.efuse, version).map_err(OtaError::SecureVersion)?;
+            self.raise_secure_version()?;
         }
         Ok(())
+    }
+
+    /// Raises the device's secure version to that of the running image. What is burnt stays, and keeps every
+    /// older image out: so that image is verified, and it is the version in those bytes.
+    pub(crate) fn raise_secure_version(&mut self) -> Result<(), OtaError<F::Error>> {
+        let image = self
+            .verifier
+            .verify(&mut self.flash, self.running.region())
+            .map_err(OtaError::Image)?;
+        let version = image
+            .secure_version
+            .ok_or(OtaError::Descriptor(DescError::Missing))?;
+        efuse::update(&mut self.efuse, version).map_err(OtaError::SecureVersion)
     }
 
     /// Refuses the image that the active entry names (`esp_ota_mark_app_invalid_rollback`); the
@@ -92,7 +104,9 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         }
         if !other.entry.is_valid() {
             return match self.factory() {
-                Some(factory) if !self.config.anti_rollback => self.verifies(&factory),
+                Some(factory) if !self.config.anti_rollback => {
+                    Ok(self.verified(&factory)?.is_some())
+                }
                 _ => Ok(false),
             };
         }
@@ -100,17 +114,15 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         let Some(partition) = slot.and_then(|slot| self.ota_slot(slot)) else {
             return Ok(false);
         };
-        if !self.verifies(&partition)? {
+        let Some(image) = self.verified(&partition)? else {
             return Ok(false);
-        }
+        };
         if !self.config.anti_rollback {
             return Ok(true);
         }
-        match self.secure_versions(&partition) {
-            Ok((image, device)) => Ok(image >= device),
-            Err(OtaError::Flash(error)) => Err(OtaError::Flash(error)),
-            Err(_) => Ok(false),
-        }
+        // No version in the image, or none to be had from the device.
+        let versions = self.secure_versions(&image);
+        Ok(versions.is_ok_and(|(image, device)| image >= device))
     }
 
     /// Erases the image that the inactive entry names, then that entry

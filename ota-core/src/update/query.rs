@@ -62,7 +62,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
             .and_then(|entry| otadata::slot_of(entry.seq, slots))
             .and_then(|slot| self.ota_slot(slot));
         match partition {
-            Some(partition) if self.verifies(&partition)? => Ok(Some(partition)),
+            Some(partition) if self.verified(&partition)?.is_some() => Ok(Some(partition)),
             _ => Ok(None),
         }
     }

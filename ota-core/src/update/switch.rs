@@ -5,7 +5,7 @@ use embedded_storage::nor_flash::NorFlash;
 use super::{Ota, OtaError, same_place, storage};
 use crate::commit;
 use crate::efuse::SecureVersion;
-use crate::image::VerifyImage;
+use crate::image::{DescError, ImageMetadata, VerifyImage};
 use crate::otadata::{self, OtaState};
 use crate::partition::{Partition, Slot, SubType, Type};
 
@@ -16,16 +16,18 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ///
     /// The image is verified first, before anything is written, and even of a partition that cannot
     /// boot; then as [`set_boot_partition_skip_validate`](Self::set_boot_partition_skip_validate),
-    /// which says what a power cut leaves.
+    /// which says what a power cut leaves. With anti-rollback the secure version is that of the image that was
+    /// verified.
     ///
     /// # Errors
     ///
     /// [`Image`](OtaError::Image), then those of the other.
     pub fn set_boot_partition(&mut self, partition: &Partition) -> Result<(), OtaError<F::Error>> {
-        self.verifier
+        let image = self
+            .verifier
             .verify(&mut self.flash, partition.region())
             .map_err(OtaError::Image)?;
-        self.set_boot_partition_skip_validate(partition)
+        self.select(partition, Some(&image))
     }
 
     /// Makes `partition` boot next, whatever it holds
@@ -60,6 +62,15 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         &mut self,
         partition: &Partition,
     ) -> Result<(), OtaError<F::Error>> {
+        self.select(partition, None)
+    }
+
+    /// Makes `partition` boot next; `image` is what it holds, if that was verified.
+    fn select(
+        &mut self,
+        partition: &Partition,
+        image: Option<&ImageMetadata>,
+    ) -> Result<(), OtaError<F::Error>> {
         if partition.kind != Type::APP {
             return Err(OtaError::NotAnApp);
         }
@@ -71,7 +82,14 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
             return storage::erase(&mut self.flash, &otadata, 0, otadata.size);
         }
         if self.config.anti_rollback {
-            self.refuse_too_old(partition)?;
+            let (image, device) = match image {
+                Some(image) => self.secure_versions(image)?,
+                None => self.unverified_secure_versions(partition)?,
+            };
+            if image < device {
+                storage::erase(&mut self.flash, partition, 0, partition.size)?;
+                return Err(OtaError::SmallSecureVersion { image, device });
+            }
         }
         self.rewrite_otadata(partition.subtype)
     }
@@ -131,16 +149,6 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
             .or_else(|| self.table.find(Type::APP, Some(Slot::Test.subtype())))
     }
 
-    /// Erases an image that the device's secure version forbids.
-    fn refuse_too_old(&mut self, partition: &Partition) -> Result<(), OtaError<F::Error>> {
-        let (image, device) = self.secure_versions(partition)?;
-        if image >= device {
-            return Ok(());
-        }
-        storage::erase(&mut self.flash, partition, 0, partition.size)?;
-        Err(OtaError::SmallSecureVersion { image, device })
-    }
-
     fn rewrite_otadata(&mut self, subtype: SubType) -> Result<(), OtaError<F::Error>> {
         let (partition, entries) = self.read_otadata()?.ok_or(OtaError::NoOtadata)?;
         let state = if self.config.monitors() {
@@ -163,8 +171,19 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         commit::rewrite(&mut self.flash, otadata.region(), rewrite).map_err(OtaError::Flash)
     }
 
-    /// The secure versions of the image in `partition` and of the device.
+    /// The secure versions of an image that was verified and of the device.
     pub(crate) fn secure_versions(
+        &mut self,
+        image: &ImageMetadata,
+    ) -> Result<(u32, u32), OtaError<F::Error>> {
+        let image = image
+            .secure_version
+            .ok_or(OtaError::Descriptor(DescError::Missing))?;
+        Ok((image, self.device_secure_version()?))
+    }
+
+    /// The secure versions of the image in `partition`, which nobody has verified, and of the device.
+    fn unverified_secure_versions(
         &mut self,
         partition: &Partition,
     ) -> Result<(u32, u32), OtaError<F::Error>> {

@@ -149,6 +149,7 @@ impl<O: Observer, G> Flash<O, G> {
         self.ops = 0;
         self.reads = 0;
         self.partly.clear();
+        self.breaches.clear();
         self.boot += 1;
         self.booted = self.stats.device_time;
         self.armed = None;

@@ -132,18 +132,36 @@ impl<O: Observer, G> Flash<O, G> {
             stats.bytes_programmed += u64::from(len);
             at += len;
         });
-        result.map_err(|raised| {
-            // The error is about the page that was refused, and starts where the last one ended.
-            let done = (at - addr) as usize;
-            let page = profile.page as usize;
-            let room = page - at as usize % page;
-            broken(
-                Rule::ClearsBitsOnly,
-                at,
-                &data[done..data.len().min(done + room)],
-                raised - done,
-            )
-        })
+        match result {
+            Ok(()) => Ok(()),
+            Err(raised) => self.program_on(addr, data, (at - addr) as usize, raised),
+        }
+    }
+
+    /// Goes on behind the first `done` bytes, at a page that would set the bit at `raised`.
+    #[cold]
+    fn program_on(
+        &mut self,
+        addr: u32,
+        data: &[u8],
+        done: usize,
+        raised: usize,
+    ) -> Result<(), FlashError> {
+        #[allow(clippy::cast_possible_truncation)] // within one leaf
+        let at = addr + done as u32;
+        let page = self.profile.page as usize;
+        let end = data.len().min(done + page - at as usize % page);
+        // The error is about the page that breaks the rule, and starts where the last one ended.
+        let here = &data[done..end];
+        let error = broken(Rule::ClearsBitsOnly, at, here, raised - done);
+        if !self.ands() {
+            return Err(error);
+        }
+        self.program_over(at, here, error);
+        #[allow(clippy::cast_possible_truncation)] // within one leaf
+        let next = addr + end as u32;
+        // Ends: what is left is a page less.
+        self.program_plainly(next, &data[end..])
     }
 
     /// One page, when something is to be watched, cut, encrypted, counted or broken.
@@ -158,12 +176,7 @@ impl<O: Observer, G> Flash<O, G> {
         let data = op.data();
         let duration = self.profile.timing.program(op.len(), self.pace);
         self.check_place(OpKind::Program, addr, op.len())?;
-        if self.strict {
-            self.check_program_limit(addr, data)?;
-            self.state
-                .check_program(addr, data)
-                .map_err(|at| broken(Rule::ClearsBitsOnly, addr, data, at))?;
-        }
+        let breach = self.check_over(addr, data)?;
         if self.unheard(&op, duration) {
             return Ok(());
         }
@@ -172,6 +185,9 @@ impl<O: Observer, G> Flash<O, G> {
             self.observer.before(&self.state, &op);
         }
         self.strike(&op, duration)?;
+        if let Some(breach) = breach {
+            self.keep_breach(breach);
+        }
         if !self.fail(&op, duration)? {
             self.state.apply(&op);
             self.force_stuck(addr, op.len());
@@ -205,6 +221,21 @@ impl<O: Observer, G> Flash<O, G> {
             buffer[(addr as usize + at) % page as usize] = *byte;
         }
         self.program(addr - addr % page, &buffer)
+    }
+
+    /// The rule that a program over these cells breaks, if it is carried out all the same; an error if it is not.
+    fn check_over(&self, addr: u32, data: &[u8]) -> Result<Option<FlashError>, FlashError> {
+        if !self.strict {
+            return Ok(None);
+        }
+        let sets = |at| broken(Rule::ClearsBitsOnly, addr, data, at);
+        let kept = { self.check_program_limit(addr, data) }
+            .and_then(|()| self.state.check_program(addr, data).map_err(sets));
+        match kept {
+            Ok(()) => Ok(None),
+            Err(error) if self.ands() => Ok(Some(error)),
+            Err(error) => Err(error),
+        }
     }
 
     fn check_program_limit(&self, addr: u32, data: &[u8]) -> Result<(), FlashError> {

@@ -234,6 +234,12 @@ impl<G> ProfileBuilder<G> {
         self.program_limit(word, 1, zeros)
     }
 
+    /// The chip refuses a program that would set a bit, or that comes once too often, with an error flag of its own.
+    pub fn refuses_overprogram(mut self) -> Self {
+        self.profile.rules.refuses_overprogram = true;
+        self
+    }
+
     /// After a cut erase, granules of `granule` bytes may answer reads with [`FlashError::Ecc`](crate::FlashError::Ecc)
     /// until the sector is erased completely; programming them does not help. [`Level::L3`](crate::Level::L3) allows it:
     /// `E6.all` leaves every granule of the sector so, `E6.s5` those that are drawn. Independent of

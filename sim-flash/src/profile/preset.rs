@@ -198,7 +198,12 @@ impl Profile<EccDoubleWords> {
             .suspend(0, 0)
             .endurance(10_000)
             .ecc(8, true)
+            .refuses_overprogram()
             .collateral(false, false)
+            .source(
+                "refuses a program over a double word that is not erased",
+                "STM32L4 reference manual RM0351, FLASH_SR, PROGERR; from memory, not re-checked",
+            )
             .source(
                 "double words with ECC, programmed once",
                 "ST community on STM32L433; efton.sk STM32 gotcha 99",

@@ -96,6 +96,35 @@ impl Bits {
     }
 }
 
+/// A row of 32 bytes, which is what metadata is mostly kept in: counted from the row of the first byte.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct MetadataRow(pub u32);
+
+impl MetadataRow {
+    /// Bytes per row.
+    pub const WIDTH: u8 = 32;
+    /// Bits per row.
+    pub(super) const BITS: u64 = Self::WIDTH as u64 * 8;
+
+    /// Its first byte, counted from that of the operation.
+    pub(super) fn start(self, op: &Op) -> usize {
+        let width = usize::from(Self::WIDTH);
+        (self.0 as usize * width).saturating_sub(op.addr() as usize % width)
+    }
+}
+
+impl Bits {
+    /// The members among the bits of a row that starts `start` bytes into the operation, for the part of it that starts at
+    /// byte `offset` of the row. Seeded sets depend on where the row is.
+    pub(super) fn of_row(&self, op: &Op, salt: u32, start: usize, offset: usize, out: &mut [u8]) {
+        match self {
+            // What is drawn for a byte is a matter of its place in the operation.
+            Bits::Seeded(_) | Bits::Quick(_) => self.of_all(op, salt, start + offset, out),
+            _ => self.of_all(op, salt, offset, out),
+        }
+    }
+}
+
 /// The cells of a part of an operation that are not among the slowest.
 fn quick(op: &Op, slow: u8, offset: usize, out: &mut [u8]) {
     let mut rng = ChaCha8Rng::from_seed(*b"cells that are slow remain slow.");

@@ -2,7 +2,7 @@
 
 use super::bits::row_span;
 use super::subset::Subset;
-use super::{Bits, Rows, Tear};
+use super::{Bits, Cells, Rows, Tear};
 use crate::op::Op;
 
 /// Selections are worked out this many bytes at a time, on the stack.
@@ -81,6 +81,22 @@ impl Tear {
             Tear::E5(_) | Tear::E7 | Tear::E8(..) => cells.fill(0xFF),
             Tear::E6(Bits::Seeded(n)) => {
                 Subset::of(op, n, CONTENT).each(offset, len, |at, byte| cells[at] = byte);
+            }
+            Tear::E9(risen) | Tear::E11(risen) => {
+                let mut mask = [0; CHUNK];
+                for at in (0..len).step_by(CHUNK) {
+                    let part = &mut cells[at..len.min(at + CHUNK)];
+                    let mask = &mut mask[..part.len()];
+                    risen.mask(op, offset + at, mask);
+                    { part.iter_mut().zip(&*mask) }.for_each(|(cell, mask)| *cell |= mask);
+                }
+            }
+            Tear::E10(mixture) => {
+                mixture.pieces(op, offset, len, |from, to, holds| match holds {
+                    Cells::Old => {}
+                    Cells::Zero => cells[from..to].fill(0),
+                    Cells::Risen => cells[from..to].fill(0xFF),
+                });
             }
             _ => {}
         }

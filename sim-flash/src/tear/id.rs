@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Around, BitMask, Bits, Neighbour, Rows, Tear};
+use super::{Around, BitMask, Bits, Cells, MetadataRow, Mixture, Neighbour, Risen, Rows, Tear};
 
 impl fmt::Display for Bits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,6 +25,35 @@ impl fmt::Display for Rows {
             Rows::From(n) => write!(f, "n{n}"),
             Rows::One { width, row } => write!(f, "w{width}.k{row}"),
             Rows::AllBut { width, row } => write!(f, "w{width}.x{row}"),
+        }
+    }
+}
+
+impl fmt::Display for Risen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Risen::To(n) => write!(f, "n{n}"),
+            Risen::From(n) => write!(f, "f{n}"),
+            Risen::Row { width, row } => write!(f, "w{width}.k{row}"),
+            Risen::AllBut { width, row } => write!(f, "w{width}.x{row}"),
+            Risen::Within(MetadataRow(row), bits) => write!(f, "r{row}.{bits}"),
+            Risen::Bits(bits) => bits.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Mixture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mixture::Up { risen, zeroed } => write!(f, "n{risen}.{zeroed}"),
+            Mixture::Down { risen, zeroed } => write!(f, "f{risen}.{zeroed}"),
+            Mixture::Row {
+                width,
+                row,
+                is,
+                rest,
+            } => write!(f, "w{width}.k{row}.{}{}", is.letter(), rest.letter()),
+            Mixture::Seeded(n) => write!(f, "s{n}"),
         }
     }
 }
@@ -51,6 +80,9 @@ impl fmt::Display for Tear {
             Tear::E7 => f.write_str("E7"),
             Tear::E8(Neighbour::Before, bits) => write!(f, "E8.prev.{bits}"),
             Tear::E8(Neighbour::Behind, bits) => write!(f, "E8.next.{bits}"),
+            Tear::E9(risen) => write!(f, "E9.{risen}"),
+            Tear::E10(mixture) => write!(f, "E10.{mixture}"),
+            Tear::E11(risen) => write!(f, "E11.{risen}"),
         }
     }
 }
@@ -65,7 +97,7 @@ impl fmt::Display for ParseTearError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "\"{}\" is not the id of a tear; P0, P1.n17, P2.w8.k3, P3.b17 and E4.s5 are",
+            "\"{}\" is not the id of a tear; P0, P1.n17, P2.w8.k3, P3.b17, E4.s5 and E9.r3.b17 are",
             self.id
         )
     }
@@ -112,8 +144,71 @@ fn parse(id: &str) -> Option<Tear> {
             ("next", rest) => Tear::E8(Neighbour::Behind, bits(rest)?),
             _ => return None,
         },
+        ("E9", Some(rest)) => Tear::E9(risen(rest)?),
+        ("E10", Some(rest)) => Tear::E10(mixture(rest)?),
+        ("E11", Some(rest)) => Tear::E11(risen(rest)?),
         _ => return None,
     })
+}
+
+fn risen(text: &str) -> Option<Risen> {
+    Some(match text.chars().next()? {
+        // A set of bits has a word of its own for none of them.
+        'n' if text != "none" => Risen::To(number(text, 'n')?),
+        'f' => Risen::From(number(text, 'f')?),
+        'w' => match rows(text)? {
+            Rows::One { width, row } => Risen::Row { width, row },
+            Rows::AllBut { width, row } => Risen::AllBut { width, row },
+            Rows::From(_) => return None,
+        },
+        'r' => {
+            let (row, rest) = text.split_once('.')?;
+            Risen::Within(MetadataRow(number(row, 'r')?), bits(rest)?)
+        }
+        _ => Risen::Bits(bits(text)?),
+    })
+}
+
+fn mixture(text: &str) -> Option<Mixture> {
+    let fronts = |letter| {
+        let (risen, zeroed) = text.split_once('.')?;
+        Some((number(risen, letter)?, plain(zeroed)?))
+    };
+    Some(match text.chars().next()? {
+        'n' => {
+            let (risen, zeroed) = fronts('n')?;
+            Mixture::Up { risen, zeroed }
+        }
+        'f' => {
+            let (risen, zeroed) = fronts('f')?;
+            Mixture::Down { risen, zeroed }
+        }
+        'w' => {
+            let (place, holds) = text.rsplit_once('.')?;
+            let Rows::One { width, row } = rows(place)? else {
+                return None;
+            };
+            let mut holds = holds.chars().map(cells);
+            let (is, rest) = (holds.next()??, holds.next()??);
+            if holds.next().is_some() {
+                return None;
+            }
+            Mixture::Row {
+                width,
+                row,
+                is,
+                rest,
+            }
+        }
+        's' => Mixture::Seeded(number(text, 's')?),
+        _ => return None,
+    })
+}
+
+fn cells(letter: char) -> Option<Cells> {
+    [Cells::Old, Cells::Zero, Cells::Risen]
+        .into_iter()
+        .find(|cells| cells.letter() == letter)
 }
 
 fn bits(text: &str) -> Option<Bits> {
@@ -151,7 +246,11 @@ fn rows(text: &str) -> Option<Rows> {
 
 /// A letter and a decimal number without sign or leading zeros, so that every id has one spelling.
 fn number(text: &str, letter: char) -> Option<u32> {
-    let digits = text.strip_prefix(letter)?;
+    plain(text.strip_prefix(letter)?)
+}
+
+/// The same without a letter.
+fn plain(digits: &str) -> Option<u32> {
     let plain = digits.bytes().all(|digit| digit.is_ascii_digit())
         && (digits == "0" || !digits.starts_with('0'));
     if plain { digits.parse().ok() } else { None }

@@ -1,14 +1,14 @@
 //! Which tears to try for an operation: enumeration by density and level.
 
-use super::bits::{rows, wanted_zeros};
-use super::{Around, Bits, Neighbour, Rows, Tear};
+use super::bits::{MetadataRow, rows, wanted_zeros};
+use super::{Around, Bits, Cells, Mixture, Neighbour, Risen, Rows, Tear};
 use crate::level::Level;
 use crate::op::Op;
 
 /// How many of the possible tears to list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Density {
-    /// About 25 for an operation: one or two of every shape.
+    /// About 25 for a program, twice as many for an erase: one or two of every shape.
     Coarse,
     /// A few hundred: everything for a record of up to 64 bytes, byte positions in steps for pages and sectors.
     Field,
@@ -18,12 +18,17 @@ pub enum Density {
 
 /// The tears of `op` that may occur at `level`, from simple to intricate, always in the same order.
 ///
-/// The list depends on the operation alone. Tears that cannot differ from an earlier one, whatever the flash holds (a
+/// The list depends on the operation alone. Of the shapes that a cut erase may leave of a single row, those of a few rows
+/// are listed; who knows which rows hold metadata takes all of them from [`RowTears`](super::RowTears). Tears that cannot differ from an earlier one, whatever the flash holds (a
 /// prefix that ends in bytes to be left at 0xFF), are left out.
 pub fn tears(op: &Op, density: Density, level: Level) -> Vec<Tear> {
     let mut list = match op {
         Op::Program { data, .. } => program(op, data, density),
-        Op::Erase { len, .. } => erase(*len, density),
+        Op::Erase { len, .. } => {
+            let mut list = erase(*len, density);
+            list.extend(erase_from_old(op, *len, density));
+            list
+        }
     };
     list.retain(|tear| tear.level() <= level && tear.applies_to(op));
     list
@@ -117,14 +122,17 @@ pub fn over_erase_tears(op: &Op, density: Density) -> Vec<Tear> {
 /// are the same every time.
 ///
 /// `BrickProof` stopped an STM32F103 by reset (the mild end: its supply stayed up). An erase stopped at once left 4.5 %
-/// of the old 0 bits, 15 us later 0.35 %: 12 and 1 in 256.
+/// of the old 0 bits, 15 us later 0.35 %: 12 and 1 in 256. Nothing had been zeroed before, so what is left are old bits.
 pub fn measured_tears(op: &Op) -> Vec<Tear> {
     let shape = match op {
         Op::Program { .. } => Tear::P3,
-        Op::Erase { .. } => Tear::E4,
+        Op::Erase { .. } => |bits| Tear::E9(Risen::Bits(bits)),
     };
-    [12, 1].map(|slow| shape(Bits::Quick(slow))).to_vec()
+    SLOW.map(|slow| shape(Bits::Quick(slow))).to_vec()
 }
+
+/// Slow cells, of 256.
+const SLOW: [u8; 2] = [12, 1];
 
 /// Operations up to this size are taken for records, whose every bit matters.
 const RECORD: usize = 64;
@@ -166,6 +174,68 @@ fn erase(len: u32, density: Density) -> Vec<Tear> {
     list.extend([Tear::E5(Bits::All), Tear::E6(Bits::All)]);
     list.extend((0..seeds / 4).map(|n| Tear::E5(Bits::Seeded(n))));
     list.extend((0..seeds / 4).map(|n| Tear::E6(Bits::Seeded(n))));
+    list
+}
+
+/// What an erase leaves that was cut before it had zeroed all cells, or never zeroes any: old bits beside risen ones.
+fn erase_from_old(op: &Op, len: u32, density: Density) -> Vec<Tear> {
+    let mut list = Vec::new();
+    for n in erase_cuts(len, density) {
+        list.extend([Tear::E9(Risen::To(n)), Tear::E9(Risen::From(n))]);
+    }
+    let widths: &[u8] = if density == Density::Coarse {
+        &[32]
+    } else {
+        &[8, 16, 32]
+    };
+    for &width in widths {
+        let (of_each, mixed) = match density {
+            Density::Coarse => (1, 1),
+            Density::Field => (8, 2),
+            Density::Full => (u32::MAX, 8),
+        };
+        for row in spread(rows(op, width), of_each) {
+            list.push(Tear::E9(Risen::AllBut { width, row }));
+            list.push(Tear::E9(Risen::Row { width, row }));
+        }
+        for row in spread(rows(op, width), mixed) {
+            for (is, rest) in [(Cells::Old, Cells::Zero), (Cells::Zero, Cells::Old)] {
+                list.push(Tear::E10(Mixture::Row {
+                    width,
+                    row,
+                    is,
+                    rest,
+                }));
+            }
+        }
+    }
+    let spots = match density {
+        Density::Coarse => 2,
+        Density::Field => 32,
+        Density::Full => 256,
+    };
+    let first = MetadataRow(0);
+    for n in spread(u32::from(MetadataRow::WIDTH) * 8, spots) {
+        list.push(Tear::E9(Risen::Within(first, Bits::One(n))));
+        list.push(Tear::E9(Risen::Within(first, Bits::AllBut(n))));
+    }
+    let seeds = seeds(density) / 4;
+    for n in 0..seeds {
+        list.push(Tear::E9(Risen::Bits(Bits::Seeded(n))));
+        list.push(Tear::E9(Risen::Within(first, Bits::Seeded(n))));
+        list.push(Tear::E10(Mixture::Seeded(n)));
+    }
+    list.extend(SLOW.map(|slow| Tear::E9(Risen::Bits(Bits::Quick(slow)))));
+    for (risen, zeroed) in [(32, 64), (len / 4, len / 2), (len / 2, len / 2 + 32)] {
+        list.push(Tear::E10(Mixture::Up { risen, zeroed }));
+        list.push(Tear::E10(Mixture::Down { risen, zeroed }));
+    }
+    list.push(Tear::E11(Risen::Bits(Bits::None)));
+    list.push(Tear::E11(Risen::AllBut { width: 32, row: 0 }));
+    for n in 0..seeds {
+        list.push(Tear::E11(Risen::Bits(Bits::Seeded(n))));
+        list.push(Tear::E11(Risen::Within(first, Bits::Seeded(n))));
+    }
     list
 }
 

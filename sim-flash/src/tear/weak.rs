@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::effect::cut_at;
-use super::{Around, Bits, Neighbour, Tear};
+use super::{Around, Bits, Cells, Neighbour, Tear};
 use crate::op::Op;
 
 const CHUNK: usize = 64;
@@ -111,6 +111,25 @@ impl Tear {
             }
             Tear::E7 | Tear::E8(..) => {
                 weak.fill(0);
+                0..0
+            }
+            Tear::E9(risen) | Tear::E11(risen) => {
+                let under_way = matches!(self, Tear::E11(_));
+                let mut mask = [0; CHUNK];
+                risen.mask(op, offset, &mut mask[..len]);
+                for i in 0..len {
+                    // Outside the mask the cells are as they were, zeros among them.
+                    let left = weak[i] | if under_way { !cells[i] } else { 0 };
+                    weak[i] = left & !mask[i];
+                }
+                0..0
+            }
+            Tear::E10(mixture) => {
+                mixture.pieces(op, offset, len, |from, to, holds| match holds {
+                    Cells::Old => {}
+                    Cells::Zero if !heals => {}
+                    Cells::Zero | Cells::Risen => weak[from..to].fill(0),
+                });
                 0..0
             }
             _ => 0..len,

@@ -69,7 +69,14 @@ impl Tear {
                 let at = |n| Fraction(Fraction::ratio(n, op.len(), end).clamp(1, end.0 - 1));
                 at(n)..=at(n.saturating_add(1))
             }
-            Tear::P2(_) | Tear::P3(_) | Tear::P4(_) | Tear::P7(..) | Tear::E6(_) => inside,
+            Tear::P2(_)
+            | Tear::P3(_)
+            | Tear::P4(_)
+            | Tear::P7(..)
+            | Tear::E6(_)
+            | Tear::E9(_)
+            | Tear::E10(_)
+            | Tear::E11(_) => inside,
             Tear::P5(_) => NEARLY..=*inside.end(),
             Tear::E1(n) => {
                 let at = Fraction::ratio(n, op.len(), PULSES).min(PULSES.0);

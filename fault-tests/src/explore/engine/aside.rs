@@ -28,7 +28,7 @@ impl<W: World> Engine<'_, W> {
             return self.pass.aside.met.insert(class);
         }
         match self.pass.visited.get_mut(&class) {
-            Some(fewest) if *fewest <= cuts || self.limits.cuts == ANY => return false,
+            Some(fewest) if *fewest <= cuts => return false,
             Some(fewest) => *fewest = cuts,
             None => {
                 self.pass.visited.insert(class, cuts);

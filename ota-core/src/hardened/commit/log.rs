@@ -151,6 +151,46 @@ impl LogEnd {
         Err(Trouble::Full)
     }
 
+    /// Claims the next group, or the first behind it whose words the chip still takes: [`next`](Self::next) then is the
+    /// group that is claimed. One program.
+    ///
+    /// A cut leaves nothing said, and the group used up or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](Trouble::Full) if there is no group left, or each that is left has a word that a cut has spent.
+    pub(super) fn claim_next<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+    ) -> Result<(), Trouble<F::Error>> {
+        while !self.is_full(site) {
+            match self.claim(flash, site) {
+                Err(Trouble::Flash(_)) if F::WRITE_SIZE > 1 => {
+                    self.next = self.next.saturating_add(1);
+                }
+                done => return done,
+            }
+        }
+        Err(Trouble::Full)
+    }
+
+    /// Says something in the group that [`claim_next`](Self::claim_next) has claimed; where the chip refuses that, in one
+    /// behind it. Two programs.
+    pub(super) fn say_next<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        site: &Site,
+        word: &Word,
+    ) -> Result<(), Trouble<F::Error>> {
+        let done = self.say(flash, site, word);
+        self.next = self.next.saturating_add(1);
+        match done {
+            Err(Trouble::Flash(_)) if F::WRITE_SIZE > 1 => self.append(flash, site, word),
+            done => done,
+        }
+    }
+
     /// Claims the next group: one program.
     pub(super) fn claim<F: NorFlash>(
         self,

@@ -3,7 +3,7 @@
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{How, Ota, Outcome};
-use crate::efuse::{self, SecureVersion};
+use crate::efuse::SecureVersion;
 use crate::hardened::choice::{Choice, Image, Status};
 use crate::image::VerifyImage;
 use crate::update::OtaError;
@@ -14,8 +14,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// Confirms the running image (`esp_ota_mark_app_valid_cancel_rollback`).
     ///
     /// Three programs and no erase, if it is on trial (one erase if the log is that far used); nothing
-    /// otherwise: where something else is chosen by now, that stays. With anti-rollback its secure version then goes to
-    /// eFuse.
+    /// otherwise: where something else is chosen by now, that stays. With anti-rollback it is then verified, and its
+    /// secure version goes to eFuse.
     ///
     /// # A power cut in it
     ///
@@ -26,7 +26,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ///
     /// In this order: [`NoOtadata`](OtaError::NoOtadata), [`LogExhausted`](OtaError::LogExhausted),
     /// [`Flash`](OtaError::Flash); with anti-rollback, and the image confirmed,
-    /// [`Descriptor`](OtaError::Descriptor) or [`SecureVersion`](OtaError::SecureVersion).
+    /// [`Image`](OtaError::Image), [`Descriptor`](OtaError::Descriptor) or
+    /// [`SecureVersion`](OtaError::SecureVersion).
     pub fn mark_app_valid_cancel_rollback(&mut self) -> Outcome<(), F> {
         let (site, found) = self.settled()?;
         let choice = *found.choice();
@@ -39,9 +40,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         };
         self.choose(&site, found, choice, How::InLog)?;
         if self.anti_rollback {
-            let running = self.inner.running;
-            let version = self.inner.partition_description(&running)?.secure_version;
-            efuse::update(&mut self.inner.efuse, version).map_err(OtaError::SecureVersion)?;
+            self.inner.raise_secure_version()?;
         }
         Ok(())
     }

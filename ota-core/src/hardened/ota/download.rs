@@ -6,7 +6,7 @@ use super::{How, Noting, Ota, Outcome, Told};
 use crate::efuse::SecureVersion;
 use crate::flash::SECTOR;
 use crate::hardened::choice::{Choice, Digest, Image};
-use crate::hardened::image;
+
 use crate::hardened::layout::PROGRESS_ROWS;
 use crate::hardened::read::{Book, Found, Site};
 use crate::image::VerifyImage;
@@ -271,7 +271,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         if !open.copy && open.staging != open.target {
             return Ok(());
         }
-        let digest = image::digest(&mut self.inner.flash, &image).map_err(OtaError::Image)?;
+        let digest = Digest::of(&image.digest);
         let (site, found) = match self.settled() {
             Err(OtaError::NoOtadata) => return Ok(()),
             settled => settled?,

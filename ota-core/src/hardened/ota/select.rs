@@ -6,7 +6,7 @@ use super::{How, Ota, Outcome};
 use crate::efuse::SecureVersion;
 use crate::hardened::choice::{Choice, Digest, Image, Status};
 use crate::hardened::image;
-use crate::image::{Refusal, VerifyError, VerifyImage};
+use crate::image::VerifyImage;
 use crate::otadata::OtaState;
 use crate::partition::{Partition, Slot};
 use crate::update::{Inactive, OtaError, storage};
@@ -30,8 +30,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ///
     /// In this order: [`Image`](OtaError::Image); [`NotAnApp`](OtaError::NotAnApp), also for a test
     /// partition, which its pin alone can choose; [`NotInTable`](OtaError::NotInTable); with
-    /// anti-rollback [`Range`](OtaError::Range), [`Descriptor`](OtaError::Descriptor),
-    /// [`TooOld`](OtaError::TooOld); [`NoOtadata`](OtaError::NoOtadata);
+    /// anti-rollback [`Descriptor`](OtaError::Descriptor), [`TooOld`](OtaError::TooOld); [`NoOtadata`](OtaError::NoOtadata);
     /// [`LogExhausted`](OtaError::LogExhausted); [`Unfinished`](OtaError::Unfinished) if the slot is
     /// being written and no `end` verified it, or is open in an update, [`OtherImage`](OtaError::OtherImage) if it holds
     /// something else since; [`RunningUnconfirmed`](OtaError::RunningUnconfirmed) if what runs is on
@@ -39,22 +38,22 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// the flash fails.
     pub fn set_boot_partition(&mut self, partition: &Partition) -> Outcome<(), F> {
         let inner = &mut self.inner;
-        let (_, digest) = image::verify(&mut inner.flash, &mut inner.verifier, partition)
+        let (verified, digest) = image::verify(&mut inner.flash, &mut inner.verifier, partition)
             .map_err(OtaError::Image)?;
         let slot = partition
             .slot()
             .filter(|slot| *slot != Slot::Test)
             .ok_or(OtaError::NotAnApp)?;
-        let row = self.inner.in_table(partition).ok_or(OtaError::NotInTable)?;
+        self.inner.in_table(partition).ok_or(OtaError::NotInTable)?;
         if self.anti_rollback {
-            let (image, device) = self.inner.secure_versions(&row)?;
+            let (image, device) = self.inner.secure_versions(&verified)?;
             if image < device {
                 return Err(OtaError::TooOld { image, device });
             }
         }
         let (site, found) = self.settled()?;
         let chosen = *found.choice();
-        if self.inner.open_handle(&row).is_some() {
+        if self.inner.open_handle(partition).is_some() {
             return Err(OtaError::Unfinished);
         }
         if chosen.open == Some(slot) {
@@ -164,8 +163,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
                 let Some(partition) = self.inner.table.slot(slot) else {
                     continue;
                 };
-                let found = self.digest_of(&partition)?;
-                if found.is_some_and(|digest| digest.bad() == Some(bad)) {
+                let found = self.inner.verified(&partition)?;
+                if found.is_some_and(|image| Digest::of(&image.digest).bad() == Some(bad)) {
                     return Ok(Some(partition));
                 }
             }
@@ -235,18 +234,5 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         };
         self.choose(&site, found, choice, How::BySwitch)?;
         Ok(partition)
-    }
-
-    /// The digest of the image in a partition, if it verifies.
-    pub(super) fn digest_of(&mut self, partition: &Partition) -> Outcome<Option<Digest>, F> {
-        let inner = &mut self.inner;
-        match image::verify(&mut inner.flash, &mut inner.verifier, partition) {
-            Ok((_, digest)) => Ok(Some(digest)),
-            Err(VerifyError {
-                refusal: Refusal::Flash(error),
-                ..
-            }) => Err(OtaError::Flash(error)),
-            Err(_) => Ok(None),
-        }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::efuse::SecureVersionError;
-use crate::image::app_desc;
 
 /// A of version 2 was confirmed; B of version 3 runs, on trial. The device has this version.
 struct Versions(Device, u32);

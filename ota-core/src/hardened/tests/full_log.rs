@@ -16,7 +16,7 @@ const KINDS: [Torn; 5] = [
 /// A device of which each of the four groups of the new generation was cut, once it was handed over to.
 fn full_and_silent(mut device: Device, change: impl FnOnce(&mut Device) -> bool) -> Device {
     device.log = Log::new(4, 2).unwrap();
-    // Behind the erase, the birth, half an entry, the hand-over and the other half.
+    // Behind the claim, the erase, the birth, half an entry, the hand-over and the other half.
     device.ram.power = 7;
     device.ram.torn = Torn::Prefix(9);
     assert!(change(&mut device), "it is cut");
@@ -167,25 +167,19 @@ fn with_its_log_exhausted_an_image_on_trial_is_not_started() {
     }
 }
 
-/// A device whose log of four groups is full and in doubt: cuts in hand-overs, each of which is put in
-/// order by the boot after it, but for the last.
+/// A device whose log of four groups is full and in doubt: a hand-over is cut, and so is each boot after it, in the
+/// claim of what it says once more.
 fn full_and_torn() -> Device {
-    let mut device = Device::new(&[A, B]);
-    device.log = Log::new(4, 2).unwrap();
-    device.update(A, B, 2);
-    for _ in 0..8 {
-        // The claim of the hand-over is torn: after erase, birth and half an entry.
-        device.ram.power = 4;
-        device.ram.torn = Torn::Prefix(9);
-        device.begin(B, A).unwrap_err();
-        device = device.power_on();
-        let mut next = device.power_on();
-        next.cost();
-        assert_eq!(next.boot().unwrap().slot, B);
-        if next.cost().erases != 0 {
+    let mut device = with_a_torn_hand_over(4);
+    for _ in 0..4 {
+        let full = 2 * OTADATA as usize + 0x1000 - (OTADATA as usize + device.newer());
+        if device.ram.bytes[full + 32 * 14..][..32] != [0xFF; 32] {
             return device;
         }
-        device = next.power_on();
+        device.ram.power = 0;
+        device.ram.torn = Torn::Prefix(9);
+        let _ = device.boot();
+        device = device.power_on();
     }
     panic!("the log of four groups never filled");
 }
@@ -197,7 +191,7 @@ fn a_full_log_in_doubt_is_left_by_the_next_boot() {
     each_cut_in_the_next_boots_leaves_b(&device);
 }
 
-/// After an update, a hand-over is cut in its claim: behind the erase, the birth and half an entry.
+/// After an update, a hand-over is cut: behind its claim, the erase, the birth and half an entry.
 fn with_a_torn_hand_over(groups: u8) -> Device {
     let mut device = Device::new(&[A, B]);
     device.log = Log::new(groups, 2).unwrap();
@@ -400,34 +394,30 @@ fn no_entry_that_selects_is_left_beside_a_new_log() {
     }
 }
 
-/// The factory image has no entry. When it is chosen, and that is cut in the last group of the log, the entry
-/// of the image before it stood beside the new log: a stock bootloader booted that, until the boot after.
+/// The factory image has no entry. While it is chosen the entry of the image before stands beside the new log: whichever
+/// cuts that takes, a stock bootloader boots what this one does once it has run.
 #[test]
-fn the_factory_image_is_chosen_for_stock_code_too_when_a_full_log_is_left() {
-    let mut renewed = 0;
-    for (torn_before, power) in (0..6).flat_map(|before| [3, 4].map(|power| (before, power))) {
+fn the_factory_image_is_chosen_for_stock_code_too_whatever_was_cut() {
+    let mut twice = 0;
+    for (boots_cut, power) in (0..4).flat_map(|boots| (0..14).map(move |power| (boots, power))) {
         let mut device = Device::new(&[FACTORY, A, B]);
         device.log = Log::new(4, 2).unwrap();
         device.update(FACTORY, A, 2);
-        for _ in 0..torn_before {
-            // After erase and birth, in the claim.
-            device.ram.power = 2;
-            device.ram.torn = Torn::Prefix(9);
-            device.set_boot(A, FACTORY).unwrap_err();
-            device = device.power_on();
-            let _ = device.boot().unwrap();
-            device = device.power_on();
-        }
-        device.ram.power = power;
-        device.ram.torn = Torn::Done;
+        (device.ram.power, device.ram.torn) = (power, Torn::Done);
         device.set_boot(A, FACTORY).unwrap_err();
         let mut device = device.power_on();
+        for _ in 0..boots_cut {
+            // Each boot is cut in the claim of what it says once more, until the log is full.
+            (device.ram.power, device.ram.torn) = (0, Torn::Prefix(9));
+            let _ = device.boot();
+            device = device.power_on();
+        }
         let decision = device.boot().unwrap();
-        renewed += u32::from(device.cost().erases > 1);
-        assert_eq!(device.stock(), Some(decision.slot), "{torn_before} {power}");
+        twice += u32::from(device.cost().erases > 1);
+        assert_eq!(device.stock(), Some(decision.slot), "{boots_cut} {power}");
         device.rests_with(decision.slot);
     }
-    assert!(renewed > 0);
+    assert!(twice > 0);
 }
 
 /// Nothing is written after an error, not even zeros over rows that may be words.

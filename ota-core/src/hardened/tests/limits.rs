@@ -168,43 +168,6 @@ fn an_entry_is_programmed_in_halves_up_to_units_of_16_bytes() {
     assert_eq!(entry_programs::<32>(), [(0, 32)].repeat(2));
 }
 
-#[test]
-fn an_image_without_a_digest_of_its_own_is_hashed() {
-    struct Plain;
-    impl<F: ReadNorFlash> VerifyImage<F> for Plain {
-        fn verify(
-            &mut self,
-            flash: &mut F,
-            at: Region,
-        ) -> core::result::Result<ImageMetadata, VerifyError<F::Error>> {
-            let mut found = Numbered.verify(flash, at)?;
-            found.hash = None;
-            found.image_len = 4096 + 300;
-            Ok(found)
-        }
-    }
-    let mut device = Device::new(&[A, B]);
-    device.ram.put(device.partition(B).offset, &image(9));
-    let read = |ram: &mut Ram| {
-        super::super::image::verify(ram, &mut Plain, &place(&[A, B], B))
-            .unwrap()
-            .1
-    };
-    let first = read(&mut device.ram);
-    assert_ne!(first, super::super::choice::Digest::UNKNOWN);
-    device
-        .ram
-        .put(device.partition(B).offset + 4096 + 299, &[8]);
-    assert_ne!(read(&mut device.ram), first);
-    device
-        .ram
-        .put(device.partition(B).offset + 4096 + 299, &[9]);
-    device
-        .ram
-        .put(device.partition(B).offset + 4096 + 300, &[8]);
-    assert_eq!(read(&mut device.ram), first);
-}
-
 /// Generations count up, so no two have one number. Where two do, as nothing of this policy leaves them, the first
 /// sector counts.
 #[test]

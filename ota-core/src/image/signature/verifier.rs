@@ -13,7 +13,7 @@ use super::keys::{Standing, TrustedKeys};
 use super::refusal::BlockRefusal;
 use crate::flash::{Region, SECTOR};
 use crate::image::reader::RegionReader;
-use crate::image::stream::BufferTooShort;
+use crate::image::stream::{BufferTooShort, Kind, Witness};
 use crate::image::{ImageMetadata, Refusal, StreamVerifier, VerifyError, VerifyImage};
 
 /// Length of a block.
@@ -22,7 +22,9 @@ const BLOCK_LEN: u32 = block::LEN as u32;
 /// Verifies images as [`StreamVerifier`] does, and then that one of the keys that the device trusts
 /// has signed them.
 ///
-/// The image is read twice, its signature sector once. Besides the buffer it needs stack: see
+/// All of it is read once: the signature is checked of the very bytes that were judged, so what
+/// [`verify`](VerifyImage::verify) returns was signed, even on a flash that answers a second read
+/// otherwise. Besides the buffer it needs stack: see
 /// [`signature`](super).
 #[derive(Debug)]
 pub struct SignedVerifier<'b> {
@@ -134,20 +136,46 @@ impl<'b> SignedVerifier<'b> {
         .map_err(|why| refuse(at, signed, 0, why, scheme))
     }
 
-    fn signed<F: ReadNorFlash>(
+    /// The image, if it is whole and signed.
+    fn verify_as<F: ReadNorFlash>(
+        &mut self,
+        flash: &mut F,
+        at: Region,
+        kind: Kind,
+    ) -> Result<ImageMetadata, VerifyError<F::Error>> {
+        match self.scheme {
+            #[cfg(feature = "secure-boot-ecdsa")]
+            Scheme::EcdsaP384 => self.verify_hashed::<sha2::Sha384, F>(flash, at, kind),
+            _ => self.verify_hashed::<Sha256, F>(flash, at, kind),
+        }
+    }
+
+    fn verify_hashed<D: Digest, F: ReadNorFlash>(
+        &mut self,
+        flash: &mut F,
+        at: Region,
+        kind: Kind,
+    ) -> Result<ImageMetadata, VerifyError<F::Error>> {
+        let mut seen = Seen(D::new());
+        let image = self.image.verify_as(flash, at, kind, Some(&mut seen))?;
+        let signed = signed_len(&image)?;
+        let mut reader = RegionReader::new(flash, self.image.buf, at)?;
+        reader.check(signed, SECTOR)?;
+        seen.up_to(&mut reader, image.image_len, signed)?;
+        let digest = seen.0.finalize();
+        self.judge_blocks(flash, &image, signed, digest.as_slice())?;
+        Ok(image)
+    }
+
+    /// Whether a block behind an image with this digest makes it trusted.
+    fn judge_blocks<F: ReadNorFlash>(
         &mut self,
         flash: &mut F,
         image: &ImageMetadata,
+        signed: u32,
+        digest: &[u8],
     ) -> Result<(), VerifyError<F::Error>> {
-        let signed = signed_len(image)?;
         let mut reader = RegionReader::new(flash, self.image.buf, image.region)?;
-        reader.check(signed, SECTOR)?;
-        let mut room = [0; 64];
-        let digest = match self.scheme {
-            #[cfg(feature = "secure-boot-ecdsa")]
-            Scheme::EcdsaP384 => hash::<sha2::Sha384, F>(&mut reader, signed, &mut room)?,
-            _ => hash::<Sha256, F>(&mut reader, signed, &mut room)?,
-        };
         let (scheme, keys) = (self.scheme, &self.keys);
         let mut furthest = (0, BlockRefusal::Magic { found: 0xFF });
         for number in 0..self.blocks {
@@ -178,9 +206,8 @@ impl<F: ReadNorFlash> VerifyImage<F> for SignedVerifier<'_> {
         flash: &mut F,
         at: Region,
     ) -> Result<ImageMetadata, VerifyError<F::Error>> {
-        let image = self.image.verify(flash, at)?;
-        self.signed(flash, &image)?;
-        Ok(image)
+        let kind = self.image.kind_at(at);
+        self.verify_as(flash, at, kind)
     }
 
     fn verify_bootloader(
@@ -188,9 +215,7 @@ impl<F: ReadNorFlash> VerifyImage<F> for SignedVerifier<'_> {
         flash: &mut F,
         at: Region,
     ) -> Result<ImageMetadata, VerifyError<F::Error>> {
-        let image = self.image.verify_bootloader(flash, at)?;
-        self.signed(flash, &image)?;
-        Ok(image)
+        self.verify_as(flash, at, Kind::Bootloader)
     }
 }
 
@@ -254,28 +279,32 @@ fn judge(
     }
 }
 
-/// The digest of the first `len` bytes, in `room`.
-fn hash<'r, D: Digest, F: ReadNorFlash>(
-    reader: &mut RegionReader<'_, F>,
-    len: u32,
-    room: &'r mut [u8; 64],
-) -> Result<&'r [u8], VerifyError<F::Error>> {
-    let mut hash = D::new();
-    let mut at = 0;
-    // Each turn takes a whole buffer or the rest, and never nothing.
-    while at < len {
-        let chunk = reader.read(at, len.saturating_sub(at))?;
-        hash.update(chunk);
-        let taken = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-        at = at.saturating_add(taken.max(1));
+/// The digest of what is signed, made while it is read.
+struct Seen<D>(D);
+
+impl<D: Digest> Witness for Seen<D> {
+    fn see(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
     }
-    let digest = hash.finalize();
-    let (digest, room) = (digest.as_slice(), &mut room[..]);
-    let (room, _) = room.split_at_mut_checked(digest.len()).unwrap_or_default();
-    if room.len() == digest.len() {
-        room.copy_from_slice(digest);
+}
+
+impl<D: Digest> Seen<D> {
+    /// Takes in what is signed behind the image: the bytes from `at` up to `end`.
+    fn up_to<F: ReadNorFlash>(
+        &mut self,
+        reader: &mut RegionReader<'_, F>,
+        mut at: u32,
+        end: u32,
+    ) -> Result<(), VerifyError<F::Error>> {
+        // Each turn takes a whole buffer or the rest, and never nothing.
+        while at < end {
+            let chunk = reader.read(at, end.saturating_sub(at))?;
+            self.0.update(chunk);
+            let taken = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+            at = at.saturating_add(taken.max(1));
+        }
+        Ok(())
     }
-    Ok(room)
 }
 
 /// The error about block `number`.

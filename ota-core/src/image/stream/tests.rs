@@ -14,7 +14,7 @@ use embedded_storage::nor_flash::{ErrorType, ReadNorFlash};
 use proptest::prelude::*;
 
 use super::*;
-use crate::chip::{CHIPS, Chip, ESP32, ESP32C3, ESP32C6};
+use crate::chip::{CHIPS, Chip, ESP32, ESP32C2, ESP32C3, ESP32C6, ESP32H2};
 use crate::image::{BootloaderDesc, DescError, bootloader_desc, read_app_desc};
 
 /// Bytes that can be read by `R`, with the span that has been.
@@ -166,7 +166,7 @@ fn every_chip_accepts_its_own_image_and_no_other() {
                 let found = verdict.unwrap();
                 assert_eq!(found.image_len as usize, image.len());
                 assert_eq!((found.segments, found.secure_version), (2, Some(7)));
-                assert_eq!(found.hash.unwrap(), image[image.len() - 32..]);
+                assert_eq!(found.digest, image[image.len() - 32..]);
                 assert_eq!(found.signed_len(), 4096);
             } else {
                 assert_eq!(verdict.unwrap_err().esp_err(), EspErr::FAIL);
@@ -336,6 +336,44 @@ fn where_pages_are_configurable_the_image_says_how_large_they_are() {
     }
 }
 
+/// What is no page size is nothing said: the bootloader's own counts, whatever is shifted by whatever else.
+#[test]
+fn a_page_size_that_is_none_is_the_bootloader_s() {
+    for chip in [&ESP32C2, &ESP32C6, &ESP32H2] {
+        for mmu_page_size in 0..=u8::MAX {
+            let image = app(
+                chip,
+                &AppDesc {
+                    mmu_page_size,
+                    ..desc()
+                },
+            );
+            for (own, offset) in [
+                (0x1_0000, 0x1_2000),
+                (0x1_0000, 0x2_0000),
+                (0x2000, 0x1_2000),
+            ] {
+                let target = Target {
+                    mmu_page: own,
+                    ..Target::new(chip)
+                };
+                let mut bytes = std::vec![0xFF; 0x2_1000];
+                bytes[offset..][..image.len()].copy_from_slice(&image);
+                let at = Region::new(offset as u32, 0x1000);
+                let page = match mmu_page_size {
+                    13..=18 => 1 << mmu_page_size,
+                    _ => own,
+                };
+                assert_eq!(
+                    verify(target, &bytes, at).is_ok(),
+                    at.offset.is_multiple_of(page),
+                    "{chip}: 2^{mmu_page_size}, or {own:#x}, at {offset:#x}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn where_pages_are_configurable_an_image_needs_its_descriptor() {
     for (chip, expected) in [(&ESP32C6, EspErr::FAIL), (&ESP32C3, EspErr::OK)] {
@@ -442,9 +480,32 @@ fn clearing_one_bit_of_the_header_turns_the_hash_off() {
     image[500] ^= 0x10;
     let found = verdict(Target::new(&ESP32C3), &image).unwrap();
     assert_eq!(
-        (found.image_len as usize, found.hash),
-        (image.len() - 32, None)
+        (found.image_len as usize, found.hashed),
+        (image.len() - 32, false)
     );
+}
+
+#[test]
+fn an_image_without_a_hash_is_known_by_its_bytes() {
+    let mut image = app(&ESP32C3, &desc());
+    let target = Target::new(&ESP32C3);
+    let hashed = verdict(target, &image).unwrap();
+    assert!(hashed.hashed);
+    image[23] = 0;
+    let plain = verdict(target, &image).unwrap();
+    assert!(!plain.hashed);
+    assert_ne!(plain.digest, hashed.digest, "its header differs");
+    let end = image.len() - 32;
+    // Behind its end there is no image any more.
+    image[end] ^= 1;
+    assert_eq!(verdict(target, &image).unwrap().digest, plain.digest);
+    // Two bits that cancel in the checksum, and one that is not in it.
+    let mut other = image.clone();
+    other[400] ^= 0x10;
+    other[500] ^= 0x10;
+    assert_ne!(verdict(target, &other).unwrap().digest, plain.digest);
+    image[5] ^= 0x10;
+    assert_ne!(verdict(target, &image).unwrap().digest, plain.digest);
 }
 
 #[test]

@@ -32,21 +32,21 @@ fn cut_behind(operations: usize, room: Room) -> (Device, Sector) {
 #[test]
 fn where_a_log_has_handed_over_does_not_matter() {
     let device = downloaded();
-    let longer = {
+    let cut_behind = |operations| {
         let mut device = device.power_on();
-        // The claim of a hand-over is torn, and the choice so far appended.
-        (device.ram.power, device.ram.torn) = (3, Torn::Some(3));
+        device.ram.power = operations;
         device.set_boot(A, B).unwrap_err();
-        device = device.power_on();
-        device.boot().unwrap();
-        device
+        device.power_on()
     };
-    for (operations, sealed) in [(HANDED_OVER, false), (SEALED, true)] {
-        let [one, other] = [&device, &longer].map(|device| {
-            let mut device = device.power_on();
-            device.ram.power = operations;
-            device.set_boot(A, B).unwrap_err();
-            let device = device.power_on();
+    // The seal of the hand-over is cut, and the boot behind that hands over once more: claim, hand-over, seal.
+    let longer = |operations| {
+        let mut device = cut_behind(HANDED_OVER);
+        device.ram.power = operations;
+        let _ = device.boot();
+        device.power_on()
+    };
+    for (operations, again, sealed) in [(HANDED_OVER, 2, false), (SEALED, 3, true)] {
+        let [one, other] = [cut_behind(operations), longer(again)].map(|device| {
             stands_for(&device);
             device.simplest().otadata()
         });
