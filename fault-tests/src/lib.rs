@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod acknowledged;
+pub mod adversary;
 pub mod case;
 pub mod chip;
 pub mod cli;

@@ -281,6 +281,9 @@
 //! - **This bootloader, stock application.** It erases a sector and writes an entry, which has no birth
 //!   behind it or not the one that fits, and is newer: that is adopted, if the log beside it is at rest. Its cuts are the stock policy's, but for this:
 //!   where it erases the entry of the running image, the hand-over in the other sector still names it.
+//!   A device that comes from the stock policy is taken over by the first change, which writes down over the entry that
+//!   names the image before what both say. A cut in that one erase loses which image that is, or leaves it in doubt: then it
+//!   may be told or not, as the entry is read, until the next change; but no call ever erases the factory image for it.
 //!   While an update of such an application is on trial, the first boot writes that down over the sector
 //!   that names the image before; a cut in that one erase loses which slot to go back to, and what boots
 //!   after the trial is the first that verifies.

@@ -8,6 +8,7 @@ use clap::builder::PossibleValue;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use sim_flash::{Contract, Profile};
 
+use crate::adversary::Life;
 use crate::dump::Call;
 use crate::explore::ANY;
 use crate::ota::Policy;
@@ -52,6 +53,9 @@ pub(crate) enum Command {
     /// Hunt the broken subjects of the zoo: the harness against mistakes that it must catch
     #[command(after_help = ZOO_HELP)]
     Zoo(ZooArgs),
+    /// Hunt for faults of the hardened policy with random lives: a second judge
+    #[command(after_help = ADVERSARY_HELP)]
+    Adversary(AdversaryArgs),
     /// Check ota-core against vectors that ESP-IDF's own code answered
     #[command(after_help = CONFORM_HELP)]
     Conform(ConformArgs),
@@ -104,6 +108,15 @@ const ZOO_HELP: &str = "Examples:
 
 Each subject has one mistake, and a healthy twin without it. The exit code is
 1 if a mistake is not caught, or if a twin is found at fault.";
+
+const ADVERSARY_HELP: &str = "Examples:
+  brownout adversary --power-ons 1000000 --seed 7
+  brownout adversary --policy hardened-4-2
+  brownout adversary --replay 'adversary1 blank slots=2 ... / read=zero:0 valid'
+
+It shares nothing with the explorer: a flash of its own, lives drawn at random,
+and a model of the documented calls as its oracle. A life that fails is made
+small and printed in one line, to be replayed. The exit code is 1 if one fails.";
 
 const CONFORM_HELP: &str = "Examples:
   brownout conform
@@ -321,6 +334,26 @@ pub(crate) struct ZooArgs {
     /// Print one JSON object for each, one on a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdversaryArgs {
+    /// How many power-ons, or a few more
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    pub(crate) power_ons: u64,
+    /// Seeds the lives
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// The policy: hardened, or hardened-GROUPS-RESERVE for a small log; may be given again [default: hardened and
+    /// four small logs]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Vec<Policy>,
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Live one life instead, and tell it
+    #[arg(long, value_name = "LIFE", conflicts_with_all = ["power_ons", "seed", "policy", "jobs"])]
+    pub(crate) replay: Option<Life>,
 }
 
 #[derive(Debug, Args)]

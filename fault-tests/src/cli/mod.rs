@@ -3,6 +3,7 @@
 // What is printed goes through `stdout` and `stderr`, which bear with a reader who has seen enough.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod adversary;
 mod args;
 mod dump;
 mod inspect;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         Some(Command::Merge(args)) => merge::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Zoo(args)) => zoo::run(&args),
+        Some(Command::Adversary(args)) => adversary::run(&args),
         Some(Command::Inspect(args)) => inspect::inspect(&args),
         Some(Command::Conform(args)) => inspect::conform(&args),
         Some(Command::Table(args)) => inspect::table(&args),

@@ -161,7 +161,7 @@ impl Selection {
 /// At rest it only reads. After a cut it writes what may not be there at the next reading once more,
 /// and finishes a switch that was begun: up to two erases. A factory reset erases the data partitions
 /// that it names and, if it is to erase otadata, chooses the factory image: two erases; without a
-/// factory partition what is chosen stays.
+/// factory partition what is chosen stays. Where that cannot be written, the reset is [`Wipe::Incomplete`].
 ///
 /// # A power cut in it
 ///
@@ -207,8 +207,8 @@ pub fn select_boot_partition<F: NorFlash>(
         Some(what) if inputs.factory_reset_pin => {
             let (wipe, otadata) = wipe_data(flash, table, what);
             selection.wipe = Some(wipe);
-            if otadata && rows.has(Slot::Factory) {
-                choose_factory(flash, &mut selection);
+            if otadata && rows.has(Slot::Factory) && !choose_factory(flash, &mut selection) {
+                selection.wipe = Some(Wipe::Incomplete);
             }
         }
         _ if inputs.app_test_pin && config.app_test && !config.anti_rollback => {
@@ -222,16 +222,17 @@ pub fn select_boot_partition<F: NorFlash>(
     Ok(selection)
 }
 
-/// Chooses the factory image, and keeps what was confirmed in case it does not boot.
-fn choose_factory<F: NorFlash>(flash: &mut F, selection: &mut Selection) {
+/// Chooses the factory image, and keeps what was confirmed in case it does not boot. False if that could not be written.
+fn choose_factory<F: NorFlash>(flash: &mut F, selection: &mut Selection) -> bool {
     let Some((_, found)) = &selection.otadata else {
-        return;
+        return true;
     };
     let choice = *found.choice();
     if choice.current.slot == Slot::Factory {
-        return;
+        return true;
     }
     selection.choose(flash, choice.for_factory(), false);
+    selection.order == Order::Kept
 }
 
 /// Verifies what is chosen and says that it runs; otherwise something else that does.
@@ -389,7 +390,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion> Loader<'_, '_, F, V, S> {
                 self.refuse(slot, Refused::Unfinished);
                 continue;
             }
-            if let Some(loaded) = self.candidate(Image::unknown(slot), reason) {
+            if let Some(loaded) = self.not_bad(slot, reason) {
                 return Some(loaded);
             }
         }
@@ -412,12 +413,22 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion> Loader<'_, '_, F, V, S> {
         let refused = match self.verify(&partition) {
             Err(refused) => refused,
             Ok((_, found)) if !wanted.digest.admits(found) => Refused::OtherImage,
-            Ok((_, found)) if wanted.digest == Digest::UNKNOWN && self.is_bad(found) => {
-                Refused::Bad
-            }
             Ok((image, _)) => return Some((wanted.slot, partition, image, reason)),
         };
         self.refuse(wanted.slot, refused);
+        None
+    }
+
+    /// Whatever image is in a slot that nobody chose, unless it was found bad. One that is chosen, or was confirmed, may
+    /// have been found bad elsewhere: who chose it means it.
+    fn not_bad(&mut self, slot: Slot, reason: Reason) -> Option<Loaded> {
+        let partition = self.rows.candidate(slot)?;
+        let refused = match self.verify(&partition) {
+            Err(refused) => refused,
+            Ok((_, found)) if self.is_bad(found) => Refused::Bad,
+            Ok((image, _)) => return Some((slot, partition, image, reason)),
+        };
+        self.refuse(slot, refused);
         None
     }
 

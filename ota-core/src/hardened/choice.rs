@@ -173,11 +173,13 @@ impl Choice {
     }
 
     /// The factory image; what was confirmed is what to go back to.
-    pub(super) const fn for_factory(self) -> Self {
+    pub(super) fn for_factory(self) -> Self {
         let previous = match self.status {
             Status::Confirmed => Some(self.current),
             Status::Trial { .. } => self.previous,
         };
+        // An image is not gone back to from itself.
+        let previous = previous.filter(|image| image.slot != Slot::Factory);
         let mut choice = self.closed();
         choice.current = Image::unknown(Slot::Factory);
         choice.previous = previous;

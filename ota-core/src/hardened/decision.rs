@@ -92,7 +92,8 @@ pub struct Decision {
     pub tried: Tried,
     /// Whether otadata is in order.
     pub order: Order,
-    /// The factory reset on the way, if there was one.
+    /// The factory reset on the way, if there was one. Done, it has chosen the factory image, if it was to and there is one;
+    /// whether that boots, the list of who was refused tells.
     pub wipe: Option<Wipe>,
 }
 

@@ -21,7 +21,7 @@ mod select;
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::choice::{Choice, Image, Status};
+use super::choice::{Choice, Digest, Image, Status};
 use super::commit::Trouble;
 use super::layout::Log;
 use super::read::{self, Book, Found, LogEnd, Site};
@@ -157,7 +157,7 @@ impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
         )
     }
 
-    /// Whether the running image is on trial.
+    /// Whether the running image is on trial, and chosen still.
     fn is_on_trial(&self, choice: &Choice) -> bool {
         choice.status != Status::Confirmed && self.running_slot() == Some(choice.current.slot)
     }
@@ -212,6 +212,43 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         let choice = found.choice();
         let uncounted = choice.status == Status::Trial { started: 0 };
         Ok(uncounted && self.running_slot() == Some(choice.current.slot))
+    }
+
+    /// Whether the running image is not confirmed: it is on trial, or it was when something else was chosen, or it has
+    /// refused itself.
+    ///
+    /// Otadata forgets an image that is gone back from. But what runs then is neither chosen nor what was before
+    /// that, although what is chosen, and confirmed, would have booted.
+    fn is_unconfirmed(&mut self, choice: &Choice) -> Outcome<bool, F> {
+        let Some(running) = self.running_slot() else {
+            return Ok(false);
+        };
+        if choice.current.slot == running {
+            return Ok(choice.status != Status::Confirmed);
+        }
+        let is_before = choice.previous.is_some_and(|image| image.slot == running);
+        if is_before || choice.status != Status::Confirmed {
+            return Ok(false);
+        }
+        self.boots(&choice.current)
+    }
+
+    /// Whether the image is there, and one that a bootloader would boot.
+    fn boots(&mut self, image: &Image) -> Outcome<bool, F> {
+        let Some(partition) = self.inner.table.slot(image.slot) else {
+            return Ok(false);
+        };
+        let found = self.inner.verified(&partition)?;
+        let Some(found) = found.filter(|found| image.digest.admits(Digest::of(&found.digest)))
+        else {
+            return Ok(false);
+        };
+        if !self.anti_rollback {
+            return Ok(true);
+        }
+        // No version in the image, or none to be had from the device.
+        let versions = self.inner.secure_versions(&found);
+        Ok(versions.is_ok_and(|(image, device)| image >= device))
     }
 
     /// Reads otadata, writes nothing.

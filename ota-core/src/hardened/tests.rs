@@ -21,6 +21,7 @@ mod mixed;
 mod search;
 mod simplest;
 mod told;
+mod unconfirmed;
 mod words;
 
 use embedded_storage::nor_flash::{NorFlashErrorKind, ReadNorFlash};

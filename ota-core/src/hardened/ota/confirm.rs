@@ -4,7 +4,7 @@ use embedded_storage::nor_flash::NorFlash;
 
 use super::{How, Ota, Outcome};
 use crate::efuse::SecureVersion;
-use crate::hardened::choice::{Choice, Digest, Image, Status};
+use crate::hardened::choice::{Choice, Image, Status};
 use crate::image::VerifyImage;
 use crate::update::OtaError;
 
@@ -14,7 +14,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// Confirms the running image (`esp_ota_mark_app_valid_cancel_rollback`).
     ///
     /// Three programs and no erase, if it is on trial (one erase if the log is that far used); nothing
-    /// otherwise. With anti-rollback it is then verified, and its secure version goes to eFuse.
+    /// otherwise: where something else is chosen by now, that stays. With anti-rollback it is then verified, and its
+    /// secure version goes to eFuse.
     ///
     /// # A power cut in it
     ///
@@ -90,21 +91,6 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         let Some(previous) = choice.previous else {
             return Ok(None);
         };
-        let Some(partition) = self.inner.table.slot(previous.slot) else {
-            return Ok(None);
-        };
-        let found = self.inner.verified(&partition)?;
-        let Some(image) = found.filter(|image| previous.digest.admits(Digest::of(&image.digest)))
-        else {
-            return Ok(None);
-        };
-        if self.anti_rollback {
-            // No version in the image, or none to be had from the device.
-            let versions = self.inner.secure_versions(&image);
-            if !versions.is_ok_and(|(image, device)| image >= device) {
-                return Ok(None);
-            }
-        }
-        Ok(Some(previous))
+        Ok(self.boots(&previous)?.then_some(previous))
     }
 }

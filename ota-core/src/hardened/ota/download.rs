@@ -32,9 +32,11 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ///
     /// In this order: [`NotInTable`](OtaError::NotInTable); for an app
     /// [`NotStageable`](OtaError::NotStageable), [`Running`](OtaError::Running),
-    /// [`RunningUnconfirmed`](OtaError::RunningUnconfirmed);
+    /// [`RunningUnconfirmed`](OtaError::RunningUnconfirmed) (also where it has chosen the image before it, or refused
+    /// itself, since it was started);
     /// [`AlreadyInProgress`](OtaError::AlreadyInProgress), [`NoFreeHandle`](OtaError::NoFreeHandle);
-    /// [`LogExhausted`](OtaError::LogExhausted), [`Next`](OtaError::Next);
+    /// [`RollbackImpossible`](OtaError::RollbackImpossible) if the test image runs, and no other slot that otadata
+    /// knows boots; [`LogExhausted`](OtaError::LogExhausted), [`Next`](OtaError::Next);
     /// then [`Range`](OtaError::Range) or [`Flash`](OtaError::Flash) of the erase, after which the
     /// update stays open as in the reference.
     pub fn begin(&mut self, partition: &Partition, size: ImageSize) -> Outcome<Handle, F> {
@@ -188,9 +190,11 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     fn protect_destination(&mut self, row: &Partition) -> Outcome<(), F> {
         match self.settled() {
             Err(OtaError::NoOtadata) => Ok(()),
-            Ok((_, found)) if self.is_on_trial(found.choice()) => Err(OtaError::RunningUnconfirmed),
             settled => {
                 let (site, found) = settled?;
+                if self.is_unconfirmed(found.choice())? {
+                    return Err(OtaError::RunningUnconfirmed);
+                }
                 self.protect_slot(row, 0, &site, found).map(|_| ())
             }
         }
@@ -301,7 +305,7 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
             }
             settled => settled?,
         };
-        if self.is_on_trial(found.choice()) {
+        if self.is_unconfirmed(found.choice())? {
             return Err(OtaError::RunningUnconfirmed);
         }
         self.inner.may_open(partition)?;
@@ -330,15 +334,13 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
             base,
             ..chosen
         };
+        let stays = match self.running_image(&chosen) {
+            None => self.stays(&chosen, slot, site)?,
+            running => running.filter(other),
+        };
         if !other(&chosen.current) {
             // It was chosen and has not been booted: what runs, or what was confirmed, is chosen again.
-            let factory = site.factory.then_some(Image::unknown(Slot::Factory));
-            let instead = self
-                .running_image(&chosen)
-                .or(chosen.previous)
-                .or(factory)
-                .filter(other)
-                .ok_or(OtaError::RollbackImpossible)?;
+            let instead = stays.ok_or(OtaError::RollbackImpossible)?;
             choice = Choice {
                 open: slot,
                 base,
@@ -349,6 +351,37 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
             };
         }
         self.choose(site, found, choice, How::Opening)
+    }
+
+    /// What boots when the slot is written, where it is the test image that runs.
+    ///
+    /// # Errors
+    ///
+    /// [`RollbackImpossible`](OtaError::RollbackImpossible) if the slot has the only image that boots.
+    fn stays(
+        &mut self,
+        chosen: &Choice,
+        slot: Option<Slot>,
+        site: &Site,
+    ) -> Outcome<Option<Image>, F> {
+        let factory = site.factory.then_some(Image::unknown(Slot::Factory));
+        let named = [Some(chosen.current), chosen.previous, factory];
+        let (mut other, mut lost) = (None, false);
+        for image in named.into_iter().flatten() {
+            let is_other = Some(image.slot) != slot;
+            if is_other && other.is_some() || !self.boots(&image)? {
+                continue;
+            }
+            if is_other {
+                other = Some(image);
+            } else {
+                lost = true;
+            }
+        }
+        if lost && other.is_none() {
+            return Err(OtaError::RollbackImpossible);
+        }
+        Ok(other.or(chosen.previous).or(factory))
     }
 
     fn note_from(&mut self, handle: Handle, book: Option<&Book>, parts: u8) {

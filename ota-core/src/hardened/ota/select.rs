@@ -18,8 +18,9 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ///
     /// The image is verified, whatever the partition; then what is chosen changes: one erase, two if
     /// it is the factory image. The new image is on trial, with rollback; what runs is what to go back
-    /// to. If it runs already, or was confirmed before what runs, it is not on trial; nor is the
-    /// factory image. What is chosen already stays as it is: nothing is written.
+    /// to. Not on trial are the factory image, what runs already, and what an image on trial goes back to. What was
+    /// confirmed once, and is chosen anew by an image that is confirmed as well, is. What is chosen already stays as it
+    /// is: nothing is written.
     ///
     /// # A power cut in it
     ///
@@ -31,9 +32,9 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     /// partition, which its pin alone can choose; [`NotInTable`](OtaError::NotInTable); with
     /// anti-rollback [`Descriptor`](OtaError::Descriptor), [`TooOld`](OtaError::TooOld); [`NoOtadata`](OtaError::NoOtadata);
     /// [`LogExhausted`](OtaError::LogExhausted); [`Unfinished`](OtaError::Unfinished) if the slot is
-    /// being written and no `end` verified it, [`OtherImage`](OtaError::OtherImage) if it holds
+    /// being written and no `end` verified it, or is open in an update, [`OtherImage`](OtaError::OtherImage) if it holds
     /// something else since; [`RunningUnconfirmed`](OtaError::RunningUnconfirmed) if what runs is on
-    /// trial, unless this goes back; [`Next`](OtaError::Next). [`Flash`](OtaError::Flash) wherever
+    /// trial, unless this goes back, or was when it went back, or has refused itself; [`Next`](OtaError::Next). [`Flash`](OtaError::Flash) wherever
     /// the flash fails.
     pub fn set_boot_partition(&mut self, partition: &Partition) -> Outcome<(), F> {
         let inner = &mut self.inner;
@@ -52,6 +53,9 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         }
         let (site, found) = self.settled()?;
         let chosen = *found.choice();
+        if self.inner.open_handle(partition).is_some() {
+            return Err(OtaError::Unfinished);
+        }
         if chosen.open == Some(slot) {
             if chosen.staged == Digest::UNKNOWN {
                 return Err(OtaError::Unfinished);
@@ -69,10 +73,10 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     }
 
     /// What is chosen after a switch to `image`.
-    fn switched(&self, chosen: &Choice, image: Image) -> Outcome<Choice, F> {
+    fn switched(&mut self, chosen: &Choice, image: Image) -> Outcome<Choice, F> {
         let closed = chosen.closed();
         let back = chosen.previous.is_some_and(|prev| prev.slot == image.slot);
-        if self.is_on_trial(chosen) {
+        if self.is_unconfirmed(chosen)? {
             if !back {
                 return Err(OtaError::RunningUnconfirmed);
             }
@@ -177,7 +181,8 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
     ///
     /// # Errors
     ///
-    /// [`Inactive`](OtaError::Inactive) if there is none or it runs;
+    /// [`Inactive`](OtaError::Inactive) if there is none, or it is the factory image, which no entry names and no update
+    /// brings back, or it runs;
     /// [`RunningUnconfirmed`](OtaError::RunningUnconfirmed) if what runs is on trial: it would have
     /// nothing to go back to; [`LogExhausted`](OtaError::LogExhausted), [`Next`](OtaError::Next),
     /// [`Range`](OtaError::Range), [`Flash`](OtaError::Flash).
@@ -213,6 +218,9 @@ impl<F: NorFlash, V: VerifyImage<F>, S: SecureVersion, const HANDLES: usize>
         };
         if Some(previous.slot) == self.running_slot() {
             return refuse(Inactive::Running);
+        }
+        if previous.slot == Slot::Factory {
+            return refuse(Inactive::Blank);
         }
         if choice.status != Status::Confirmed {
             return Err(OtaError::RunningUnconfirmed);

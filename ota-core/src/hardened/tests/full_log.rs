@@ -72,6 +72,18 @@ fn with_its_log_exhausted_the_device_boots_and_refuses_to_change() {
     }
 }
 
+/// Nor does it say that a factory reset is done which it could not write down.
+#[test]
+fn with_its_log_exhausted_no_factory_reset_is_done() {
+    let mut device = Device::new(&[FACTORY, A, B]);
+    device.update(FACTORY, A, 2);
+    let mut device = exhausted(device, |device| device.begin(A, B).is_err());
+    device.inputs.factory_reset_pin = true;
+    let decision = device.boot().unwrap();
+    assert_eq!((decision.slot, decision.order), (A, Order::Exhausted));
+    assert_eq!(decision.wipe, Some(crate::boot::Wipe::Incomplete));
+}
+
 /// A generation that nothing handed over to was read as not claimed, and giving it up cut; then a claim is read. Neither
 /// that, nor what was programmed where zeroing was cut, is relied on: each may read right once more, and not the next
 /// time.

@@ -1,0 +1,562 @@
+//! The application: the calls of one power-on, each judged by the [model](super::model).
+
+use std::cell::Cell;
+
+use ota_core::hardened::Ota;
+use ota_core::image::StreamVerifier;
+use ota_core::partition::{PartitionTable, Slot};
+use ota_core::update::{Erasing, Handle, ImageSize, OtaError};
+
+use embedded_storage::nor_flash::NorFlashErrorKind;
+
+use super::device::{Device, PART, SLOT_SIZE};
+use super::image::IMAGES;
+use super::life::{Aim, Call, Part, Room};
+use super::live::{Download, Fuses, Living};
+use super::model::{Around, Ends, State};
+use super::powered::Powered;
+use super::verdict::{Rule, Violation, list};
+
+type Core<'a, 'c> = Ota<'a, &'a mut Powered<'c>, StreamVerifier<'a>, Fuses<'a>>;
+type Outcome<T> = Result<T, OtaError<NorFlashErrorKind>>;
+
+/// An application that runs.
+pub(super) struct Application<'l, 'c> {
+    pub(super) living: &'l mut Living<'c>,
+    pub(super) running: Slot,
+    /// It was started on trial and has not been confirmed since, or has refused itself.
+    pub(super) in_doubt: bool,
+    pub(super) told: &'l mut dyn FnMut(String),
+}
+
+/// Goes on, or ends as the power is gone or a call was refused.
+type Step<T> = Result<Option<T>, Violation>;
+
+impl Application<'_, '_> {
+    /// Makes the calls, until the power is gone.
+    pub(super) fn run<'a, 'p>(
+        &mut self,
+        calls: &[Call],
+        table: PartitionTable<'a>,
+        flash: &'a mut Powered<'p>,
+        verifier: StreamVerifier<'a>,
+        fuses: &'a Cell<u32>,
+    ) -> Result<(), Violation>
+    where
+        'p: 'a,
+    {
+        let running = Device::partition(self.running);
+        let device = self.living.device;
+        let config = device.app_config();
+        let ota: Core<'a, 'p> = Ota::new(
+            flash,
+            verifier,
+            Fuses(fuses),
+            table,
+            running,
+            config,
+            device.log,
+        );
+        let mut ota = ota.with_attempts(device.attempts);
+        for call in calls {
+            self.call(*call, &mut ota)?;
+            self.living.minimum.set(fuses.get());
+            if ota.flash().done.dead {
+                break;
+            }
+            self.living.expand();
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, call: Call, ota: &mut Core<'_, '_>) -> Result<(), Violation> {
+        match call {
+            Call::Download {
+                to,
+                image,
+                room,
+                part,
+            } => self.download(to, image, room, part, ota),
+            Call::Resume { to, image } => self.resume(to, image, ota),
+            Call::SetBoot(aim) => {
+                let slot = self.aim(aim, ota);
+                let partition = Device::partition(slot);
+                let got = ota.set_boot_partition(&partition);
+                let name = format!("set_boot_partition({slot})");
+                self.judge(&name, &got, ota, |state, around| {
+                    state.set_boot(slot, around)
+                })
+            }
+            Call::MarkValid => {
+                let got = ota.mark_app_valid_cancel_rollback();
+                let confirmed =
+                    |state: &State, running| state.trial.is_none() && state.current.slot == running;
+                self.judge(
+                    "mark_app_valid_cancel_rollback()",
+                    &got,
+                    ota,
+                    State::mark_valid,
+                )?;
+                let running = self.running;
+                if got.is_ok()
+                    && self
+                        .living
+                        .states
+                        .iter()
+                        .all(|state| confirmed(state, running))
+                {
+                    self.in_doubt = false;
+                }
+                Ok(())
+            }
+            Call::MarkInvalid => {
+                let got = ota.mark_app_invalid_rollback();
+                self.judge(
+                    "mark_app_invalid_rollback()",
+                    &got,
+                    ota,
+                    State::mark_invalid,
+                )?;
+                self.in_doubt |= got.is_ok();
+                Ok(())
+            }
+            Call::EraseLast => self.erase_last(ota),
+            Call::Invalidate => {
+                let got = ota.invalidate_inactive_otadata_slot();
+                self.judge(
+                    "invalidate_inactive_otadata_slot()",
+                    &got,
+                    ota,
+                    State::forget_previous,
+                )
+            }
+            Call::Ask => self.ask(ota),
+        }
+    }
+
+    fn aim(&self, aim: Aim, ota: &Core<'_, '_>) -> Slot {
+        match aim {
+            Aim::Slot(Slot::Factory) if !self.living.device.factory => Slot::Ota(0),
+            Aim::Slot(Slot::Ota(n)) => Slot::Ota(n % self.living.device.slots),
+            Aim::Slot(slot) => slot,
+            Aim::Next => ota
+                .next_update_partition(None)
+                .and_then(|partition| partition.slot())
+                .unwrap_or(Slot::Ota(0)),
+        }
+    }
+
+    fn around(&self, ota: &mut Core<'_, '_>) -> Around {
+        self.living
+            .around(ota.flash().cells(), self.running, self.in_doubt)
+    }
+
+    /// Keeps the states in which the call ends as it did; after a cut, those before and after it.
+    fn judge<T>(
+        &mut self,
+        name: &str,
+        got: &Outcome<T>,
+        ota: &mut Core<'_, '_>,
+        call: impl Fn(State, &Around) -> (Ends, State),
+    ) -> Result<(), Violation> {
+        let around = self.around(ota);
+        self.judge_around(name, got, ota, around, call)
+    }
+
+    /// The same, with what was around before the call.
+    fn judge_around<T>(
+        &mut self,
+        name: &str,
+        got: &Outcome<T>,
+        ota: &mut Core<'_, '_>,
+        around: Around,
+        call: impl Fn(State, &Around) -> (Ends, State),
+    ) -> Result<(), Violation> {
+        let done = ota.flash().done;
+        let ends = got.as_ref().map(|_| ()).map_err(error);
+        let shown = if done.dead {
+            "cut".into()
+        } else {
+            format!("{ends:?}")
+        };
+        (self.told)(format!("  {name}: {shown}"));
+        let full = ends == Err("LogExhausted") && self.living.may_be_exhausted();
+        let mut allowed: Vec<String> = Vec::new();
+        let mut kept: Vec<State> = Vec::new();
+        let mut keep = |state: State| {
+            if !kept.contains(&state) {
+                kept.push(state);
+            }
+        };
+        for state in self.living.states.clone() {
+            for around in around.certain() {
+                let (says, after) = call(state, &around);
+                if done.dead || full {
+                    // Before anything is erased that was named, nothing names it.
+                    if !done.dead_in_slot {
+                        keep(state);
+                        keep(State {
+                            of_stock: None,
+                            ..state
+                        });
+                    }
+                    if says.is_ok() {
+                        keep(after);
+                    }
+                } else if says == ends {
+                    keep(after);
+                }
+                let shown = format!("{says:?}");
+                if !allowed.contains(&shown) {
+                    allowed.push(shown);
+                }
+            }
+        }
+        if kept.is_empty() {
+            let allowed = format!("{name}: {}", list(&allowed));
+            return Err(Violation::new(Rule::Answer, allowed, format!("{ends:?}")));
+        }
+        self.living.states = kept;
+        Ok(())
+    }
+
+    fn download(
+        &mut self,
+        to: Aim,
+        image: usize,
+        room: Room,
+        part: Part,
+        ota: &mut Core<'_, '_>,
+    ) -> Result<(), Violation> {
+        let slot = self.aim(to, ota);
+        let bytes = &IMAGES[image].bytes;
+        let size = match room {
+            Room::Known | Room::InSteps => {
+                ImageSize::Known(u32::try_from(bytes.len()).unwrap_or(0))
+            }
+            Room::Unknown => ImageSize::Unknown,
+            Room::Sequential => ImageSize::Sequential,
+            Room::ByBlock => ImageSize::ByBlock,
+        };
+        let partition = Device::partition(slot);
+        let around = self.around(ota);
+        ota.flash().may_write(&[slot]);
+        let begun = match room {
+            Room::InSteps => ota.begin_in_steps(&partition, size),
+            _ => ota.begin(&partition, size),
+        };
+        let name = format!("begin({slot}, {room:?})");
+        let before = self.living.download;
+        self.judge_around(&name, &begun, ota, around, |state, around| {
+            state.begin(slot, around)
+        })?;
+        let Ok(handle) = begun else {
+            if ota.flash().done.dead {
+                // The download before, or none of this slot yet.
+                self.living.download = before.map(|old| Download {
+                    noted: if old.to == slot { 0 } else { old.noted },
+                    ..old
+                });
+            }
+            ota.flash().may_write(&[]);
+            return Ok(());
+        };
+        self.living.download = Some(Download {
+            to: slot,
+            image,
+            noted: 0,
+        });
+        if room == Room::InSteps {
+            while let Ok(Erasing::Erased { .. }) = ota.erase_step(handle, 0) {}
+        }
+        let upto = if part == Part::Half {
+            bytes.len() / 2 / 16 * 16
+        } else {
+            bytes.len()
+        };
+        let Some(handle) = self.write(handle, slot, image, 0, upto, ota)? else {
+            return Ok(());
+        };
+        match part {
+            Part::Half | Part::Aborted => {
+                if let Err(error) = ota.abort(handle) {
+                    return Err(Violation::new(
+                        Rule::Answer,
+                        "abort: Ok",
+                        format!("{error:?}"),
+                    ));
+                }
+            }
+            Part::Whole => self.end(handle, slot, image, ota)?,
+        }
+        ota.flash().may_write(&[]);
+        Ok(())
+    }
+
+    /// Writes the bytes of an image from one to another.
+    fn write(
+        &mut self,
+        handle: Handle,
+        slot: Slot,
+        image: usize,
+        from: usize,
+        to: usize,
+        ota: &mut Core<'_, '_>,
+    ) -> Step<Handle> {
+        let mut wrote = from;
+        // Not in sectors, so that parts end inside a write.
+        for chunk in IMAGES[image].bytes[from..to].chunks(3000) {
+            let written = ota.write(handle, chunk);
+            if ota.flash().done.dead {
+                (self.told)(format!("  write at {wrote}: cut"));
+                return Ok(None);
+            }
+            if let Err(error) = written {
+                let got = format!("{error:?} at {wrote} of {slot}");
+                return Err(Violation::new(Rule::Answer, "write: Ok", got));
+            }
+            wrote += chunk.len();
+            let noted = u32::try_from(wrote).unwrap_or(0) / PART * PART;
+            if let Some(download) = &mut self.living.download {
+                download.noted = download.noted.max(noted);
+            }
+        }
+        (self.told)(format!(
+            "  write to {slot}, image {image}, {from}..{to}: Ok"
+        ));
+        Ok(Some(handle))
+    }
+
+    fn end(
+        &mut self,
+        handle: Handle,
+        slot: Slot,
+        image: usize,
+        ota: &mut Core<'_, '_>,
+    ) -> Result<(), Violation> {
+        let ended = ota.end(handle);
+        self.judge("end()", &ended, ota, |state, _| {
+            (Ok(()), state.end(slot, image))
+        })
+    }
+
+    fn resume(&mut self, to: Aim, image: usize, ota: &mut Core<'_, '_>) -> Result<(), Violation> {
+        let slot = self.aim(to, ota);
+        let partition = Device::partition(slot);
+        let Some(at) = self.progress(slot, ota)? else {
+            return Ok(());
+        };
+        let download = self.living.download.filter(|download| download.to == slot);
+        // Of another image nothing is there.
+        let same = download.is_some_and(|download| download.image == image);
+        let at = if same { at.min(SLOT_SIZE - PART) } else { 0 };
+        let from = usize::try_from(at)
+            .unwrap_or(0)
+            .min(IMAGES[image].bytes.len());
+        if from == IMAGES[image].bytes.len() {
+            return Ok(());
+        }
+        let around = self.around(ota);
+        ota.flash().may_write(&[slot]);
+        let begun = ota.resume(&partition, at);
+        let name = format!("resume({slot}, {at})");
+        self.judge_around(&name, &begun, ota, around, |state, around| {
+            state.begin(slot, around)
+        })?;
+        if begun.is_ok() {
+            self.living.download = Some(Download {
+                to: slot,
+                image,
+                noted: at,
+            });
+        } else if ota.flash().done.dead
+            && let Some(download) = &mut self.living.download
+            && download.to == slot
+        {
+            download.noted = download.noted.min(at);
+        }
+        if let Ok(handle) = begun
+            && let Some(handle) =
+                self.write(handle, slot, image, from, IMAGES[image].bytes.len(), ota)?
+        {
+            self.end(handle, slot, image, ota)?;
+        }
+        ota.flash().may_write(&[]);
+        Ok(())
+    }
+
+    /// What is known to be written of a slot: all of it is there.
+    fn progress(&mut self, slot: Slot, ota: &mut Core<'_, '_>) -> Step<u32> {
+        let said = ota.progress(&Device::partition(slot));
+        let at = match said {
+            Ok(at) => at,
+            Err(error) => {
+                return Err(Violation::new(
+                    Rule::Answer,
+                    "progress: Ok",
+                    format!("{error:?}"),
+                ));
+            }
+        };
+        let (mut most, mut least) = (0, 0);
+        if let Some(download) = self.living.download.filter(|download| download.to == slot) {
+            let bytes = &IMAGES[download.image].bytes;
+            let start = Device::partition(slot).offset;
+            let cells = ota.flash().cells();
+            let there = |at: u32, byte: &u8| {
+                let cell = cells.byte(start + at);
+                cell.weak == 0 && cell.value == *byte
+            };
+            let good = (0..)
+                .zip(bytes)
+                .take_while(|(at, byte)| there(*at, byte))
+                .count();
+            most = u32::try_from(good).unwrap_or(0);
+            let open = |state: &State| state.open.is_some_and(|(open, _)| open == slot);
+            if self.living.states.iter().all(open) {
+                least = download.noted;
+            }
+        }
+        if at > most || at < least {
+            let allowed = format!("{least} to {most} bytes of {slot} are known to be written");
+            return Err(Violation::new(Rule::Progress, allowed, at.to_string()));
+        }
+        Ok(Some(at))
+    }
+
+    fn erase_last(&mut self, ota: &mut Core<'_, '_>) -> Result<(), Violation> {
+        let around = self.around(ota);
+        let before = self.living.states.iter().filter_map(|state| state.previous);
+        let slots: Vec<_> = before
+            .map(|named| named.slot)
+            .filter(|slot| *slot != Slot::Factory)
+            .collect();
+        ota.flash().may_write(&slots);
+        let touched = ota.flash().done.in_slots;
+        let got = ota.erase_last_boot_app_partition();
+        ota.flash().may_write(&[]);
+        let first = ota.flash().done.in_slot;
+        let erased = first.filter(|_| ota.flash().done.in_slots > touched);
+        let name = "erase_last_boot_app_partition()";
+        let complete = got.is_ok();
+        self.judge_around(name, &got, ota, around, |state, around| {
+            let place = state
+                .previous
+                .map(|named| Device::partition(named.slot).offset);
+            match state.forget_previous(around) {
+                (Ok(()), after) if erased == place || erased.is_none() && !complete => {
+                    (Ok(()), after)
+                }
+                (Ok(()), after) => (Err("another slot is erased"), after),
+                refused => refused,
+            }
+        })
+    }
+
+    /// Every call that only reads.
+    fn ask(&mut self, ota: &mut Core<'_, '_>) -> Result<(), Violation> {
+        let around = self.around(ota);
+        let before = ota.flash().done;
+        self.narrow(
+            "boot_partition",
+            ota.boot_partition(),
+            |state, _| Some(state.current.slot),
+            |partition| partition.and_then(|row| row.slot()),
+            &around,
+        )?;
+        self.narrow(
+            "check_rollback_is_possible",
+            ota.check_rollback_is_possible(),
+            |state, around| state.goes_back_to(around).is_some(),
+            |possible| possible,
+            &around,
+        )?;
+        self.narrow(
+            "last_invalid_partition",
+            ota.last_invalid_partition(),
+            State::last_invalid,
+            |row| row.and_then(|row| row.slot()),
+            &around,
+        )?;
+        for slot in 0..around.count {
+            self.progress(Slot::Ota(slot), ota)?;
+        }
+        let after = ota.flash().done;
+        if (before.in_otadata, before.in_slots) != (after.in_otadata, after.in_slots) {
+            return Err(Violation::new(
+                Rule::Wear,
+                "a question writes nothing",
+                "it writes",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Keeps the states that answer a question so.
+    fn narrow<T, A: PartialEq + std::fmt::Debug>(
+        &mut self,
+        name: &str,
+        got: Outcome<T>,
+        says: impl Fn(&State, &Around) -> A,
+        answer: impl Fn(T) -> A,
+        around: &Around,
+    ) -> Result<(), Violation> {
+        let got = match got {
+            Ok(got) => answer(got),
+            Err(error) => {
+                return Err(Violation::new(
+                    Rule::Answer,
+                    format!("{name}: Ok"),
+                    format!("{error:?}"),
+                ));
+            }
+        };
+        let mut allowed = Vec::new();
+        let mut kept = Vec::new();
+        for state in &self.living.states {
+            let mut agrees = false;
+            for around in around.certain() {
+                let says = says(state, &around);
+                agrees |= says == got;
+                let says = format!("{says:?}");
+                if !allowed.contains(&says) {
+                    allowed.push(says);
+                }
+            }
+            if agrees {
+                kept.push(*state);
+            }
+        }
+        (self.told)(format!("  {name}: {got:?}"));
+        if kept.is_empty() {
+            let allowed = format!("{name}: {}", list(&allowed));
+            return Err(Violation::new(Rule::Answer, allowed, format!("{got:?}")));
+        }
+        self.living.states = kept;
+        Ok(())
+    }
+}
+
+/// The name of an error.
+fn error(error: &OtaError<NorFlashErrorKind>) -> &'static str {
+    use ota_core::update::Inactive;
+    match error {
+        OtaError::NotStageable => "NotStageable",
+        OtaError::Running => "Running",
+        OtaError::RunningUnconfirmed => "RunningUnconfirmed",
+        OtaError::Image(_) => "Image",
+        OtaError::TooOld { .. } => "TooOld",
+        OtaError::Unfinished => "Unfinished",
+        OtaError::OtherImage => "OtherImage",
+        OtaError::RollbackImpossible => "RollbackImpossible",
+        OtaError::Inactive(Inactive::Blank) => "Inactive(Blank)",
+        OtaError::Inactive(Inactive::Running) => "Inactive(Running)",
+        OtaError::LogExhausted => "LogExhausted",
+        OtaError::Flash(_) => "Flash",
+        OtaError::Next(_) => "Next",
+        OtaError::ResumeOffset { .. } => "ResumeOffset",
+        OtaError::AlreadyInProgress => "AlreadyInProgress",
+        OtaError::NoFreeHandle => "NoFreeHandle",
+        _ => "another error",
+    }
+}

@@ -1,0 +1,427 @@
+//! Lives a life: each power-on runs the code under test on the cells, and is judged by the [model](super::model).
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use embedded_storage::nor_flash::NorFlashErrorKind;
+use ota_core::boot::{BootInputs, Wipe};
+use ota_core::efuse::SecureVersion;
+use ota_core::hardened::{self, BootError, Decision, Order, Reason};
+use ota_core::image::StreamVerifier;
+use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
+
+use super::application::Application;
+use super::cells::{Cells, Content, SECTOR};
+use super::device::{Born, Device, OTADATA, TARGET};
+use super::life::{Day, Life};
+use super::model::{Around, Named, OfStock, State, Why};
+use super::powered::{Done, Powered};
+use super::verdict::{Rule, Violation, list};
+
+/// The fuses of the secure version.
+pub(super) struct Fuses<'m>(pub(super) &'m Cell<u32>);
+
+impl SecureVersion for Fuses<'_> {
+    type Error = Infallible;
+
+    fn read(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0.get())
+    }
+
+    fn burn(&mut self, version: u32) -> Result<(), Infallible> {
+        self.0.set(version);
+        Ok(())
+    }
+}
+
+/// A device that lives, and what it may have chosen.
+pub(super) struct Living<'c> {
+    pub(super) device: Device,
+    pub(super) cells: &'c mut Cells,
+    /// What may be chosen: each boot narrows it.
+    pub(super) states: Vec<State>,
+    pub(super) minimum: Cell<u32>,
+    pub(super) power_ons: u32,
+    /// How many power-ons were cut since one erased a sector of otadata and was not.
+    cuts_since_switch: u32,
+    /// Of the slot that is being written: the image, and how many bytes of it are noted as complete.
+    pub(super) download: Option<Download>,
+    /// The last power-on ended with everything in order.
+    rests: bool,
+}
+
+/// A download that was begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Download {
+    pub(super) to: Slot,
+    pub(super) image: usize,
+    /// Bytes that are known to be noted.
+    pub(super) noted: u32,
+}
+
+/// What a life came to.
+#[derive(Debug)]
+pub(super) struct Lived {
+    pub(super) power_ons: u32,
+    /// How many of them were cut.
+    pub(super) cuts: u32,
+    /// What was violated, in which power-on, and what otadata held when it began.
+    pub(super) violation: Option<(usize, Violation)>,
+}
+
+/// Lives a life, up to the first violation. `told` hears what happens.
+pub(super) fn live(life: &Life, cells: &mut Cells, told: &mut dyn FnMut(String)) -> Lived {
+    let mut living = Living::new(life.device, cells);
+    let mut lived = Lived {
+        power_ons: 0,
+        cuts: 0,
+        violation: None,
+    };
+    for (n, day) in life.days.iter().enumerate() {
+        lived.power_ons += 1;
+        let caught = catch_unwind(AssertUnwindSafe(|| living.day(day, told)));
+        let judged = caught.unwrap_or_else(|_| {
+            *living.cells = Cells::blank();
+            Err(Violation::new(
+                Rule::Totality,
+                "no panic",
+                "the code under test panics",
+            ))
+        });
+        match judged {
+            Ok(done) => lived.cuts += u32::from(done.dead),
+            Err(violation) => {
+                lived.violation = Some((n, violation));
+                break;
+            }
+        }
+    }
+    lived
+}
+
+impl<'c> Living<'c> {
+    pub(super) fn new(device: Device, cells: &'c mut Cells) -> Self {
+        device.flash(cells);
+        Self {
+            device,
+            cells,
+            states: vec![born(device)],
+            minimum: Cell::new(0),
+            power_ons: 0,
+            cuts_since_switch: 0,
+            download: None,
+            rests: false,
+        }
+    }
+
+    /// What the device has besides its otadata.
+    pub(super) fn around(&self, cells: &Cells, running: Slot, in_doubt: bool) -> Around {
+        let mut slots = [Content::Nothing; 4];
+        for (n, slot) in [Slot::Factory, Slot::Ota(0), Slot::Ota(1), Slot::Ota(2)]
+            .into_iter()
+            .enumerate()
+        {
+            if self.device.all_slots().any(|there| there == slot) {
+                slots[n] = cells.content(Device::partition(slot).offset);
+            }
+        }
+        Around {
+            slots,
+            count: self.device.slots,
+            factory: self.device.factory,
+            monitored: self.device.monitored || self.device.anti_rollback,
+            anti_rollback: self.device.anti_rollback,
+            attempts: self.device.attempts,
+            minimum: self.minimum.get(),
+            running,
+            in_doubt,
+        }
+    }
+
+    /// One power-on.
+    pub(super) fn day(
+        &mut self,
+        day: &Day,
+        told: &mut dyn FnMut(String),
+    ) -> Result<Done, Violation> {
+        self.power_ons += 1;
+        self.expand();
+        let mut cells = std::mem::replace(self.cells, Cells::none());
+        let mut flash = Powered::new(&mut cells, day.reading, self.power_ons, day.cut);
+        let judged = self.power_on(day, &mut flash, told);
+        let done = flash.done;
+        *self.cells = cells;
+        if done.dead {
+            for state in &mut self.states {
+                if let Some(of_stock) = &mut state.of_stock {
+                    of_stock.torn = true;
+                }
+            }
+            self.cuts_since_switch += 1;
+            self.rests = false;
+            let (inside, outside) = (done.in_otadata, done.in_slots);
+            told(format!(
+                "  the power goes away: operation {inside} of otadata, {outside} elsewhere"
+            ));
+            self.cells.rows(OTADATA, 2 * SECTOR, told);
+        } else if done.erases > 0 {
+            self.cuts_since_switch = 0;
+        }
+        judged?;
+        if let Some(at) = done.astray {
+            return Err(Violation::new(
+                Rule::Containment,
+                "erases and programs in otadata and in the slot that is open",
+                format!("one at 0x{at:x}"),
+            ));
+        }
+        self.rests = !done.dead;
+        Ok(done)
+    }
+
+    fn power_on(
+        &mut self,
+        day: &Day,
+        flash: &mut Powered<'_>,
+        told: &mut dyn FnMut(String),
+    ) -> Result<(), Violation> {
+        let mut table = [0; TABLE_LEN];
+        let mut buffer = [0; 512];
+        // 256 bytes are the least.
+        let Ok(mut verifier) = StreamVerifier::new(TARGET, &mut buffer) else {
+            return Ok(());
+        };
+        let minimum = self.minimum.get();
+        let was_weak = flash.cells().is_weak(OTADATA, 8192);
+        let before = self.around(flash.cells(), Slot::Test, false);
+        let fuses = Cell::new(minimum);
+        let inputs = BootInputs {
+            factory_reset_pin: day.reset_pin,
+            ..BootInputs::default()
+        };
+        let booted = hardened::boot(
+            flash,
+            &mut verifier,
+            &mut Fuses(&fuses),
+            &self.device.boot_config(),
+            self.device.log,
+            &inputs,
+            &mut table,
+        );
+        self.minimum.set(fuses.get());
+        if fuses.get() < minimum {
+            return Err(Violation::new(
+                Rule::AntiRollback,
+                format!("a secure version of {minimum} at least"),
+                fuses.get().to_string(),
+            ));
+        }
+        if flash.done.dead {
+            self.boot_was_cut(day, &before);
+            return Ok(());
+        }
+        let Some(decision) = self.judge_boot(day, &before, &booted, told)? else {
+            return Ok(());
+        };
+        self.judge_rest(day, was_weak, &flash.done, &decision)?;
+        let Ok(table) = PartitionTable::for_application(&table, true) else {
+            return Ok(());
+        };
+        let in_doubt = matches!(decision.reason, Reason::Trial { .. });
+        let mut application = Application {
+            living: self,
+            running: decision.slot,
+            in_doubt,
+            told,
+        };
+        application.run(&day.calls, table, flash, verifier, &fuses)?;
+        self.minimum.set(fuses.get());
+        Ok(())
+    }
+
+    /// Either of what a device of stock code may read, where a cut has hit it.
+    pub(super) fn expand(&mut self) {
+        let states = self.states.clone();
+        for state in states {
+            if let Some(of_stock @ OfStock { torn: true, .. }) = state.of_stock {
+                for previous in [of_stock.before, of_stock.without] {
+                    self.add(State { previous, ..state });
+                }
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, state: State) {
+        if !self.states.contains(&state) {
+            self.states.push(state);
+        }
+    }
+
+    /// The device is in a state from before the boot, or in one from after it.
+    fn boot_was_cut(&mut self, day: &Day, around: &Around) {
+        for state in self.states.clone() {
+            for around in around.certain() {
+                self.add(State {
+                    of_stock: None,
+                    ..state
+                });
+                self.add(state.boot(day.reset_pin, &around).1);
+                // The reset comes first, then what runs is loaded.
+                if day.reset_pin {
+                    self.add(state.reset(&around));
+                }
+            }
+        }
+    }
+
+    fn judge_boot(
+        &mut self,
+        day: &Day,
+        around: &Around,
+        booted: &Result<Decision, BootError<NorFlashErrorKind>>,
+        told: &mut dyn FnMut(String),
+    ) -> Result<Option<Decision>, Violation> {
+        let exhausted = |order: Order| order == Order::Exhausted;
+        let got = match booted {
+            Ok(decision) => {
+                told(format!("  {decision}").replace('\n', "\n  "));
+                Some((decision.slot, why(decision.reason)))
+            }
+            Err(error) => {
+                told(format!("  {error}").replace('\n', "\n  "));
+                None
+            }
+        };
+        let mut allowed = Vec::new();
+        let mut kept = Vec::new();
+        for state in &self.states {
+            for around in around.certain() {
+                let (mut boots, after) = state.boot(day.reset_pin, &around);
+                let mut afters = vec![after];
+                if booted
+                    .as_ref()
+                    .is_ok_and(|decision| exhausted(decision.order))
+                {
+                    boots = state.boot_exhausted(&around);
+                    afters.push(*state);
+                }
+                for after in afters {
+                    if boots == got && !kept.contains(&after) {
+                        kept.push(after);
+                    }
+                }
+                let shown = show(boots);
+                if !allowed.contains(&shown) {
+                    allowed.push(shown);
+                }
+            }
+        }
+        let Ok(decision) = booted else {
+            if kept.is_empty() {
+                return Err(Violation::new(
+                    Rule::NoBrick,
+                    list(&allowed),
+                    "nothing boots",
+                ));
+            }
+            return Ok(None);
+        };
+        if decision.order != Order::Kept && !(exhausted(decision.order) && self.may_be_exhausted())
+        {
+            return Err(Violation::new(
+                Rule::Totality,
+                "otadata is put in order",
+                format!("{:?} after {} cuts", decision.order, self.cuts_since_switch),
+            ));
+        }
+        if kept.is_empty() {
+            let rule = match decision.reason {
+                Reason::Trial { .. } => Rule::Trial,
+                _ => Rule::Choice,
+            };
+            return Err(Violation::new(rule, list(&allowed), show(got)));
+        }
+        if day.reset_pin && decision.wipe != Some(Wipe::Done) {
+            return Err(Violation::new(
+                Rule::Reset,
+                "the factory reset is done",
+                format!("{:?}", decision.wipe),
+            ));
+        }
+        self.states = kept;
+        Ok(Some(*decision))
+    }
+
+    /// So many cuts cost two groups each of those that are kept back.
+    pub(super) fn may_be_exhausted(&self) -> bool {
+        self.cuts_since_switch * 2 >= u32::from(self.device.log.reserve())
+    }
+
+    /// A boot behind one that left everything in order finds nothing to do.
+    fn judge_rest(
+        &self,
+        day: &Day,
+        was_weak: bool,
+        done: &Done,
+        decision: &Decision,
+    ) -> Result<(), Violation> {
+        let idle =
+            matches!(decision.reason, Reason::Confirmed | Reason::Fallback) && !day.reset_pin;
+        let operations = done.in_otadata + done.in_slots;
+        if self.rests && idle && !was_weak && operations > 0 {
+            return Err(Violation::new(
+                Rule::Wear,
+                "no operation: everything was in order",
+                format!("{operations} operations"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What a new device has chosen.
+fn born(device: Device) -> State {
+    let factory = device.factory.then_some(Named::any(Slot::Factory));
+    let first = Named::any(Slot::Ota(0));
+    let (current, before, trial) = match device.born {
+        Born::Blank => (factory.unwrap_or(first), None, None),
+        Born::OneEntry => (first, factory, None),
+        Born::TwoEntries => (Named::any(Slot::Ota(1)), Some(first), None),
+        Born::OnTrial => (Named::any(Slot::Ota(1)), Some(first), Some((0, 1))),
+        Born::Started => (Named::any(Slot::Ota(1)), Some(first), Some((1, 1))),
+    };
+    State {
+        trial,
+        previous: before,
+        of_stock: Some(OfStock {
+            torn: false,
+            before,
+            without: factory.filter(|factory| *factory != current),
+        }),
+        ..State::confirmed(current)
+    }
+}
+
+fn why(reason: Reason) -> Why {
+    match reason {
+        Reason::Confirmed => Why::Confirmed,
+        Reason::Trial { start, attempts } => Why::Trial { start, attempts },
+        Reason::RolledBack { .. } => Why::RolledBack,
+        Reason::Postponed { .. } => Why::Postponed,
+        Reason::Fallback | Reason::NoOtadata | Reason::TestPin => Why::Fallback,
+    }
+}
+
+fn show(boots: Option<(Slot, Why)>) -> String {
+    match boots {
+        None => "nothing boots".into(),
+        Some((slot, Why::Confirmed)) => format!("{slot}, confirmed"),
+        Some((slot, Why::Trial { start, attempts })) => {
+            format!("{slot}, on trial, start {start} of {attempts}")
+        }
+        Some((slot, Why::RolledBack)) => format!("{slot}, rolled back to"),
+        Some((slot, Why::Fallback)) => format!("{slot}, as a fallback"),
+        Some((slot, Why::Postponed)) => format!("{slot}, as the trial has to wait"),
+    }
+}
