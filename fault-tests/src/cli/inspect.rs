@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ota_core::Slot;
 use ota_core::chip::{CHIPS, Chip};
 
 use super::Usage;
@@ -17,19 +18,45 @@ use crate::partition_csv;
 const DIFFERS: u8 = 1;
 
 pub(super) fn inspect(args: &InspectArgs) -> Result<u8, Usage> {
+    let slots = match &args.table {
+        Some(path) => Some(slots_of(path)?),
+        None => args.slots,
+    };
     let options = InspectOptions {
+        from: args.from,
         table_offset: args.table_offset,
         rollback: args.no_rollback.then_some(false),
         chip: args.chip.as_deref().map(chip).transpose()?,
+        chip_revision: args.chip_revision.map(|revision| revision.0),
+        efuse_revision: args.efuse_revision.map(|revision| revision.0),
+        efuse_version: args.efuse_version,
+        secure_boot: args.secure_boot,
+        slots,
     };
-    let inspection = inspect::file(&args.dump, &options).map_err(Usage::new)?;
+    let path = &args.file;
+    let bytes = input::read(path, "flash", input::limit::DUMP).map_err(Usage::new)?;
+    let report = inspect::look(path, &bytes, &options).map_err(Usage::new)?;
     if args.json {
-        let json = serde_json::to_string_pretty(&inspection).map_err(Usage::new)?;
+        let json = serde_json::to_string_pretty(&report).map_err(Usage::new)?;
         outln!("{json}")?;
     } else {
-        outln!("{inspection}")?;
+        outln!("{report}")?;
     }
-    Ok(0)
+    Ok(report.code())
+}
+
+/// The number of OTA slots of the table in a file, as the bootloader counts them.
+fn slots_of(path: &Path) -> Result<u32, Usage> {
+    let options = partition_csv::Options::default();
+    let table = input::partition_table(path, &options).map_err(Usage::new)?;
+    let count = { table.slots() }.filter(|(slot, _)| matches!(slot, Slot::Ota(_)));
+    match u32::try_from(count.count()) {
+        Ok(0) | Err(_) => Err(Usage::file(
+            path,
+            "found no OTA slot in this table, expected at least one",
+        )),
+        Ok(count) => Ok(count),
+    }
 }
 
 pub(super) fn chip(name: &str) -> Result<&'static Chip, Usage> {
@@ -66,7 +93,8 @@ pub(super) fn table(args: &TableArgs) -> Result<u8, Usage> {
             None
         }
     };
-    let bytes = input::read(&args.input).map_err(Usage::new)?;
+    let bytes =
+        input::read(&args.input, "partition table", input::limit::TABLE).map_err(Usage::new)?;
     let converted = partition_csv::convert(&bytes, &args.options())
         .map_err(|refused| Usage::file(&args.input, refused))?;
     for warning in &converted.warnings {
