@@ -5,8 +5,8 @@ use ota_core::Chip;
 use super::dump_flash::Known;
 use super::{Absent, BootloaderState, Inspection};
 
-/// What helps most; `None` if there is nothing to do.
-pub(super) fn advice(dump: &Inspection, known: Known<'_>) -> Option<String> {
+/// What helps most; `None` if there is nothing to do. `file` is the dump's name, as a shell takes it.
+pub(super) fn advice(dump: &Inspection, known: Known<'_>, file: &str) -> Option<String> {
     let encrypted = dump.bootloader.state == BootloaderState::Absent(Absent::Encrypted)
         || dump.table.found == Some(Absent::Encrypted)
         || cannot_tell(dump, "encrypted");
@@ -17,28 +17,25 @@ pub(super) fn advice(dump: &Inspection, known: Known<'_>) -> Option<String> {
                 .into(),
         );
     }
-    if let Some(BootloaderState::UnknownChip(_)) = Some(&dump.bootloader.state)
-        && dump.chip.is_none()
-    {
-        return Some(
-            "brownout inspect --chip NAME    # if it is a chip that is known under another id"
-                .into(),
-        );
-    }
-    let bootloader = dump
-        .bootloader
-        .offset
-        .map_or_else(|| "0x0".to_owned(), |at| format!("{at:#x}"));
-    match &dump.bootloader.state {
-        BootloaderState::Absent(absent) if *absent != Absent::Outside => {
-            return Some(format!("esptool write-flash {bootloader} bootloader.bin"));
+    let bootloader = match (&dump.bootloader.state, dump.bootloader.offset) {
+        (BootloaderState::UnknownChip(_), _) => {
+            return Some(format!(
+                "brownout inspect --chip NAME {file}    # if the chip is one that is known by another id"
+            ));
         }
-        BootloaderState::Damaged(_) | BootloaderState::Elsewhere { .. } => {
-            return Some(format!("esptool write-flash {bootloader} bootloader.bin"));
-        }
-        _ => {}
+        (_, Some(at)) => format!("{at:#x}"),
+        // 0x0, 0x1000 or 0x2000: whoever has the chip can say.
+        (_, None) => "OFFSET".to_owned(),
+    };
+    let is_missing = match &dump.bootloader.state {
+        BootloaderState::Absent(absent) => *absent != Absent::Outside,
+        BootloaderState::Damaged(_) | BootloaderState::Elsewhere { .. } => true,
+        _ => false,
+    };
+    if is_missing {
+        return Some(format!("esptool write-flash {bootloader} bootloader.bin"));
     }
-    table(dump, &bootloader).or_else(|| what_boots(dump, known))
+    table(dump, &bootloader).or_else(|| what_boots(dump, known, file))
 }
 
 fn cannot_tell(dump: &Inspection, word: &str) -> bool {
@@ -48,6 +45,9 @@ fn cannot_tell(dump: &Inspection, word: &str) -> bool {
 }
 
 fn table(dump: &Inspection, bootloader: &str) -> Option<String> {
+    /// The largest flash there is, in MiB.
+    const LARGEST: u64 = 128;
+
     let offset = dump.table.offset;
     match dump.table.found {
         Some(Absent::Outside) => return Some(read_again(dump)),
@@ -63,8 +63,8 @@ fn table(dump: &Inspection, bootloader: &str) -> Option<String> {
         .map(|row| u64::from(row.offset) + u64::from(row.size))
         .max()
         .unwrap_or(0);
-    if needed > u64::from(dump.flash_size) {
-        let mib = needed.next_power_of_two() >> 20;
+    let mib = needed.next_power_of_two() >> 20;
+    if needed > u64::from(dump.flash_size) && mib <= LARGEST {
         return Some(format!(
             "esptool write-flash --flash-size {mib}MB {bootloader} bootloader.bin    # if the chip has {mib} MB"
         ));
@@ -84,7 +84,7 @@ fn read_again(dump: &Inspection) -> String {
     format!("esptool {chip}read-flash 0 ALL dump.bin && brownout inspect dump.bin")
 }
 
-fn what_boots(dump: &Inspection, known: Known<'_>) -> Option<String> {
+fn what_boots(dump: &Inspection, known: Known<'_>, file: &str) -> Option<String> {
     if dump.boots.iter().any(|boot| boot.cannot_tell.is_some()) {
         return Some(read_again(dump));
     }
@@ -106,6 +106,9 @@ fn what_boots(dump: &Inspection, known: Known<'_>) -> Option<String> {
     // A device that is well: what a cut could do to it is the next question.
     let whole = known.covers(0, dump.flash_size.min(16 << 20));
     let updatable = otadata.app_slots >= 2 && dump.chip.and_then(Chip::by_name).is_some();
-    (whole && updatable && dump.code() == 0)
-        .then(|| "brownout sweep --dump DUMP --do update --update NEW.bin    # what a cut in an update would do".into())
+    (whole && updatable && dump.code() == 0).then(|| {
+        format!(
+            "brownout sweep --dump {file} --do update --update NEW.bin    # what a cut in an update would do"
+        )
+    })
 }

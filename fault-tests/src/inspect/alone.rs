@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::dump_flash::{DumpFlash, Known};
 use super::slot::{desc_at, field, version};
-use super::{EntryView, FileKind, InspectOptions, PartitionView, layout, revision};
+use super::{EntryView, FileKind, InspectOptions, PartitionView, layout, revision, shown};
 use crate::input::{InputError, Place};
 use crate::partition_csv::{self, Output};
 
@@ -115,6 +115,8 @@ impl fmt::Display for OtadataAlone {
 /// An image alone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ImageAlone {
+    /// The file, as a shell takes its name.
+    pub file: String,
     /// Length of the file in bytes.
     pub length: u64,
     /// Whether it is a bootloader.
@@ -130,8 +132,9 @@ pub struct ImageAlone {
 }
 
 impl ImageAlone {
-    pub(super) fn new(bytes: &[u8], kind: FileKind, options: &InspectOptions) -> Self {
+    pub(super) fn new(path: &Path, bytes: &[u8], kind: FileKind, options: &InspectOptions) -> Self {
         let mut image = Self {
+            file: shown::argument(path),
             length: bytes.len() as u64,
             bootloader: kind == FileKind::Bootloader,
             chip: Err(0),
@@ -283,7 +286,8 @@ impl fmt::Display for ImageAlone {
         } else {
             write!(
                 f,
-                "\n\nadvice: brownout sweep --policy stock --table partitions.csv --running OLD.bin --update THIS"
+                "\n\nadvice: brownout sweep --policy stock --table partitions.csv --running OLD.bin --update {}",
+                self.file
             )
         }
     }
@@ -292,6 +296,8 @@ impl fmt::Display for ImageAlone {
 /// A partition table alone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TableAlone {
+    /// The file, as a shell takes its name.
+    pub file: String,
     /// Length of the file in bytes.
     pub length: u64,
     /// Whether it is CSV.
@@ -329,6 +335,7 @@ impl TableAlone {
         let all = Known::new(&[0; 0], 0);
         let refuses = |error: ota_core::partition::TableError| error.to_string();
         Ok(Self {
+            file: shown::argument(path),
             length: bytes.len() as u64,
             csv: kind == FileKind::Csv,
             partitions: layout::rows(&binary, all),
@@ -358,6 +365,10 @@ impl fmt::Display for TableAlone {
         if let Some(reason) = &self.application_refuses {
             writeln!(f, "  an application sees no partitions: {reason}")?;
         }
-        f.write_str("\nadvice: brownout table THIS    # converts it, CSV to binary or back")
+        write!(
+            f,
+            "\nadvice: brownout table {} OUTPUT    # converts it, CSV to binary or back",
+            self.file
+        )
     }
 }

@@ -155,11 +155,14 @@ pub fn look(path: &Path, bytes: &[u8], options: &InspectOptions) -> Result<Repor
                 from: Some(from),
                 ..*options
             };
-            Ok(Report::Dump(Box::new(dump(bytes, &options))))
+            let mut inspection = dump(bytes, &options);
+            let known = Known::new(bytes, from);
+            inspection.advice = advice::advice(&inspection, known, &shown::argument(path));
+            Ok(Report::Dump(Box::new(inspection)))
         }
         FileKind::Otadata => Ok(Report::Otadata(OtadataAlone::new(bytes, options))),
         kind @ (FileKind::App | FileKind::Bootloader) => {
-            Ok(Report::Image(ImageAlone::new(bytes, kind, options)))
+            Ok(Report::Image(ImageAlone::new(path, bytes, kind, options)))
         }
         kind @ (FileKind::Table | FileKind::Csv) => {
             TableAlone::new(path, bytes, kind, options).map(Report::Table)
@@ -283,7 +286,7 @@ pub fn dump(bytes: &[u8], options: &InspectOptions) -> Inspection {
         advice: None,
     };
     inspection.remarks = remark::remarks(&inspection, table, known);
-    inspection.advice = advice::advice(&inspection, known);
+    inspection.advice = advice::advice(&inspection, known, "DUMP");
     inspection
 }
 

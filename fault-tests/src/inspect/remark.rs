@@ -295,6 +295,34 @@ fn images_of(dump: &Inspection, remarks: &mut Vec<String>) {
     }
 }
 
+/// otadata where another tool, or another table, has it.
+fn stray_entries(
+    dump: &Inspection,
+    known: Known<'_>,
+    within: &dyn Fn(u32) -> String,
+    remarks: &mut Vec<String>,
+) {
+    let ours = dump.otadata.as_ref().map(|view| view.offset);
+    for at in known.sectors() {
+        let record = known.whole(at, otadata::ENTRY_LEN);
+        let Some(entry) = record.and_then(|record| Some(Entry::parse(record.first_chunk()?)))
+        else {
+            continue;
+        };
+        let in_ours = ours.is_some_and(|ours| at == ours || at == ours.saturating_add(4096));
+        // seq 0 has a CRC of ones, as erased flash has.
+        if in_ours || !entry.is_valid() || entry.seq == 0 {
+            continue;
+        }
+        remarks.push(format!(
+            "an otadata entry, seq {}, lies at {at:#x}, {}: no bootloader looks for it there, whoever wrote it had another \
+             table in mind",
+            entry.seq,
+            within(at)
+        ));
+    }
+}
+
 /// Tables and images where nothing looks for them.
 fn strays(
     dump: &Inspection,
@@ -326,6 +354,7 @@ fn strays(
         }
         tables.push(at);
     }
+    stray_entries(dump, known, &within, remarks);
     let starts: Vec<u32> = { table.into_iter() }
         .flat_map(|table| table.iter())
         .filter(|row| row.slot().is_some())

@@ -33,6 +33,17 @@ pub(crate) fn text(text: &str) -> String {
     shown
 }
 
+/// The name of a file as an argument of a command, for a shell to take.
+pub(crate) fn argument(path: &std::path::Path) -> String {
+    let name = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "._-/+=@:,".contains(c);
+    if !name.is_empty() && name.chars().all(plain) && !name.starts_with('-') {
+        name
+    } else {
+        format!("'{}'", text(&name.replace('\'', "'\\''")))
+    }
+}
+
 /// Text of several lines in which line breaks are its author's, and the rest may come from a file.
 pub(crate) fn lines(text: &str) -> String {
     let mut shown = String::new();
@@ -63,6 +74,9 @@ mod tests {
             "a\\u{1b}[2Jb\\nc\\x9b\\xff\\\\"
         );
         assert_eq!(bytes("nvs\u{202E}x ü".as_bytes()), "nvs\\u{202e}x ü");
+        let argument = |name| argument(std::path::Path::new(name));
+        assert_eq!(argument("a/dump-1.bin"), "a/dump-1.bin");
+        assert_eq!(argument("my dump.bin"), "'my dump.bin'");
         assert_eq!(lines("a\nb\u{1b}[0m\tc\r"), "a\nb\\u{1b}[0m\tc\\r");
         for byte in 0..=255 {
             assert!(!bytes(&[byte]).chars().any(acts), "{byte:02x}");

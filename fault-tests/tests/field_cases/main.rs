@@ -7,4 +7,5 @@ mod layouts;
 mod parts;
 mod selection;
 mod strays;
+mod tables;
 mod truncated;

@@ -187,13 +187,7 @@ fn otadata_alone_is_decoded() {
 #[test]
 fn every_other_file_is_named_with_what_wants_it() {
     let app = App::new(&ESP32, "1.0").bytes();
-    ask(&app).says(
-        0,
-        &[
-            "app image",
-            "brownout sweep --policy stock --table partitions.csv",
-        ],
-    );
+    ask(&app).says(0, &["app image", "--running OLD.bin --update file.bin"]);
     ask(&bootloader(&ESP32C3, 4)).says(
         0,
         &[
@@ -201,7 +195,13 @@ fn every_other_file_is_named_with_what_wants_it() {
             "its place is where its chip looks for it",
         ],
     );
-    ask(&table(DEFAULT_CSV)).says(0, &["partition table in binary", "brownout table"]);
+    ask(&table(DEFAULT_CSV)).says(
+        0,
+        &[
+            "partition table in binary",
+            "brownout table file.bin OUTPUT",
+        ],
+    );
     ask(DEFAULT_CSV.as_bytes()).says(0, &["partition table in CSV", "app1"]);
     let mut damaged = app.clone();
     damaged[0x800] ^= 1;

@@ -1,6 +1,7 @@
 //! What lies where nothing looks for it, and names that would act on a terminal.
 
 use ota_core::chip::ESP32;
+use ota_core::otadata::{Entry, OtaState};
 
 use crate::device::{App, DEFAULT_CSV, Flash, table};
 
@@ -16,6 +17,20 @@ fn an_app_at_another_address_is_found() {
             "nothing, and the device resets for ever",
             "advice: esptool write-flash 0x20000 app.bin",
         ],
+    );
+}
+
+/// Arduino writes `boot_app0.bin` to 0xe000 whatever the table says.
+#[test]
+fn otadata_of_another_table_is_found() {
+    let csv = "nvs,data,nvs,0x9000,0x6000\notadata,data,ota,0xf000,0x2000\napp0,app,ota_0,0x20000,1M\napp1,app,ota_1,0x120000,1M\n";
+    let entry = Entry::new(1, OtaState::UNDEFINED).emit();
+    let flash = Flash::new(&ESP32, 4, csv)
+        .app("app0", &App::new(&ESP32, "1.0").bytes())
+        .put(0xE000, &entry);
+    flash.asked().says(
+        0,
+        &["an otadata entry, seq 1, lies at 0xe000, inside nvs: no bootloader looks for it there"],
     );
 }
 
