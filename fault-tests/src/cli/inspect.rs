@@ -1,5 +1,6 @@
 //! `brownout inspect`, `brownout conform` and `brownout table`: one look at one thing.
 
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use ota_core::Slot;
@@ -8,7 +9,7 @@ use ota_core::chip::{CHIPS, Chip};
 use super::Usage;
 use super::args::{ConformArgs, InspectArgs, TableArgs};
 use super::stderr::errln;
-use super::stdout::{self, outln};
+use super::stdout::{self, out, outln};
 use crate::conform::{self, ConformOptions};
 use crate::input;
 use crate::inspect::{self, InspectOptions};
@@ -100,13 +101,21 @@ pub(super) fn table(args: &TableArgs) -> Result<u8, Usage> {
     for warning in &converted.warnings {
         errln!("brownout: {}: {warning}", args.input.display());
     }
-    let text = match &converted.output {
+    let bytes = match &converted.output {
         partition_csv::Output::Binary(table) => table.as_slice(),
         partition_csv::Output::Csv(text) => text.as_bytes(),
     };
-    match output {
-        Some(output) => output.write(text).map_err(Usage::new)?,
-        None => stdout::write(text)?,
+    match (output, &converted.output) {
+        (Some(output), _) => output.write(bytes).map_err(Usage::new)?,
+        // Exact for a program that reads it; for people, what labels hold must not act on their terminal.
+        (None, partition_csv::Output::Csv(text)) if io::stdout().is_terminal() => out!("{text}")?,
+        (None, partition_csv::Output::Binary(_)) if io::stdout().is_terminal() => {
+            return Err(Usage::file(
+                &args.input,
+                "becomes a binary table, which is nothing for a terminal; expected an OUTPUT, or a pipe",
+            ));
+        }
+        (None, _) => stdout::write(bytes)?,
     }
     Ok(0)
 }
