@@ -147,13 +147,13 @@ fn build(mut header: Header, segments: &[(u32, &[u8])]) -> Vec<u8> {
     image
 }
 
-/// An application: a mapped segment with the descriptor, and one for RAM.
+/// An application: a mapped segment with the descriptor, and one for an address that no chip maps.
 fn app(chip: &Chip, desc: &AppDesc) -> Vec<u8> {
     let drom = chip.windows[0].start + 0x20;
     let mut first = desc.emit().to_vec();
     first.extend((0..900u32).map(|n| (n * 7) as u8));
     let second: Vec<u8> = (0..340u32).map(|n| (n * 13) as u8).collect();
-    build(header(chip), &[(drom, &first), (0x5000_0000, &second)])
+    build(header(chip), &[(drom, &first), (0x3FFF_0000, &second)])
 }
 
 #[test]
