@@ -219,8 +219,8 @@ fn entries_of(
         let follows = other.is_valid() && entry.seq < other.seq;
         if entry.is_valid() && entry.state == OtaState::NEW && follows {
             remarks.push(format!(
-                "entry {index} is NEW although entry {} followed it: its image has run, so the bootloader on this device \
-                 is built without rollback, and never will undo an update",
+                "entry {index} is NEW although entry {} followed it: unless both were made without a reset between them, \
+                 its image has run, and the bootloader on this device is built without rollback: it undoes no update",
                 1 - index
             ));
         }
@@ -229,7 +229,7 @@ fn entries_of(
         && entries[active].state == OtaState::PENDING_VERIFY
     {
         remarks.push(format!(
-            "entry {active} is PENDING_VERIFY: its image runs now and has not confirmed itself; with rollback any reset \
+            "entry {active} is PENDING_VERIFY: its image was started and has not confirmed itself; with rollback any reset \
              before esp_ota_mark_app_valid_cancel_rollback() gives it up for good"
         ));
     }

@@ -508,7 +508,7 @@ proptest! {
     #[test]
     fn neither_buffer_nor_read_size_matters(
         damage in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
-        slot in 0u32..0x1000, buf in 256usize..2000, seed in 0usize..8,
+        slot in 0u32..0x1000, buf in 256usize..2000, seed in 0..CHIPS.len(),
     ) {
         let chip = CHIPS[seed];
         let mut image = app(chip, &desc());
@@ -527,7 +527,7 @@ proptest! {
     #[test]
     fn no_bytes_make_the_verifier_panic_or_leave_its_region(
         patches in prop::collection::vec((any::<prop::sample::Index>(), any::<u32>()), 0..6),
-        size in 0u32..0x1200, chip in 0usize..8, at_bootloader: bool, max_region: u32,
+        size in 0u32..0x1200, chip in 0..CHIPS.len(), at_bootloader: bool, max_region: u32,
     ) {
         let chip = CHIPS[chip];
         let mut image = app(chip, &desc());
