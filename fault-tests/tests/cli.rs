@@ -354,6 +354,105 @@ fn output_that_nobody_reads_any_more_changes_nothing_else() {
     }
 }
 
+/// A device or a FIFO may have no end, and a name may be wrong by a letter.
+#[cfg(target_os = "linux")]
+#[test]
+fn files_without_end_are_refused() {
+    let folder = Folder::new("endless");
+    let v1 = folder.file("v1.bin", image("c3_4k"));
+    let zero = "/dev/zero";
+    let own = |table, update| {
+        vec![
+            "sweep",
+            "--table",
+            table,
+            "--running",
+            v1,
+            "--update",
+            update,
+        ]
+    };
+    let table = folder.file("t.csv", b"");
+    for args in [
+        vec!["inspect", zero],
+        vec!["table", zero],
+        own(zero, v1),
+        own(table, zero),
+        vec!["sweep", "--dump", zero],
+        vec!["replay", zero],
+    ] {
+        let said = folder.refused(&args);
+        assert!(said.ends_with("exit 2\n"), "{said}");
+        let empty = args.contains(&table);
+        assert!(empty || said.contains("goes on after"), "{said}");
+    }
+}
+
+/// Where a file is read, `-` is standard input.
+#[test]
+fn standard_input_is_read_where_a_file_is() {
+    let folder = Folder::new("stdin");
+    let flash = |args: &[&str], bytes: &[u8]| {
+        let input = folder.0.join("input");
+        std::fs::write(&input, bytes).expect("a file");
+        Command::new(env!("CARGO_BIN_EXE_brownout"))
+            .args(args)
+            .current_dir(&folder.0)
+            .stdin(std::fs::File::open(&input).expect("the file"))
+            .output()
+            .expect("the command runs")
+    };
+    let output = flash(&["inspect", "-"], image("c3_4k"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.starts_with("app image, 4096 bytes, for esp32c3\n"),
+        "{said}"
+    );
+    let bundled = corpus::table("v02_two_ota").expect("a bundled table");
+    let output = flash(&["table", "-", "-"], bundled.csv.as_bytes());
+    assert_eq!(Some(&output.stdout[..]), bundled.binary());
+    // And is an input that no output may be.
+    #[cfg(unix)]
+    {
+        let output = flash(&["table", "-", "input"], bundled.csv.as_bytes());
+        assert_eq!(output.status.code(), Some(2));
+        let kept = std::fs::read(folder.0.join("input")).expect("the file");
+        assert_eq!(kept, bundled.csv.as_bytes());
+    }
+}
+
+/// The exit code of `inspect` tells whether what is selected boots.
+#[test]
+fn inspect_tells_by_its_exit_code_whether_what_is_selected_boots() {
+    let folder = Folder::new("inspect_codes");
+    let mut flash = vec![0xFF; 4 << 20];
+    let put = |flash: &mut [u8], at: usize, bytes: &[u8]| {
+        flash[at..at + bytes.len()].copy_from_slice(bytes);
+    };
+    put(&mut flash, 0, image("c3_min"));
+    put(&mut flash, 0x8000, table("v02_two_ota"));
+    put(&mut flash, 0x1_0000, image("c3_4k"));
+    let entry = ota_core::otadata::Entry::new(1, ota_core::otadata::OtaState::VALID).emit();
+    let fresh = folder.file("fresh.bin", &flash);
+    put(&mut flash, 0xD000, &entry);
+    let fallen = folder.file("fallen.bin", &flash);
+    let cut = folder.file("cut.bin", &flash[..0x1_0000]);
+    let text = folder.file("notes.txt", b"hello\n");
+    for (file, code) in [(fresh, 0), (fallen, 1), (cut, 6), (text, 2), ("nowhere", 2)] {
+        let output = folder.run(&["inspect", file]);
+        assert_eq!(output.status.code(), Some(code), "{file}");
+    }
+    let table = folder.file("partitions.bin", table("v02_two_ota"));
+    let mut otadata = vec![0xFF; 0x2000];
+    put(&mut otadata, 0, &entry);
+    let otadata = folder.file("otadata.bin", &otadata);
+    let output = folder.run(&["inspect", otadata, "--table", table]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("entry 0, seq 1: ota_0 among 2\n"), "{said}");
+    assert_eq!(output.status.code(), Some(6));
+}
+
 /// On a disk that is full nothing can be said, and that is said.
 #[cfg(target_os = "linux")]
 #[test]

@@ -92,7 +92,13 @@ fn prove(folder: &Folder, more: &[&str]) -> Output {
 fn the_script_proves_in_parts_goes_on_and_writes_its_table() {
     let folder = Folder::new("prove");
     let document = folder.0.join("PROOF.md");
-    std::fs::write(&document, self::document("ota-core/PROOF.md")).expect("a copy");
+    // As before its first run.
+    let proof = self::document("ota-core/PROOF.md");
+    let copy: String = { proof.lines() }
+        .filter(|line| !line.starts_with("| `tiny`"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    std::fs::write(&document, copy).expect("a copy");
     let said = |output: &Output| {
         let both = [&output.stdout[..], &output.stderr].concat();
         String::from_utf8(both).expect("text")

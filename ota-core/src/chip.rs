@@ -229,9 +229,73 @@ pub static ESP32P4: Chip = Chip {
     signature_blocks: 3,
 };
 
+/// The ESP32-C61. Code and data share one window, for flash and PSRAM.
+pub static ESP32C61: Chip = Chip {
+    name: "esp32c61",
+    id: 20,
+    bootloader_offset: 0,
+    windows: &[Window::pages(0x4200_0000, 512)],
+    mmu_page_configurable: true,
+    has_efuse_block_revision: true,
+    secure_version_bits: 16,
+    signature_blocks: 3,
+};
+
+/// The ESP32-C5. Code and data share one window, for flash and PSRAM.
+pub static ESP32C5: Chip = Chip {
+    name: "esp32c5",
+    id: 23,
+    bootloader_offset: 0x2000,
+    windows: &[Window::to(0x4200_0000, 0x4400_0000)],
+    mmu_page_configurable: false,
+    has_efuse_block_revision: true,
+    secure_version_bits: 9,
+    signature_blocks: 3,
+};
+
+/// The ESP32-H21. Code and data share one window.
+pub static ESP32H21: Chip = Chip {
+    name: "esp32h21",
+    id: 25,
+    bootloader_offset: 0,
+    windows: &[Window::pages(0x4200_0000, 256)],
+    mmu_page_configurable: true,
+    has_efuse_block_revision: true,
+    secure_version_bits: 16,
+    signature_blocks: 3,
+};
+
+/// The ESP32-H4. Code and data share one window, for flash and PSRAM.
+pub static ESP32H4: Chip = Chip {
+    name: "esp32h4",
+    id: 28,
+    bootloader_offset: 0x2000,
+    windows: &[Window::pages(0x4200_0000, 512)],
+    mmu_page_configurable: true,
+    has_efuse_block_revision: true,
+    secure_version_bits: 16,
+    signature_blocks: 3,
+};
+
+/// The ESP32-S31. Code and data share one window; PSRAM has an MMU and a window of its own.
+pub static ESP32S31: Chip = Chip {
+    name: "esp32s31",
+    id: 32,
+    bootloader_offset: 0x2000,
+    windows: &[
+        Window::to(0x4000_0000, 0x4400_0000),
+        Window::to(0x5000_0000, 0x5400_0000),
+    ],
+    mmu_page_configurable: true,
+    has_efuse_block_revision: true,
+    secure_version_bits: 16,
+    signature_blocks: 3,
+};
+
 /// All of them, by id.
 pub const CHIPS: &[&Chip] = &[
-    &ESP32, &ESP32S2, &ESP32C3, &ESP32S3, &ESP32C2, &ESP32C6, &ESP32H2, &ESP32P4,
+    &ESP32, &ESP32S2, &ESP32C3, &ESP32S3, &ESP32C2, &ESP32C6, &ESP32H2, &ESP32P4, &ESP32C61,
+    &ESP32C5, &ESP32H21, &ESP32H4, &ESP32S31,
 ];
 
 #[cfg(test)]
@@ -262,7 +326,37 @@ mod tests {
             ("esp32c6", 16, 3),
             ("esp32h2", 16, 3),
             ("esp32p4", 16, 3),
+            ("esp32c61", 16, 3),
+            ("esp32c5", 9, 3),
+            ("esp32h21", 16, 3),
+            ("esp32h4", 16, 3),
+            ("esp32s31", 16, 3),
         ]));
+    }
+
+    /// The ids of ESP-IDF's `esp_chip_id_t`, previews included, each with the place of its bootloader.
+    #[test]
+    fn every_chip_of_esp_idf_is_there() {
+        let known: [(u16, u32); 13] = [
+            (0, 0x1000),
+            (2, 0x1000),
+            (5, 0),
+            (9, 0),
+            (12, 0),
+            (13, 0),
+            (16, 0),
+            (18, 0x2000),
+            (20, 0),
+            (23, 0x2000),
+            (25, 0),
+            (28, 0x2000),
+            (32, 0x2000),
+        ];
+        assert_eq!(CHIPS.len(), known.len());
+        for (id, offset) in known {
+            let chip = Chip::by_id(id).expect("a chip");
+            assert_eq!(chip.bootloader_offset, offset, "{chip}");
+        }
     }
 
     #[test]

@@ -33,6 +33,10 @@ impl SecureVersion for Fuses<'_> {
         self.0.set(version);
         Ok(())
     }
+
+    fn capacity(&self) -> u32 {
+        16
+    }
 }
 
 /// A device that lives, and what it may have chosen.

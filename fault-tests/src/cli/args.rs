@@ -47,7 +47,7 @@ pub(crate) enum Command {
     /// Replay one case, a case file, or a folder of case files
     #[command(after_help = REPLAY_HELP)]
     Replay(ReplayArgs),
-    /// Say what a flash dump holds, which slot would boot, and why
+    /// Say what a file is: a flash dump, otadata, an image; what boots from it, and why
     #[command(after_help = INSPECT_HELP)]
     Inspect(InspectArgs),
     /// Hunt the broken subjects of the zoo: the harness against mistakes that it must catch
@@ -97,10 +97,19 @@ property there. A file or folder says what each case must show; the exit code
 is 1 if one no longer shows it.";
 
 const INSPECT_HELP: &str = "Examples:
-  esptool read_flash 0 ALL dump.bin && brownout inspect dump.bin
-  brownout inspect dump.bin --chip esp32c3 --no-rollback
+  esptool read-flash 0 ALL dump.bin && brownout inspect dump.bin
+  esptool read-flash 0xd000 0x2000 otadata.bin && brownout inspect otadata.bin --table partitions.csv
+  brownout inspect app.bin
 
-The dump starts at flash address 0; it may end early. It is never changed.";
+It says what kind of file it is, and looks at what it can. The file is never
+changed. Bytes outside it are not taken for erased: where the answer depends
+on them it says so, and what to read.
+
+Exit codes:
+  0  what is selected boots; or the image, or the table, is right
+  1  it does not
+  2  usage: a wrong flag, or a file in which there is nothing to inspect
+  6  the file does not tell";
 
 const ZOO_HELP: &str = "Examples:
   brownout zoo
@@ -309,21 +318,59 @@ pub(crate) struct ReplayArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// The dump, from flash address 0 on
-    #[arg(value_name = "DUMP")]
-    pub(crate) dump: PathBuf,
+    /// A flash dump or a part of one, otadata, an image, a partition table; "-" for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Flash address of the file's first byte [default: 0, or what its contents say]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) from: Option<u32>,
     /// Flash address of the partition table [default: 0x8000, or the first sector with a table]
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) table_offset: Option<u32>,
     /// The chip, for instance esp32c3 [default: what the images say]
     #[arg(long, value_name = "NAME")]
     pub(crate) chip: Option<String>,
+    /// The chip's revision, for instance v0.4 [default: one that every image takes]
+    #[arg(long, value_name = "vM.N")]
+    pub(crate) chip_revision: Option<Revision>,
+    /// The revision of the chip's eFuse blocks, for instance v1.3 [default: one that every image takes]
+    #[arg(long, value_name = "vM.N")]
+    pub(crate) efuse_revision: Option<Revision>,
+    /// The secure version in eFuse, of a device with anti-rollback [default: without anti-rollback]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=32))]
+    pub(crate) efuse_version: Option<u32>,
+    /// The device has secure boot v2: images need a signature, which is not checked
+    #[arg(long)]
+    pub(crate) secure_boot: bool,
     /// Boot only as a bootloader without rollback does [default: both ways]
     #[arg(long)]
     pub(crate) no_rollback: bool,
+    /// Number of OTA slots, for otadata alone [default: several are tried]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub(crate) slots: Option<u32>,
+    /// Partition table that says how many OTA slots there are, for otadata alone
+    #[arg(long, value_name = "FILE", conflicts_with = "slots")]
+    pub(crate) table: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A revision, major × 100 + minor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Revision(pub(crate) u16);
+
+impl FromStr for Revision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = || {
+            let (major, minor) = text.strip_prefix('v').unwrap_or(text).split_once('.')?;
+            let (major, minor): (u16, u16) = (major.parse().ok()?, minor.parse().ok()?);
+            Some(Self(major.checked_mul(100)?.checked_add(minor)?)).filter(|_| minor < 100)
+        };
+        parsed().ok_or_else(|| format!("found \"{text}\", expected a revision such as v0.4"))
+    }
 }
 
 #[derive(Debug, Args)]

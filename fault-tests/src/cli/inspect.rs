@@ -1,13 +1,15 @@
 //! `brownout inspect`, `brownout conform` and `brownout table`: one look at one thing.
 
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
+use ota_core::Slot;
 use ota_core::chip::{CHIPS, Chip};
 
 use super::Usage;
 use super::args::{ConformArgs, InspectArgs, TableArgs};
 use super::stderr::errln;
-use super::stdout::{self, outln};
+use super::stdout::{self, out, outln};
 use crate::conform::{self, ConformOptions};
 use crate::input;
 use crate::inspect::{self, InspectOptions};
@@ -17,19 +19,45 @@ use crate::partition_csv;
 const DIFFERS: u8 = 1;
 
 pub(super) fn inspect(args: &InspectArgs) -> Result<u8, Usage> {
+    let slots = match &args.table {
+        Some(path) => Some(slots_of(path)?),
+        None => args.slots,
+    };
     let options = InspectOptions {
+        from: args.from,
         table_offset: args.table_offset,
         rollback: args.no_rollback.then_some(false),
         chip: args.chip.as_deref().map(chip).transpose()?,
+        chip_revision: args.chip_revision.map(|revision| revision.0),
+        efuse_revision: args.efuse_revision.map(|revision| revision.0),
+        efuse_version: args.efuse_version,
+        secure_boot: args.secure_boot,
+        slots,
     };
-    let inspection = inspect::file(&args.dump, &options).map_err(Usage::new)?;
+    let path = &args.file;
+    let bytes = input::read(path, "flash", input::limit::DUMP).map_err(Usage::new)?;
+    let report = inspect::look(path, &bytes, &options).map_err(Usage::new)?;
     if args.json {
-        let json = serde_json::to_string_pretty(&inspection).map_err(Usage::new)?;
+        let json = serde_json::to_string_pretty(&report).map_err(Usage::new)?;
         outln!("{json}")?;
     } else {
-        outln!("{inspection}")?;
+        outln!("{report}")?;
     }
-    Ok(0)
+    Ok(report.code())
+}
+
+/// The number of OTA slots of the table in a file, as the bootloader counts them.
+fn slots_of(path: &Path) -> Result<u32, Usage> {
+    let options = partition_csv::Options::default();
+    let table = input::partition_table(path, &options).map_err(Usage::new)?;
+    let count = { table.slots() }.filter(|(slot, _)| matches!(slot, Slot::Ota(_)));
+    match u32::try_from(count.count()) {
+        Ok(0) | Err(_) => Err(Usage::file(
+            path,
+            "found no OTA slot in this table, expected at least one",
+        )),
+        Ok(count) => Ok(count),
+    }
 }
 
 pub(super) fn chip(name: &str) -> Result<&'static Chip, Usage> {
@@ -66,19 +94,28 @@ pub(super) fn table(args: &TableArgs) -> Result<u8, Usage> {
             None
         }
     };
-    let bytes = input::read(&args.input).map_err(Usage::new)?;
+    let bytes =
+        input::read(&args.input, "partition table", input::limit::TABLE).map_err(Usage::new)?;
     let converted = partition_csv::convert(&bytes, &args.options())
         .map_err(|refused| Usage::file(&args.input, refused))?;
     for warning in &converted.warnings {
         errln!("brownout: {}: {warning}", args.input.display());
     }
-    let text = match &converted.output {
+    let bytes = match &converted.output {
         partition_csv::Output::Binary(table) => table.as_slice(),
         partition_csv::Output::Csv(text) => text.as_bytes(),
     };
-    match output {
-        Some(output) => output.write(text).map_err(Usage::new)?,
-        None => stdout::write(text)?,
+    match (output, &converted.output) {
+        (Some(output), _) => output.write(bytes).map_err(Usage::new)?,
+        // Exact for a program that reads it; for people, what labels hold must not act on their terminal.
+        (None, partition_csv::Output::Csv(text)) if io::stdout().is_terminal() => out!("{text}")?,
+        (None, partition_csv::Output::Binary(_)) if io::stdout().is_terminal() => {
+            return Err(Usage::file(
+                &args.input,
+                "becomes a binary table, which is nothing for a terminal; expected an OUTPUT, or a pipe",
+            ));
+        }
+        (None, _) => stdout::write(bytes)?,
     }
     Ok(0)
 }

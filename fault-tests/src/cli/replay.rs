@@ -60,7 +60,7 @@ fn one(id: &CaseId, args: &ReplayArgs) -> Result<u8, Usage> {
 
 /// Replays a case file; it must show what it says.
 fn file(path: &Path, args: &ReplayArgs, timeline: bool) -> Result<u8, Usage> {
-    let text = input::read_text(path).map_err(Usage::new)?;
+    let text = input::read_text(path, "case", input::limit::CASE).map_err(Usage::new)?;
     let case = CaseFile::parse(&text).map_err(|error| Usage::file(path, error))?;
     let device = Device::of(&case.id, args, &|why| Usage::file(path, why))?;
     let name = path.display();

@@ -20,10 +20,10 @@ pub(super) fn write(bytes: &[u8]) -> Result<(), Usage> {
     }
 }
 
-/// [`write`] for text, as `print!` takes it.
+/// [`write`] for text, as `print!` takes it. What came from a file and would act on a terminal is escaped.
 macro_rules! out {
     ($($text:tt)*) => {
-        $crate::cli::stdout::write(::std::format!($($text)*).as_bytes())
+        $crate::cli::stdout::write($crate::inspect::shown::lines(&::std::format!($($text)*)).as_bytes())
     };
 }
 

@@ -13,7 +13,6 @@ mod table;
 mod vector;
 
 use std::borrow::Cow;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -43,7 +42,7 @@ pub fn run(options: &ConformOptions) -> Result<ConformReport, InputError> {
     for bundled in corpus::vectors() {
         let (file, text) = if let Some(folder) = &options.vectors {
             let file = folder.join(bundled.name);
-            let text = input::read_text(&file)?;
+            let text = input::read_text(&file, "file of vectors", input::limit::LINES)?;
             (file, Cow::from(text))
         } else {
             (PathBuf::from(bundled.name), Cow::from(bundled.text))
@@ -90,7 +89,9 @@ impl Bases {
         let (found, looked_in) = if let Some(folder) = &self.folder {
             // A name, not a path: vectors do not reach outside the folder.
             let name = Path::new(base).file_name().filter(|name| *name == base);
-            let found = name.and_then(|name| fs::read(folder.join(name)).ok());
+            let found = name.and_then(|name| {
+                input::read(&folder.join(name), self.what, input::limit::IMAGE).ok()
+            });
             (found, format!("in the folder {}", folder.display()))
         } else {
             let name = base.strip_suffix(".bin");

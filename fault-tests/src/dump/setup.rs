@@ -15,7 +15,7 @@ use super::file;
 use super::promise::{Twin, World};
 use crate::chip::{Chip, Knows};
 use crate::explore::{Conditions, Start, power_on};
-use crate::input::{self, InputError, MAX_FLASH, Place, Problem};
+use crate::input::{self, InputError, Place, Problem};
 use crate::inspect::{self, InspectOptions, Inspection};
 use crate::ota::{Firmware, ImageId, learned};
 use crate::property::publish_order::unverified_pointer;
@@ -103,12 +103,11 @@ impl DumpSetup {
     /// # Errors
     /// The file cannot be read, is no dump of a device that boots, or cannot do what it is asked.
     pub fn read(path: &Path, options: &DumpOptions) -> Result<Self, DumpError> {
-        let length = std::fs::metadata(path).map_or(0, |file| file.len());
-        if length > u64::from(MAX_FLASH) {
-            let problem = Problem::DumpTooLong { length };
-            return Err(InputError::new(path, Place::Whole, problem).into());
-        }
-        Self::new(path, &input::read(path)?, options)
+        Self::new(
+            path,
+            &input::read(path, "flash", input::limit::DUMP)?,
+            options,
+        )
     }
 
     /// As [`read`](Self::read), of bytes that come from `path`.
@@ -123,6 +122,7 @@ impl DumpSetup {
                 table_offset: Some(options.table_offset),
                 rollback: Some(options.rollback),
                 chip: options.chip,
+                ..InspectOptions::default()
             },
         );
         file::check(path, dump, options, &inspection)?;

@@ -8,7 +8,7 @@ use ota_core::image::{
 };
 use ota_core::{Chip, Partition, Region};
 
-use super::{InputError, Place, Problem, read};
+use super::{InputError, Place, Problem, limit, read};
 use crate::memory_flash::MemoryFlash;
 
 /// Where the image is put to be verified: where no chip has its bootloader, and at the start of an
@@ -38,7 +38,7 @@ pub struct Firmware {
 /// # Errors
 /// The file cannot be read, is no image, is for an unknown chip, is truncated or damaged.
 pub fn firmware(path: &Path) -> Result<Firmware, InputError> {
-    Firmware::new(path, read(path)?)
+    Firmware::new(path, read(path, "app image", limit::IMAGE)?)
 }
 
 impl Firmware {

@@ -7,7 +7,8 @@ mod firmware;
 mod table;
 
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use embedded_storage::nor_flash::NorFlashErrorKind;
@@ -15,6 +16,7 @@ use ota_core::Slot;
 use ota_core::image::Refusal;
 use ota_core::partition::TableError;
 
+use crate::inspect::FileKind;
 use crate::partition_csv::Refused;
 
 pub use firmware::{Firmware, Kind, firmware};
@@ -32,8 +34,22 @@ pub struct InputError {
     pub problem: Problem,
 }
 
-/// The largest flash that a dump is taken of, in bytes: what 24 bits of address reach.
+/// The largest flash that a dump is swept of, in bytes: what 24 bits of address reach.
 pub const MAX_FLASH: u32 = 16 << 20;
+
+/// The most that is read of a file, in bytes, by what it is. A device or a FIFO may have no end.
+pub mod limit {
+    /// The largest flash that ESP-IDF knows.
+    pub const DUMP: u64 = 128 << 20;
+    /// An image: 16 MiB, the most that a slot may have, and a signature.
+    pub const IMAGE: u64 = (16 << 20) + (1 << 16);
+    /// A partition table: a sector in binary; in CSV 95 rows, and whatever comments.
+    pub const TABLE: u64 = 1 << 20;
+    /// A case: a page of text.
+    pub const CASE: u64 = 1 << 20;
+    /// Vectors, or the lines of a sweep: thousands of them.
+    pub const LINES: u64 = 1 << 30;
+}
 
 /// Where in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +68,17 @@ pub enum Problem {
     /// The operating system does not hand it out.
     #[error("cannot be read: {0}")]
     Unreadable(#[from] io::Error),
+    /// More than anything of its kind.
+    #[error("goes on after {limit} bytes, more than any {what} has")]
+    Endless {
+        /// What it was to be.
+        what: &'static str,
+        /// The most that is read, in bytes.
+        limit: u64,
+    },
+    /// A file of another kind than any that there is something to say of.
+    #[error("there is nothing to inspect: the file is {0}")]
+    NothingToInspect(FileKind),
     /// Not UTF-8.
     #[error("expected UTF-8 text, found the byte {found:02x}")]
     NotText {
@@ -270,14 +297,30 @@ impl std::error::Error for InputError {
     }
 }
 
-/// Reads a whole file.
-pub fn read(path: &Path) -> Result<Vec<u8>, InputError> {
-    std::fs::read(path).map_err(|error| InputError::new(path, Place::Whole, error))
+/// Reads a whole file that is `what`, of which none is longer than `limit` bytes. `-` is standard input.
+pub fn read(path: &Path, what: &'static str, limit: u64) -> Result<Vec<u8>, InputError> {
+    let whole = || {
+        let mut bytes = Vec::new();
+        let most = limit.saturating_add(1);
+        if path == Path::new("-") {
+            io::stdin().lock().take(most).read_to_end(&mut bytes)?;
+        } else {
+            File::open(path)?.take(most).read_to_end(&mut bytes)?;
+        }
+        Ok(bytes)
+    };
+    let bytes: Vec<u8> =
+        whole().map_err(|error: io::Error| InputError::new(path, Place::Whole, error))?;
+    if bytes.len() as u64 > limit {
+        let problem = Problem::Endless { what, limit };
+        return Err(InputError::new(path, Place::Whole, problem));
+    }
+    Ok(bytes)
 }
 
-/// Reads a whole text file.
-pub fn read_text(path: &Path) -> Result<String, InputError> {
-    String::from_utf8(read(path)?).map_err(|error| {
+/// Reads a whole text file, as [`read`] does.
+pub fn read_text(path: &Path, what: &'static str, limit: u64) -> Result<String, InputError> {
+    String::from_utf8(read(path, what, limit)?).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let found = error.as_bytes()[offset];
         InputError::new(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ota_core::partition::{ROW_LEN, TABLE_LEN, TableError};
 use ota_core::{Partition, PartitionTable, Slot};
 
-use super::{InputError, Place, Problem, read};
+use super::{InputError, Place, Problem, limit, read};
 use crate::partition_csv::{self, Options, Output, Warning};
 
 /// A table that the bootloader accepts.
@@ -29,7 +29,7 @@ pub struct TableFile {
 /// # Errors
 /// The file cannot be read, or is refused.
 pub fn partition_table(path: &Path, options: &Options) -> Result<TableFile, InputError> {
-    TableFile::new(path, &read(path)?, options)
+    TableFile::new(path, &read(path, "partition table", limit::TABLE)?, options)
 }
 
 impl TableFile {

@@ -181,6 +181,7 @@ fn remarks(entry: &Entry, erased: bool) -> Vec<String> {
             remarks.push("the state (bytes 24..28) is erased".into());
         }
     }
+    remarks.extend(another_tool(entry));
     if entry.seq == ERASED_SEQ {
         remarks.push("the seq (bytes 0..4) is erased, so the entry counts as erased".into());
     }
@@ -204,6 +205,28 @@ fn remarks(entry: &Entry, erased: bool) -> Vec<String> {
         remarks.push("the label (bytes 4..24) is not erased; nothing reads it".into());
     }
     remarks
+}
+
+/// Mistakes that tools make and updates do not.
+fn another_tool(entry: &Entry) -> Option<String> {
+    /// CRC-32 as zlib has it, which starts from all ones; ESP-IDF's starts from 0.
+    const ORDINARY: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
+    if entry.crc_matches() {
+        return None;
+    }
+    let swapped = entry.seq.swap_bytes();
+    let crcs = [entry.crc, entry.crc.swap_bytes()];
+    if swapped != entry.seq && crcs.contains(&otadata::crc(swapped)) {
+        return Some(format!(
+            "it is seq {swapped} in the wrong byte order: all numbers are little-endian"
+        ));
+    }
+    (ORDINARY.checksum(&entry.seq.to_le_bytes()) == entry.crc).then(|| {
+        "the crc is the ordinary CRC-32 of the seq; otadata's is that with a register that starts at 0 \
+         (crc32(seq, 0xffffffff) in zlib's terms)"
+            .into()
+    })
 }
 
 fn seq(seq: u32) -> String {

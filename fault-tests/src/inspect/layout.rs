@@ -1,28 +1,17 @@
-//! Where things are: the bootloader, the chip it is for, the size of the flash, the partition table.
+//! Where things are: the chip, the size of the flash, the partition table.
 
-use ota_core::chip::{CHIPS, ESP32C3};
-use ota_core::image::{Header, StreamVerifier, Target, VerifyImage, header};
+use ota_core::chip::CHIPS;
+use ota_core::image::{Header, header};
 use ota_core::partition::{DEFAULT_TABLE_OFFSET, Partition, TABLE_LEN};
-use ota_core::{Chip, PartitionTable, Region};
+use ota_core::{Chip, PartitionTable};
 use serde::Serialize;
 
-use super::dump_flash::DumpFlash;
+use super::bootloader::BootloaderView;
+use super::dump_flash::Known;
+use super::noise::looks_encrypted;
+use super::shown;
 
-const SECTOR: usize = 4096;
 const MIB: u64 = 0x10_0000;
-
-/// The second-stage bootloader.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BootloaderView {
-    /// Its flash address.
-    pub offset: u32,
-    /// The chip that its header names.
-    pub chip: &'static str,
-    /// The size of the flash in bytes, as its header says; this is what the bootloader goes by.
-    pub flash_size: Option<u32>,
-    /// Its length in bytes, or why it does not verify.
-    pub image: Result<u32, String>,
-}
 
 /// What says which chip it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -34,7 +23,7 @@ pub enum ChipSource {
     Bootloader,
     /// The header of an image in a slot.
     Image,
-    /// Nothing: images are judged as an ESP32-C3 would.
+    /// Nothing: no image is judged.
     Nothing,
 }
 
@@ -51,12 +40,60 @@ pub struct TableView {
     pub bootloader_refuses: Option<String>,
     /// Why an application (with MD5 required, the default) sees no partitions.
     pub application_refuses: Option<String>,
+    /// What is there, if it is no table.
+    pub found: Option<Absent>,
+}
+
+/// What is in the place of something that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absent {
+    /// The place is not in the file.
+    Outside,
+    /// Erased flash.
+    Erased,
+    /// Bytes that look encrypted.
+    Encrypted,
+    /// Something else, with its first two bytes.
+    Other([u8; 2]),
+}
+
+impl Absent {
+    /// What is at `address`, judged by up to a sector of it.
+    pub(super) fn at(known: Known<'_>, address: u32) -> Self {
+        let bytes = known.part(address, 4096);
+        match bytes {
+            [first, second, ..] if looks_encrypted(bytes) => {
+                // A short piece, or an image that happens to be all noise, has its magic yet.
+                if *first == header::MAGIC {
+                    Self::Other([*first, *second])
+                } else {
+                    Self::Encrypted
+                }
+            }
+            _ if bytes.len() < 32 => Self::Outside,
+            _ if bytes.iter().all(|byte| *byte == 0xFF) => Self::Erased,
+            [first, second, ..] => Self::Other([*first, *second]),
+            _ => Self::Outside,
+        }
+    }
+}
+
+impl std::fmt::Display for Absent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Outside => f.write_str("that is outside the file"),
+            Self::Erased => f.write_str("there is erased flash"),
+            Self::Encrypted => f.write_str("there are bytes that look encrypted"),
+            Self::Other([a, b]) => write!(f, "there is {a:02x} {b:02x}"),
+        }
+    }
 }
 
 /// One partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PartitionView {
-    /// Its label.
+    /// Its label; what does not print is escaped.
     pub name: String,
     /// Its type, by name if it has one.
     pub kind: String,
@@ -68,77 +105,42 @@ pub struct PartitionView {
     pub size: u32,
     /// Its flags, as they are written in CSV.
     pub flags: &'static str,
-    /// Whether the dump ends before it does.
+    /// Whether the file ends before it does, or begins after it.
     pub beyond_dump: bool,
 }
 
-/// A header of a known chip where that chip looks for its bootloader.
-pub(super) fn bootloader(dump: &[u8]) -> Option<BootloaderView> {
-    CHIPS.iter().find_map(|chip| {
-        let header = header_at(dump, chip.bootloader_offset)?;
-        (header.chip_id == chip.id).then(|| BootloaderView {
-            offset: chip.bootloader_offset,
-            chip: chip.name,
-            flash_size: header.flash_size(),
-            image: Err(String::new()),
-        })
-    })
-}
-
-impl BootloaderView {
-    /// Verifies it; it may reach to the partition table.
-    pub(super) fn verify(&mut self, flash: &DumpFlash<'_>, table_offset: u32) {
-        let Some(chip) = Chip::by_name(self.chip) else {
-            return;
-        };
-        let at = Region {
-            offset: self.offset,
-            size: table_offset.saturating_sub(self.offset),
-        };
-        let mut buffer = [0; SECTOR];
-        self.image = match StreamVerifier::new(Target::new(chip), &mut buffer) {
-            Ok(mut verifier) => verifier
-                .verify(&mut flash.clone(), at)
-                .map(|image| image.image_len)
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-    }
-}
-
-fn header_at(dump: &[u8], address: u32) -> Option<Header> {
-    let bytes = dump
-        .get(address as usize..)?
-        .first_chunk::<{ header::LEN }>()?;
+/// The header of an image at a flash address.
+pub(super) fn header_at(known: Known<'_>, address: u32) -> Option<Header> {
+    let bytes = known.whole(address, header::LEN)?.first_chunk()?;
     Header::parse(bytes).ok()
 }
 
-/// The chip that images are judged for.
+/// The chip that images are judged for; `None` if nothing says which.
 pub(super) fn chip(
     option: Option<&'static Chip>,
-    bootloader: Option<&BootloaderView>,
+    bootloader: &BootloaderView,
     table: Option<PartitionTable<'_>>,
-    flash: &DumpFlash<'_>,
-) -> (&'static Chip, ChipSource) {
-    if let Some(chip) = option {
-        return (chip, ChipSource::Option);
+    known: Known<'_>,
+) -> (Option<&'static Chip>, ChipSource) {
+    if option.is_some() {
+        return (option, ChipSource::Option);
     }
-    if let Some(chip) = bootloader.and_then(|found| Chip::by_name(found.chip)) {
-        return (chip, ChipSource::Bootloader);
+    if let Some(chip) = bootloader.named_chip() {
+        return (Some(chip), ChipSource::Bootloader);
     }
-    let named_by_image = table.and_then(|table| {
-        table
-            .iter()
-            .filter(|row| row.slot().is_some())
-            .find_map(|row| {
-                let bytes = flash.clone().bytes(row.offset, header::LEN);
-                let header = Header::parse(bytes.first_chunk()?).ok()?;
-                Chip::by_id(header.chip_id)
-            })
-    });
+    // Several images may name several: the one that most of them do, then the one that is first.
+    let slots = table.into_iter().flat_map(|table| table.iter());
+    let named: Vec<u16> = slots
+        .filter(|row| row.slot().is_some())
+        .filter_map(|row| Some(header_at(known, row.offset)?.chip_id))
+        .collect();
+    let votes = |id: u16| named.iter().filter(|named| **named == id).count();
+    let named_by_image = { named.iter().rev() }
+        .filter_map(|id| Chip::by_id(*id))
+        .max_by_key(|chip| votes(chip.id));
     match named_by_image {
-        Some(chip) => (chip, ChipSource::Image),
-        None => (&ESP32C3, ChipSource::Nothing),
+        Some(chip) => (Some(chip), ChipSource::Image),
+        None => (None, ChipSource::Nothing),
     }
 }
 
@@ -148,6 +150,8 @@ pub(super) struct FoundTable {
     /// The table, if there is anything that begins like one.
     pub(super) bytes: Option<Box<[u8; TABLE_LEN]>>,
     pub(super) flash_size: u32,
+    /// Whether all of it is in the file.
+    pub(super) whole: bool,
 }
 
 /// Finds the table, and the size of a flash that its partitions fit into.
@@ -155,27 +159,25 @@ pub(super) struct FoundTable {
 /// The bootloader goes by the size in its own header. Without one it is the length of the dump, or
 /// what the partitions need if the dump ends before they do.
 pub(super) fn find_table(
-    dump: &[u8],
+    known: Known<'_>,
     option: Option<u32>,
-    bootloader: Option<&BootloaderView>,
+    flash_size: Option<u32>,
 ) -> FoundTable {
     let expected = option.unwrap_or(DEFAULT_TABLE_OFFSET);
-    let here = table_at(dump, expected);
+    let here = table_at(known, expected);
     let elsewhere = match (&here, option) {
-        (None, None) => scan(dump),
+        (None, None) => scan(known, &[]),
         _ => None,
     };
     let offset = elsewhere.unwrap_or(expected);
-    let bytes = here.or_else(|| table_at(dump, elsewhere?));
-    let flash_size = bootloader
-        .and_then(|found| found.flash_size)
-        .unwrap_or_else(|| likely_flash_size(dump.len() as u64, bytes.as_deref()));
+    let bytes = here.or_else(|| table_at(known, elsewhere?));
+    let flash_size = flash_size.unwrap_or_else(|| likely_flash_size(known, bytes.as_deref()));
     let view = TableView {
         offset,
         elsewhere: elsewhere.is_some(),
         partitions: bytes
             .as_deref()
-            .map_or_else(Vec::new, |bytes| rows(bytes, dump.len() as u64)),
+            .map_or_else(Vec::new, |bytes| rows(bytes, known)),
         bootloader_refuses: bytes.as_deref().and_then(|bytes| {
             let error = PartitionTable::for_bootloader(bytes, flash_size).err()?;
             Some(error.to_string())
@@ -184,50 +186,50 @@ pub(super) fn find_table(
             let error = PartitionTable::for_application(bytes, true).err()?;
             Some(error.to_string())
         }),
+        found: bytes.is_none().then(|| Absent::at(known, offset)),
     };
     FoundTable {
         view,
         bytes,
         flash_size,
+        whole: known.whole(offset, TABLE_LEN).is_some(),
     }
 }
 
-/// The bytes there, if the first row is a partition. What the dump does not hold was erased.
-fn table_at(dump: &[u8], offset: u32) -> Option<Box<[u8; TABLE_LEN]>> {
-    let found = dump.get(offset as usize..)?;
+/// The bytes there, if the first row is a partition. What the file does not hold is taken for erased.
+fn table_at(known: Known<'_>, offset: u32) -> Option<Box<[u8; TABLE_LEN]>> {
+    let found = known.part(offset, TABLE_LEN);
     if !found.starts_with(&[0xAA, 0x50]) {
         return None;
     }
     let mut table = Box::new([0xFF; TABLE_LEN]);
-    let length = found.len().min(TABLE_LEN);
-    table[..length].copy_from_slice(&found[..length]);
+    table[..found.len()].copy_from_slice(found);
     Some(table)
 }
 
-/// The first sector that holds a table which a bootloader accepts on some flash.
-fn scan(dump: &[u8]) -> Option<u32> {
-    (0..dump.len()).step_by(SECTOR).find_map(|offset| {
-        let offset = u32::try_from(offset).ok()?;
-        let table = table_at(dump, offset)?;
-        PartitionTable::for_bootloader(&*table, u32::MAX).ok()?;
-        Some(offset)
+/// The first sector that holds a table which a bootloader accepts on some flash, but for those in `except`.
+pub(super) fn scan(known: Known<'_>, except: &[u32]) -> Option<u32> {
+    known.sectors().find(|offset| {
+        !except.contains(offset)
+            && table_at(known, *offset)
+                .is_some_and(|table| PartitionTable::for_bootloader(&*table, u32::MAX).is_ok())
     })
 }
 
 /// A size that flashes come in, large enough for the dump and, if the dump was cut off, for the table.
-fn likely_flash_size(length: u64, table: Option<&[u8; TABLE_LEN]>) -> u32 {
+fn likely_flash_size(known: Known<'_>, table: Option<&[u8; TABLE_LEN]>) -> u32 {
     let needed = table
         .and_then(|table| {
             let table = PartitionTable::for_bootloader(table, u32::MAX).ok()?;
             table.iter().map(|row| row.region().end()).max()
         })
         .unwrap_or(0);
-    let size = length.max(needed).max(MIB).next_power_of_two();
+    let size = known.end().max(needed).max(MIB).next_power_of_two();
     u32::try_from(size).unwrap_or(u32::MAX)
 }
 
 /// Rows up to the first that is no partition.
-fn rows(table: &[u8; TABLE_LEN], dump: u64) -> Vec<PartitionView> {
+pub(super) fn rows(table: &[u8], known: Known<'_>) -> Vec<PartitionView> {
     use crate::partition_csv::{kind_name, subtype_name};
 
     table
@@ -236,7 +238,7 @@ fn rows(table: &[u8; TABLE_LEN], dump: u64) -> Vec<PartitionView> {
         .iter()
         .map_while(|row| Partition::parse(row).ok())
         .map(|row| PartitionView {
-            name: row.label.to_string(),
+            name: shown::label(&row.label),
             kind: kind_name(row.kind.0),
             subtype: subtype_name(row.kind.0, row.subtype.0),
             offset: row.offset,
@@ -247,7 +249,15 @@ fn rows(table: &[u8; TABLE_LEN], dump: u64) -> Vec<PartitionView> {
                 2 => "readonly",
                 _ => "encrypted:readonly",
             },
-            beyond_dump: u64::from(row.offset) + u64::from(row.size) > dump,
+            beyond_dump: !known.covers(row.offset, row.size),
         })
         .collect()
+}
+
+/// Every place where some chip looks for its bootloader.
+pub(super) fn bootloader_offsets() -> Vec<u32> {
+    let mut offsets: Vec<u32> = CHIPS.iter().map(|chip| chip.bootloader_offset).collect();
+    offsets.sort_unstable();
+    offsets.dedup();
+    offsets
 }

@@ -3,35 +3,14 @@
 use std::fmt;
 
 use super::{
-    BootView, BootloaderView, ChipSource, EntryView, Inspection, Intended, Likeness, OtadataView,
-    SlotView, TableView,
+    BootView, ChipSource, ESP_IDF, EntryView, ImageView, Inspection, Intended, Likeness,
+    OtadataView, PartitionView, SlotView, TableView,
 };
 use crate::partition_csv::size_text;
 
 impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "flash dump of {} bytes", self.length)?;
-        let flash = self.flash_size;
-        if u64::from(flash) == self.length {
-            writeln!(f)?;
-        } else {
-            let from = match &self.bootloader {
-                Some(bootloader) if bootloader.flash_size.is_some() => "its bootloader says",
-                _ => "assumed",
-            };
-            writeln!(f, ", of a flash of {} ({from})", size_text(flash))?;
-        }
-        match (self.chip, self.chip_source) {
-            (Some(chip), ChipSource::Option) => writeln!(f, "chip: {chip}, as told")?,
-            (Some(chip), ChipSource::Bootloader) => {
-                writeln!(f, "chip: {chip}, by the header of the bootloader")?;
-            }
-            (Some(chip), _) => writeln!(f, "chip: {chip}, by the header of an image")?,
-            (None, _) => writeln!(f, "chip: unknown; images are judged as for an esp32c3")?,
-        }
-        if let Some(bootloader) = &self.bootloader {
-            writeln!(f, "{bootloader}")?;
-        }
+        self.head(f)?;
         write!(f, "\n{}", self.table)?;
         if let Some(otadata) = &self.otadata {
             write!(f, "\n{otadata}")?;
@@ -42,16 +21,16 @@ impl fmt::Display for Inspection {
                 writeln!(f, "{slot}")?;
             }
         }
-        if !self.missing.is_empty() {
-            writeln!(f, "\nmissing")?;
-            for missing in &self.missing {
-                writeln!(f, "  {missing}")?;
+        if !self.remarks.is_empty() {
+            writeln!(f, "\nnote")?;
+            for remark in &self.remarks {
+                writeln!(f, "  {remark}")?;
             }
         }
-        writeln!(f, "\nwhat boots")?;
+        writeln!(f, "\nwhat boots, by the rules of ESP-IDF {ESP_IDF}")?;
         match self.boots.as_slice() {
             [with, without] if with.same_as(without) => {
-                write!(f, "  with and without rollback: {with}")
+                write!(f, "  with and without rollback: {with}")?;
             }
             boots => {
                 for (index, boot) in boots.iter().enumerate() {
@@ -59,26 +38,48 @@ impl fmt::Display for Inspection {
                     let setting = if boot.rollback { "with" } else { "without" };
                     write!(f, "{newline}  {setting} rollback: {boot}")?;
                 }
-                Ok(())
             }
+        }
+        match &self.advice {
+            Some(advice) => write!(f, "\n\nadvice: {advice}"),
+            None => Ok(()),
         }
     }
 }
 
-impl fmt::Display for BootloaderView {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "bootloader at {:#x}: ", self.offset)?;
-        match &self.image {
-            Ok(length) => write!(f, "{length} bytes, verifies"),
-            Err(reason) => write!(f, "does not verify: {reason}"),
+impl Inspection {
+    /// The file, the flash, the chip, the bootloader.
+    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "flash dump of {} bytes", self.length)?;
+        if self.from != 0 {
+            write!(f, " from address {:#x} on (--from)", self.from)?;
         }
+        let flash = self.flash_size;
+        if self.from == 0 && u64::from(flash) == self.length {
+            writeln!(f)?;
+        } else {
+            let from = match self.bootloader.flash_size {
+                Some(_) => "its bootloader says",
+                None => "assumed",
+            };
+            writeln!(f, ", of a flash of {} ({from})", size_text(flash))?;
+        }
+        match (self.chip, self.chip_source) {
+            (Some(chip), ChipSource::Option) => writeln!(f, "chip: {chip}, as told")?,
+            (Some(chip), ChipSource::Bootloader) => {
+                writeln!(f, "chip: {chip}, by the header of the bootloader")?;
+            }
+            (Some(chip), _) => writeln!(f, "chip: {chip}, by the header of an image")?,
+            (None, _) => writeln!(f, "chip: unknown, nothing in the file says which (--chip)")?,
+        }
+        writeln!(f, "{}", self.bootloader)
     }
 }
 
 impl fmt::Display for TableView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.partitions.is_empty() {
-            return writeln!(f, "no partition table at {:#x}", self.offset);
+        if let Some(found) = self.found {
+            return writeln!(f, "no partition table at {:#x}: {found}", self.offset);
         }
         writeln!(f, "partition table at {:#x}", self.offset)?;
         if self.elsewhere {
@@ -87,42 +88,7 @@ impl fmt::Display for TableView {
                 "  there is none at 0x8000: this is the first sector that holds one"
             )?;
         }
-        let width = |text: fn(&super::PartitionView) -> &str, least: usize| {
-            let widest = self
-                .partitions
-                .iter()
-                .map(|row| text(row).chars().count())
-                .max();
-            widest.unwrap_or(0).max(least)
-        };
-        let (name, kind, subtype) = (
-            width(|row| &row.name, 4),
-            width(|row| &row.kind, 4),
-            width(|row| &row.subtype, 7),
-        );
-        writeln!(
-            f,
-            "  {:<name$}  {:<kind$}  {:<subtype$}  {:>10}  {:>10}",
-            "name", "type", "subtype", "offset", "size"
-        )?;
-        for row in &self.partitions {
-            write!(
-                f,
-                "  {:<name$}  {:<kind$}  {:<subtype$}  {:>#10x}  {:>10}",
-                row.name,
-                row.kind,
-                row.subtype,
-                row.offset,
-                size_text(row.size)
-            )?;
-            if !row.flags.is_empty() {
-                write!(f, "  {}", row.flags)?;
-            }
-            if row.beyond_dump {
-                f.write_str("  the dump ends before it does")?;
-            }
-            writeln!(f)?;
-        }
+        partitions(f, &self.partitions, true)?;
         if let Some(reason) = &self.bootloader_refuses {
             writeln!(f, "  the bootloader refuses it: {reason}")?;
         }
@@ -133,9 +99,53 @@ impl fmt::Display for TableView {
     }
 }
 
+/// The rows of a table; in a dump those are marked that the file does not hold.
+pub(super) fn partitions(
+    f: &mut fmt::Formatter<'_>,
+    rows: &[PartitionView],
+    in_dump: bool,
+) -> fmt::Result {
+    let width = |text: fn(&PartitionView) -> &str, least: usize| {
+        let widest = rows.iter().map(|row| text(row).chars().count()).max();
+        widest.unwrap_or(0).max(least)
+    };
+    let (name, kind, subtype) = (
+        width(|row| &row.name, 4),
+        width(|row| &row.kind, 4),
+        width(|row| &row.subtype, 7),
+    );
+    writeln!(
+        f,
+        "  {:<name$}  {:<kind$}  {:<subtype$}  {:>10}  {:>10}",
+        "name", "type", "subtype", "offset", "size"
+    )?;
+    for row in rows {
+        write!(
+            f,
+            "  {:<name$}  {:<kind$}  {:<subtype$}  {:>#10x}  {:>10}",
+            row.name,
+            row.kind,
+            row.subtype,
+            row.offset,
+            size_text(row.size)
+        )?;
+        if !row.flags.is_empty() {
+            write!(f, "  {}", row.flags)?;
+        }
+        if in_dump && row.beyond_dump {
+            f.write_str("  not all in the file")?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
+}
+
 impl fmt::Display for OtadataView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "otadata at {:#x}", self.offset)?;
+        if let Some(why) = &self.cannot_tell {
+            return writeln!(f, "  what its entries are cannot be told: it {why}");
+        }
         if self.entries.is_empty() {
             return writeln!(
                 f,
@@ -273,6 +283,13 @@ fn count(bits: u32) -> String {
 impl fmt::Display for SlotView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  {:<7} at {:#x}: ", self.slot, self.offset)?;
+        if let Some(why) = &self.cannot_tell {
+            write!(f, "cannot be told: {why}")?;
+            return match &self.version {
+                Some(version) => write!(f, " (it says it is {version})"),
+                None => Ok(()),
+            };
+        }
         match &self.image {
             Ok(image) => {
                 let version = self.version.as_deref().unwrap_or("no descriptor");
@@ -281,13 +298,7 @@ impl fmt::Display for SlotView {
                     "verifies: {version}, {} bytes, {} segments",
                     image.length, image.segments
                 )?;
-                match image.secure_version {
-                    Some(0) | None => {}
-                    Some(version) => write!(f, ", secure version {version}")?,
-                }
-                if !image.hashed {
-                    f.write_str(", without a SHA-256")?;
-                }
+                image.facts(f)?;
             }
             Err(_) if self.erased => f.write_str("erased")?,
             Err(reason) => {
@@ -298,7 +309,29 @@ impl fmt::Display for SlotView {
             }
         }
         if self.beyond_dump {
-            f.write_str("; the dump ends before the slot does")?;
+            f.write_str("; the file ends before the slot does")?;
+        }
+        Ok(())
+    }
+}
+
+impl ImageView {
+    fn facts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(version) = &self.idf_version {
+            write!(f, ", ESP-IDF {version}")?;
+        }
+        match self.secure_version {
+            Some(0) | None => {}
+            Some(version) => write!(f, ", secure version {version}")?,
+        }
+        if let Some(scheme) = self.signature {
+            write!(f, ", signed ({scheme}, not checked)")?;
+        }
+        for needs in &self.needs {
+            write!(f, ", needs {needs}")?;
+        }
+        if !self.hashed {
+            f.write_str(", without a SHA-256")?;
         }
         Ok(())
     }
@@ -316,6 +349,20 @@ impl BootView {
 
 impl fmt::Display for BootView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(why) = &self.no_bootloader {
+            write!(f, "nothing, and the device resets for ever: {why}")?;
+            return match (&self.boots, &self.cannot_tell) {
+                (Some(slot), None) => write!(
+                    f,
+                    "\n    with a bootloader {slot} would boot, because {}",
+                    self.reason
+                ),
+                _ => Ok(()),
+            };
+        }
+        if let Some(why) = &self.cannot_tell {
+            return write!(f, "that cannot be told: {why}");
+        }
         match (&self.boots, &self.first) {
             (Some(slot), _) => {
                 write!(f, "{slot}")?;
@@ -327,13 +374,20 @@ impl fmt::Display for BootView {
                     Some(first) if first != slot => write!(f, " and {first} comes first")?,
                     _ => {}
                 }
+                for provided in &self.provided {
+                    write!(f, "\n    provided that {provided}")?;
+                }
             }
             (None, Some(first)) => write!(
                 f,
                 "nothing, and the device resets for ever: {} and {first} comes first",
                 self.reason
             )?,
-            (None, None) => write!(f, "{}", self.reason)?,
+            (None, None) => write!(
+                f,
+                "nothing, and the device resets for ever: {}",
+                self.reason
+            )?,
         }
         for refused in &self.refused {
             write!(f, "\n    {} is refused: {}", refused.slot, refused.reason)?;

@@ -247,7 +247,7 @@ fn file_gap(file: &File, before: &[File]) -> Option<Gap> {
 }
 
 fn read(path: &Path) -> Result<File, Gap> {
-    let text = input::read_text(path)?;
+    let text = input::read_text(path, "shard", input::limit::LINES)?;
     let not_a_shard = |line: usize, why: String| Gap::NotAShard {
         file: path.to_owned(),
         line,
