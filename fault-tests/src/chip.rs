@@ -14,6 +14,7 @@ mod knowledge;
 mod recognise;
 mod rehearsal;
 mod units;
+mod waver;
 mod weak;
 
 use std::fmt;
@@ -30,6 +31,7 @@ pub use error::{ACCESS_LIMIT, ChipError};
 pub use knowledge::{Accepted, Header, Memo, Says};
 pub(crate) use knowledge::{Knowledge, Knows, Look};
 pub use units::InUnits;
+pub(crate) use waver::{Waver, reads_word};
 pub(crate) use weak::{FLIPS, Settled, WeakRead, otherwise, resolve, untaken};
 
 /// The flash of one power-on.
@@ -57,6 +59,8 @@ pub struct Chip<'m> {
     /// While set, nothing is noted: what is learned is noted otherwise.
     silent: bool,
     decisions: Decisions,
+    /// What is made of reads besides.
+    waver: Option<Waver>,
     /// Whether weak bits may read otherwise than before.
     flips: bool,
     /// Each read of weak bits, for timelines: operations done before it, its place, what was read,
@@ -101,6 +105,7 @@ impl<'m> Chip<'m> {
     ) -> Self {
         Self {
             decisions: Decisions::new(&state),
+            waver: None,
             flips: true,
             met: Vec::new(),
             cipher: profile.rules().encryption.as_ref().map(Encryption::cipher),
@@ -371,6 +376,7 @@ impl ReadNorFlash for Chip<'_> {
             let skipped = (range.start - cells.start) as usize;
             bytes.copy_from_slice(&read[skipped..skipped + bytes.len()]);
         }
+        self.answer(&range, bytes);
         Ok(())
     }
 

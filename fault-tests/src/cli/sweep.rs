@@ -56,6 +56,11 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         )));
     }
     options.inputs = inputs(&args.firmware, &options.profile)?;
+    if args.waver {
+        let report = sweep::waver::run(&options);
+        out!("{report}")?;
+        return Ok(report.exit_code());
+    }
     let json = Json::prepare(args.json.as_deref())?;
     let bars = Bars::new(options.scenarios.iter().map(|scenario| scenario.name));
     let units = sweep::run_units(&options, args.shard, &|name, counts| {

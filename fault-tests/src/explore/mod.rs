@@ -156,7 +156,7 @@ pub use ranges::Ranges;
 pub(crate) use ranges::{overlap, pieces};
 pub(crate) use record::{Content, Contents, Records};
 pub use record::{Readings, Record};
-pub(crate) use run::{Conditions, PowerOn, power_on};
+pub(crate) use run::{Conditions, PowerOn, power_on, power_on_prepared};
 pub(crate) use tally::Families;
 pub use tally::{HealthyOp, Judged, Reached};
 pub use weak::Decided;
