@@ -17,6 +17,7 @@ mod knowledge;
 mod recognise;
 mod rehearsal;
 mod units;
+mod waver;
 mod weak;
 
 use std::fmt;
@@ -36,6 +37,7 @@ pub use error::{ACCESS_LIMIT, ChipError};
 pub use knowledge::{Accepted, Header, Memo, Says};
 pub(crate) use knowledge::{Knowledge, Knows, Look};
 pub use units::InUnits;
+pub(crate) use waver::{Waver, reads_word};
 pub(crate) use weak::{FLIPS, Settled, WeakRead, otherwise, resolve, untaken};
 
 /// The flash of one power-on.
@@ -65,6 +67,8 @@ pub struct Chip<'m> {
     /// While set, nothing is noted: what is learned is noted otherwise.
     silent: bool,
     decisions: Decisions,
+    /// What is made of reads besides.
+    waver: Option<Waver>,
     /// Whether weak bits may read otherwise than before.
     flips: bool,
     /// Each read of weak bits, for timelines: operations done before it, its place, what was read,
@@ -116,6 +120,7 @@ impl<'m> Chip<'m> {
         flash.set_overprogram(Overprogram::And);
         Self {
             decisions,
+            waver: None,
             flips: true,
             met: Vec::new(),
             cipher: profile.rules().encryption.as_ref().map(Encryption::cipher),
@@ -403,6 +408,7 @@ impl ReadNorFlash for Chip<'_> {
             let skipped = (range.start - cells.start) as usize;
             bytes.copy_from_slice(&read[skipped..skipped + bytes.len()]);
         }
+        self.answer(&range, bytes);
         Ok(())
     }
 

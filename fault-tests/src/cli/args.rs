@@ -268,6 +268,13 @@ pub(crate) struct SweepArgs {
     /// Execute one in N of the pruned judgements after all, or all, or none
     #[arg(long, value_name = "N|all|none", default_value = "1000")]
     pub(crate) audit: Audit,
+    /// Cut no power; instead, let one read of an image be answered otherwise in each power-on, each in turn, and judge
+    /// P9 and P13
+    #[arg(
+        long,
+        conflicts_with_all = ["dump", "level", "cuts", "shard", "json", "keep", "windows", "coverage"]
+    )]
+    pub(crate) waver: bool,
     /// Print which tears of which windows were tried, and how long each window is open
     #[arg(long)]
     pub(crate) coverage: bool,

@@ -58,6 +58,11 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         )));
     }
     options.inputs = inputs(&args.firmware, &options.profile)?;
+    if args.waver {
+        let report = sweep::waver::run(&options);
+        out!("{report}")?;
+        return Ok(report.exit_code());
+    }
     let files = args.firmware.inputs();
     let json = Json::prepare(args.json.as_deref(), &files)?;
     let keep = Keep::prepare(args.keep.as_deref(), &files)?;

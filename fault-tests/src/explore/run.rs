@@ -87,12 +87,26 @@ pub(crate) fn power_on<S: Subject + ?Sized>(
     world: S::World,
     conditions: Conditions<'_>,
 ) -> PowerOn<S::World> {
+    power_on_prepared(subject, profile, state, world, conditions, |_| {}, |_| {})
+}
+
+/// The same on a chip that is `prepared` before, and asked when it is over.
+pub(crate) fn power_on_prepared<S: Subject + ?Sized>(
+    subject: &S,
+    profile: &Profile,
+    state: State,
+    world: S::World,
+    conditions: Conditions<'_>,
+    prepare: impl FnOnce(&mut Chip<'_>),
+    ask: impl FnOnce(&mut Chip<'_>),
+) -> PowerOn<S::World> {
     let clock = OperationClock::default();
     let mut chip = Chip::new(profile, state, clock.clone(), conditions.knows);
     chip.decide_by(conditions.tape);
     if let Some(cut) = conditions.cut {
         chip.arm(cut);
     }
+    prepare(&mut chip);
     let mut journal = Journal::new(world, clock, conditions.verbose);
     let outcome = quietly(|| {
         catch_unwind(AssertUnwindSafe(|| {
@@ -113,6 +127,7 @@ pub(crate) fn power_on<S: Subject + ?Sized>(
         // Dead on a living chip: the subject gave up over an error it could not handle.
         Ok(Err(Dead)) => Ok(Rest::Stuck),
     };
+    ask(&mut chip);
     let parts = chip.into_parts();
     judge_breaches(subject, &parts.breaches, &mut journal);
     let closed = journal.close();

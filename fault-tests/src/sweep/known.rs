@@ -9,6 +9,7 @@
 mod company;
 mod operations;
 mod stock;
+mod wavering;
 mod weak;
 
 use sim_flash::Level;
@@ -20,6 +21,7 @@ use crate::property::Property;
 pub use company::{STOCK_APPLICATION, STOCK_BOOTLOADER};
 pub use operations::OPERATIONS;
 pub use stock::STOCK;
+pub use wavering::WAVERING;
 pub use weak::WEAK;
 
 /// One known window.
@@ -59,6 +61,15 @@ const fn known(
 /// Every known window of the stock policy: of cuts, and of operations.
 pub fn of_stock() -> impl Iterator<Item = &'static Known> {
     STOCK.iter().chain(&OPERATIONS).chain(&WEAK)
+}
+
+/// What is known of `property` where a read wavers: under a bootloader that is stock.
+pub fn of_wavering(policy: Policy, property: Property) -> Option<&'static Known> {
+    let of_property = |known: &&Known| known.property == property;
+    WAVERING
+        .iter()
+        .find(of_property)
+        .filter(|_| matches!(policy, Policy::Stock | Policy::StockBootloader))
 }
 
 /// And those of devices of which one half is stock.

@@ -12,6 +12,7 @@ mod report;
 mod shard;
 mod unit;
 mod unit_line;
+pub mod waver;
 mod windows;
 
 use std::sync::Mutex;

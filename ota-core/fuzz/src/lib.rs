@@ -1,16 +1,28 @@
 //! What the fuzz targets and the hammer share: the checks of `tests/parsers`, and their seeds.
 
+#[path = "../../tests/parsers/boots.rs"]
+mod boots;
 #[path = "../../tests/parsers/checks.rs"]
 mod checks;
 #[path = "../../tests/parsers/damage.rs"]
 mod damage;
+#[path = "../../tests/parsers/readers.rs"]
+mod readers;
 #[path = "../../tests/parsers/seeds.rs"]
 mod seeds;
 
 use damage::{Draw, damage};
 
-/// The parsers.
-pub const PARSERS: [&str; 5] = ["table", "otadata", "image", "signature", "record_log"];
+/// The parsers; `readers` are those of an image, compared, and `boot` is all of them together.
+pub const PARSERS: [&str; 7] = [
+    "table",
+    "otadata",
+    "image",
+    "readers",
+    "signature",
+    "record_log",
+    "boot",
+];
 
 /// Hands bytes to a parser; panics if it does, or if a law is broken.
 pub fn check(parser: &str, data: &[u8]) {
@@ -18,6 +30,8 @@ pub fn check(parser: &str, data: &[u8]) {
         "table" => checks::table(data),
         "otadata" => checks::otadata(data),
         "image" => checks::image(data),
+        "readers" => readers::readers(data),
+        "boot" => boots::boot(data),
         "signature" => checks::signature(data),
         "record_log" => checks::record_log(data),
         other => panic!("there is no parser {other}"),
@@ -34,6 +48,8 @@ pub fn seeds(parser: &str) -> Vec<Vec<u8>> {
         }
         "otadata" => vec![seeds::otadata()],
         "image" => vec![seeds::image(100), seeds::image(2000)],
+        "readers" => readers::images(),
+        "boot" => boots::flashes(),
         "signature" => {
             let signed = corpus::SIGNED.iter().take(3).map(|image| {
                 let at = image.bytes.len() - 4096;

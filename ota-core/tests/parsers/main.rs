@@ -1,7 +1,10 @@
-//! The parsers on damaged bytes: a few thousand of each kind here; `fuzz/` has the tens of millions.
+//! The parsers on damaged bytes: a few thousand of each kind here, a hundred thousand of the boot as a whole and
+//! of the readers of an image; `fuzz/` has the tens of millions.
 
+mod boots;
 mod checks;
 mod damage;
+mod readers;
 mod seeds;
 
 use damage::{Draw, damage};
@@ -49,11 +52,35 @@ fn any_record_log_is_put_in_order_and_then_is() {
     }
 }
 
+/// Executions of the boot, and of the readers of an image.
+const MANY: u64 = 100_000;
+
+#[test]
+fn any_flash_boots_or_not_and_the_next_boot_finds_what_it_needs() {
+    let seeds = boots::flashes();
+    for draw in 0..MANY {
+        on_damaged(&seeds, draw, boots::boot);
+    }
+}
+
+#[test]
+fn every_reader_of_an_image_says_the_same() {
+    let seeds = readers::images();
+    for draw in 0..MANY {
+        on_damaged(&seeds, draw, readers::readers);
+    }
+}
+
 #[test]
 fn the_seeds_are_accepted() {
     let table = seeds::table();
     assert!(ota_core::PartitionTable::for_bootloader(&table, seeds::FLASH_SIZE).is_ok());
     assert_eq!(seeds::record_logs().len(), 12);
+    assert!(boots::flashes().iter().all(|flash| boots::runs(flash)));
+    let images = readers::images();
+    for (number, image) in images.iter().enumerate() {
+        assert!(readers::is_accepted(image), "{number}");
+    }
     for seed in seeds::signatures() {
         checks::signature(&seed);
     }
