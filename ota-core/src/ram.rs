@@ -63,7 +63,8 @@ impl Torn {
                 Self::Done => wanted.map_or(0xFF, |_| *cell & done),
                 Self::Prefix(n) if i < n => *cell & done,
                 Self::Suffix(n) if i >= n => *cell & done,
-                Self::Nothing | Self::Prefix(_) | Self::Suffix(_) => *cell,
+                Self::RisenRow(row) if i / 32 == row => 0xFF,
+                Self::Nothing | Self::Prefix(_) | Self::Suffix(_) | Self::RisenRow(_) => *cell,
                 Self::Some(_) if wanted.is_none() => left,
                 Self::Some(_) => *cell & (done | left),
                 Self::Zeroed => 0,
@@ -72,8 +73,6 @@ impl Torn {
                     *cell | if risen { 1 << (bit % 8) } else { 0 }
                 }
                 Self::Risen { .. } => 0xFF,
-                Self::RisenRow(row) if i / 32 == row => 0xFF,
-                Self::RisenRow(_) => *cell,
             };
         }
     }

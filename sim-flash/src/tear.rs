@@ -154,8 +154,9 @@ impl Tear {
             }
             Tear::E5(bits) => bits != Bits::None && bits.fits(u64::from(len) * 8),
             Tear::E6(bits) => matches!(bits, Bits::All | Bits::Seeded(_)),
-            Tear::E9(Risen::Bits(Bits::None)) | Tear::E9(Risen::Bits(Bits::All)) => false,
-            Tear::E11(Risen::Bits(Bits::All)) => false,
+            Tear::E9(Risen::Bits(Bits::None | Bits::All)) | Tear::E11(Risen::Bits(Bits::All)) => {
+                false
+            }
             Tear::E9(risen) | Tear::E11(risen) => risen.fits(op),
             Tear::E10(mixture) => mixture.fits(op),
         }

@@ -203,6 +203,9 @@ pub(crate) struct RowClass {
     pub(crate) change: u128,
 }
 
+/// By record, and a hash of its content and of what is done to it.
+type ByContent<V> = HashedMap<(usize, u128), Rc<V>>;
+
 type Last = (Vec<u8>, Reading);
 
 /// So many things are remembered at most, of those that can be found out again.
@@ -230,9 +233,9 @@ pub(crate) struct Records {
     /// By record: the bytes read last, and what they say.
     last: RefCell<Vec<Option<Last>>>,
     /// By record, content, operation and ladder: the rungs at which what it says changes, in ascending order.
-    changes: RefCell<HashedMap<(usize, u128), Rc<[u32]>>>,
+    changes: RefCell<ByContent<[u32]>>,
     /// By record, content, operation and ground.
-    rows: RefCell<HashedMap<(usize, u128), Rc<[RowClass]>>>,
+    rows: RefCell<ByContent<[RowClass]>>,
     /// By record and what is learned of it: the contents met first and last of which it is.
     alike: RefCell<HashMap<(usize, u128), FirstAndLast>>,
 }

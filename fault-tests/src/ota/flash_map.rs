@@ -15,7 +15,8 @@ use crate::subject::{Meaning, Place};
 const LABEL: Range<u32> = 4..24;
 
 /// Bytes of an entry.
-const ENTRY: u32 = ota_core::otadata::ENTRY_LEN as u32;
+const ENTRY: u32 = 32;
+const _: () = assert!(ota_core::otadata::ENTRY_LEN == ENTRY as usize);
 
 /// The kind of an entry whose state is none of those with a name.
 const UNKNOWN: &str = "state unknown";

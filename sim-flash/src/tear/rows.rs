@@ -25,10 +25,12 @@ const BITS: u32 = MetadataRow::WIDTH as u32 * 8;
 const SEEDS: u32 = 4;
 /// Slow cells in 256, as they were measured: see [`measured_tears`](super::measured_tears).
 const SLOW: [u8; 2] = [12, 1];
+const SLOW_CELLS: u32 = 2;
 /// Within a row: each bit alone, all but each, drawn subsets, slow cells.
-const WITHIN: u32 = 2 * BITS + SEEDS + SLOW.len() as u32;
+const WITHIN: u32 = 2 * BITS + SEEDS + SLOW_CELLS;
 /// All that leave stable cells.
-const STABLE: u32 = GROUNDS.len() as u32 * PARTS * CONTENTS + WITHIN;
+const STABLE: u32 = 3 * PARTS * CONTENTS + WITHIN;
+const _: () = assert!(GROUNDS.len() == 3 && SLOW.len() == SLOW_CELLS as usize);
 /// Those that leave weak ones: all parts, and drawn subsets.
 const WEAK: u32 = PARTS + SEEDS;
 

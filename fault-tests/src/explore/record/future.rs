@@ -63,7 +63,9 @@ impl Record {
         for at in 0..places.len() {
             // Up to here, and from here on.
             for part in [&places[..=at], &places[at..]] {
-                part.iter().for_each(|at| risen[*at] = 0xFF);
+                for at in part {
+                    risen[*at] = 0xFF;
+                }
                 note(&risen);
                 risen.copy_from_slice(bytes);
             }
@@ -302,11 +304,11 @@ pub(super) fn of_readings(
             let part = row..bytes.len().min(row + width);
             for inside in [true, false] {
                 let rises = |at: &usize| part.contains(at) == inside;
-                let (mut risen, mut left) = (bytes.to_vec(), weak.to_vec());
+                let (mut other, mut solid) = (bytes.to_vec(), weak.to_vec());
                 for at in (0..bytes.len()).filter(rises) {
-                    (risen[at], left[at]) = (0xFF, 0);
+                    (other[at], solid[at]) = (0xFF, 0);
                 }
-                hasher.update(&learned(&risen, &left).to_le_bytes());
+                hasher.update(&learned(&other, &solid).to_le_bytes());
             }
         }
     }
