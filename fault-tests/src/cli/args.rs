@@ -253,6 +253,10 @@ pub(crate) struct SweepArgs {
     /// memory (500MiB, 4GiB); as many are explored at a time as there are jobs
     #[arg(long, value_name = "BYTES", default_value = "2GiB", value_parser = bytes)]
     pub(crate) memory: u64,
+    /// With stock code: cut erases so that they leave old bits beside risen ones as well, one cut each; the hardened
+    /// policy is always swept with these
+    #[arg(long)]
+    pub(crate) risen: bool,
     /// The chip
     #[arg(long, value_name = "NAME", default_value = "w25q64jv", value_parser = sweep::profile)]
     pub(crate) profile: Profile,

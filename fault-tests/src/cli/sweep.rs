@@ -38,6 +38,11 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         audit_one_in: args.audit.one_in,
         ..SweepOptions::of(policy)
     };
+    if args.risen && !options.risen {
+        options.risen = true;
+        // With any number of cuts there is no end to what risen bits can make.
+        options.cuts = options.cuts.or(Some(1));
+    }
     if let Some(jobs) = args.jobs {
         options.jobs = usize::from(jobs);
     }

@@ -222,6 +222,8 @@ pub struct Limits {
     pub later: Density,
     /// Whether every cut is tried at every byte position, whatever the densities.
     pub every_byte: bool,
+    /// Whether erases are cut so that they leave old bits beside risen ones: E9, E10 and E11.
+    pub risen: bool,
     /// Whether a cut erase is tried in every shape that it may leave of each row: see [`RowTears`](sim_flash::RowTears).
     pub every_row: bool,
     /// Power-ons executed, at most; beyond it the exploration is inconclusive.
@@ -253,6 +255,7 @@ impl Default for Limits {
             first: Density::Full,
             later: Density::Coarse,
             every_byte: true,
+            risen: true,
             every_row: true,
             boots: 2_000_000,
             deadline: None,

@@ -186,6 +186,7 @@ pub(super) struct Tears<'s> {
     first: Density,
     later: Density,
     every_byte: bool,
+    risen: bool,
     every_row: bool,
     seed: u64,
     known: HashMap<Key, Rc<TearSet>>,
@@ -201,7 +202,8 @@ impl<'s> Tears<'s> {
             first: limits.first,
             later: limits.later,
             every_byte: limits.every_byte,
-            every_row: limits.every_row,
+            risen: limits.risen,
+            every_row: limits.risen && limits.every_row,
             seed: limits.seed,
             known: HashMap::new(),
             of_erases: HashMap::new(),
@@ -228,10 +230,12 @@ impl<'s> Tears<'s> {
         let key = (addr, op.kind(), op.len(), xxh3_64(op.data()), first);
         let density = if cuts == 0 { self.first } else { self.later };
         let (level, seed, every_byte) = (self.level, self.seed, self.every_byte);
-        let every_row = self.every_row;
+        let (risen, every_row) = (self.risen, self.every_row);
         Rc::clone(self.known.entry(key).or_insert_with(|| {
             let ladders = if every_byte {
-                ladders(op, level)
+                let mut ladders = ladders(op, level);
+                ladders.retain(|ladder| risen || !rises_from_old(&ladder.tear(1)));
+                ladders
             } else {
                 Vec::new()
             };
@@ -239,6 +243,7 @@ impl<'s> Tears<'s> {
             let singles = tears(op, density, level)
                 .into_iter()
                 .filter(|t| !t.is_nothing() && (ladders.is_empty() || !is_rung(t)))
+                .filter(|t| risen || !rises_from_old(t))
                 .filter(|t| rows.is_none() || !is_of_row(t))
                 .map(|t| reseeded(t, seed))
                 .collect();
@@ -258,7 +263,7 @@ impl<'s> Tears<'s> {
         of: &Rc<TearSet>,
         mut risen: Vec<Tear>,
     ) -> Rc<TearSet> {
-        risen.retain(|tear| tear.level() <= self.level && tear.applies_to(op));
+        risen.retain(|tear| self.risen && tear.level() <= self.level && tear.applies_to(op));
         if risen.is_empty() {
             return Rc::clone(of);
         }
@@ -310,6 +315,11 @@ fn ladders(op: &Op, level: Level) -> Vec<Ladder> {
     let ladder = |kind: &LadderKind| Ladder { kind: *kind, len };
     let allowed = |ladder: &Ladder| ladder.tear(1).level() <= level;
     kinds.iter().map(ladder).filter(allowed).collect()
+}
+
+/// Whether it leaves old bits beside risen ones.
+pub(super) fn rises_from_old(tear: &Tear) -> bool {
+    matches!(tear, Tear::E9(_) | Tear::E10(_) | Tear::E11(_))
 }
 
 /// Whether [`RowTears`] has it.

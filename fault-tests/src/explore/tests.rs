@@ -132,6 +132,7 @@ pub(super) fn limits(level: Level, cuts: u32) -> Limits {
         first: Density::Coarse,
         later: Density::Coarse,
         every_byte: false,
+        risen: true,
         every_row: false,
         boots: u64::MAX,
         deadline: None,

@@ -58,6 +58,7 @@ impl<W: World> Exhibit<'_, W> {
             level: self.level,
             cuts: self.cuts,
             audit_one_in: options.audit_one_in,
+            risen: options.risen,
             seed: options.seed,
             departures: if self.level < Level::L4 {
                 u32::MAX
@@ -89,6 +90,7 @@ impl<W: World> Exhibit<'_, W> {
             profile: self.profile.name().to_owned(),
             contract: self.contract(),
             policy: self.policy,
+            risen: options.risen,
             verdict: verdict(exploration, &windows),
             counts: exploration.counts,
             closure: exploration.closure,

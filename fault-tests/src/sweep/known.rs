@@ -4,10 +4,12 @@
 //! place where it does not is listed here with its reason, told apart by
 //! property, call and transition. A sweep that finds a window that is not in
 //! this list has found something new, and fails.
-//! At levels with weak bits [`WEAK`] says so once for all calls.
+//! Of erases that leave old bits beside risen ones [`RISEN`] says so once for all calls, and at levels with weak bits
+//! [`WEAK`] does.
 
 mod company;
 mod operations;
+mod risen;
 mod stock;
 mod wavering;
 mod weak;
@@ -20,6 +22,7 @@ use crate::property::Property;
 
 pub use company::{STOCK_APPLICATION, STOCK_BOOTLOADER};
 pub use operations::OPERATIONS;
+pub use risen::RISEN;
 pub use stock::STOCK;
 pub use wavering::WAVERING;
 pub use weak::WEAK;
@@ -60,7 +63,7 @@ const fn known(
 
 /// Every known window of the stock policy: of cuts, and of operations.
 pub fn of_stock() -> impl Iterator<Item = &'static Known> {
-    STOCK.iter().chain(&OPERATIONS).chain(&WEAK)
+    STOCK.iter().chain(&OPERATIONS).chain(&RISEN).chain(&WEAK)
 }
 
 /// What is known of `property` where a read wavers: under a bootloader that is stock.
@@ -98,12 +101,14 @@ pub fn find(
             && known.call == window.call
             && known.transition == window.transition
     });
-    let weak = || {
-        WEAK.iter().find(|known| {
-            level >= Level::L3
-                && known.property == property
-                && window.transition.starts_with(known.transition)
+    let for_all_calls = |tables: &'static [Known]| {
+        tables.iter().find(|known| {
+            known.property == property && window.transition.starts_with(known.transition)
         })
     };
-    stable.or_else(weak)
+    stable.or_else(|| match level {
+        Level::L0 | Level::L1 => None,
+        Level::L2 => for_all_calls(&RISEN),
+        _ => for_all_calls(&WEAK),
+    })
 }

@@ -54,6 +54,9 @@ pub struct SweepOptions {
     pub budget: Budget,
     /// Bytes that the exploration of one unit may hold: see [`Limits::memory`](crate::explore::Limits::memory).
     pub memory: u64,
+    /// Whether erases are cut so that they leave old bits beside risen ones: see
+    /// [`Limits::risen`](crate::explore::Limits::risen).
+    pub risen: bool,
     /// Threads; scenarios run side by side.
     pub jobs: usize,
     /// Seeds the seeded tears and the audit.
@@ -90,6 +93,8 @@ impl SweepOptions {
             filling: Filling::default(),
             budget: Budget::Boots(2_000_000),
             memory: MEMORY,
+            // With any number of cuts ESP-IDF's algorithm comes to no end with them.
+            risen: matches!(policy, Policy::Hardened(_)),
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             seed: 0,
             audit_one_in: 1000,

@@ -316,6 +316,12 @@ impl SweepReport {
                 writeln!(f, "  {property} is not judged here, but by {test}")?;
             }
         }
+        if !first.risen && first.contract.level >= Level::L1 {
+            writeln!(
+                f,
+                "  erases that leave old bits beside risen ones were not tried: --risen does, one cut each"
+            )?;
+        }
         writeln!(
             f,
             "  tears are a choice: every byte position; bits one by one and in drawn subsets, fewer of them behind a first cut;\n  \

@@ -135,6 +135,8 @@ pub struct ScenarioReport {
     pub contract: Contract,
     /// The commit policy.
     pub policy: Policy,
+    /// Whether erases were cut so that they leave old bits beside risen ones.
+    pub risen: bool,
     /// The verdict.
     pub verdict: Verdict,
     /// What was done.

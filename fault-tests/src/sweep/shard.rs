@@ -72,6 +72,8 @@ struct Plan {
     budget: String,
     #[serde(default)]
     memory: u64,
+    #[serde(default)]
+    risen: bool,
     seed: u64,
     audit_one_in: u32,
     units: usize,
@@ -92,6 +94,7 @@ impl Plan {
             filling: options.filling,
             budget: format!("{:?}", options.budget),
             memory: options.memory,
+            risen: options.risen,
             seed: options.seed,
             audit_one_in: options.audit_one_in,
             units: units.total,

@@ -72,6 +72,7 @@ impl<W: World> Habitat for Home<W> {
             first: Density::Field,
             later: Density::Coarse,
             every_byte: false,
+            risen: true,
             every_row: true,
             boots: BOOTS,
             deadline: None,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use sim_flash::{Op, Tear};
 
-use super::super::tears::{Operation, TearSet};
+use super::super::tears::{Operation, TearSet, rises_from_old};
 use super::super::trie::{HashedMap, LeafId};
 use super::super::view::Base;
 use super::super::walk::{Here, Walk};
@@ -82,7 +82,7 @@ impl<W: World> Engine<'_, W> {
         self.look_at_interest(&state, op, &mut cut);
         let told_by_digest = cut.interest.is_none();
         for tear in tears.singles() {
-            if told_by_digest && rises_from_old(tear.tear) {
+            if told_by_digest && rises_from_old(&tear.tear) {
                 self.counts.represented += 1;
                 continue;
             }
@@ -94,7 +94,7 @@ impl<W: World> Engine<'_, W> {
             }
         }
         for &ladder in &tears.ladders {
-            if told_by_digest && rises_from_old(ladder.tear(1)) {
+            if told_by_digest && rises_from_old(&ladder.tear(1)) {
                 self.counts.represented += ladder.count();
                 continue;
             }
@@ -109,9 +109,4 @@ impl<W: World> Engine<'_, W> {
         self.remember(walk, which, cut.after);
         Ok(None)
     }
-}
-
-/// Whether a cut erase leaves old bits beside risen ones so.
-fn rises_from_old(tear: Tear) -> bool {
-    matches!(tear, Tear::E9(_) | Tear::E10(_) | Tear::E11(_))
 }
