@@ -42,15 +42,18 @@ pub fn twice(level: Level) -> Limits {
         first: Density::Full,
         later: Density::Coarse,
         every_byte: false,
+        risen: false,
         ..Limits::default()
     }
 }
 
-/// The smallest update, cut once, at every byte position.
+/// The smallest update, cut once, at every byte position; but for bits that rise from what an erase goes over, whose
+/// seventy thousand shapes an exploration without pruning cannot execute.
 #[must_use]
 pub fn once() -> Limits {
     Limits {
         cuts: 1,
+        risen: false,
         ..Limits::default()
     }
 }

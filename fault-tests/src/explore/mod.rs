@@ -64,12 +64,15 @@
 //!   bits that a tear passes through stay asked. An operation beside a byte that differs cannot turn
 //!   a no into a yes; if it differs by what was there from the start, that is demanded too.
 //! * **Records** ([`Subject::records`]): of an otadata entry it learns fields, not bytes. Demanded is
-//!   the record's *future*: what is learned of it now, and the set of futures that it has with any bytes
-//!   at either end zeroed, which is all that a cut erase can make of it that depends on what was there.
+//!   the record's *future*: what is learned of it now, the set of futures that it has with any bytes
+//!   at either end zeroed, and what is learned of it where its bits have risen: of a few shapes, for one erase.
 //!   Two states that are merged need not have equal successors for equal tears, then: what one
 //!   erase's tear makes of the one record, another tear of that erase makes of the other. A program
 //!   over a record that was not erased demands its bytes; of one that writes a whole record to erased
 //!   cells the future of what is written counts.
+//! * **Rows of an erase**: a cut erase may leave one row of 32 bytes apart from all others, in
+//!   [some 500 shapes](sim_flash::RowTears). Where no future looks at a row, all of them are one family with what the
+//!   other rows hold; of a row that is a record those are one of which the same is learned, now and later.
 //! * **Carried bytes** ([`Subject::carried`]): copied back to their place and never looked at. States
 //!   are met with these bytes erased.
 //!
@@ -105,7 +108,7 @@
 //! Which bits of an operation a cut leaves undone is a choice ([`Density`]); byte positions are all
 //! tried. The readings of weak bits are representatives of what can be learned. Torn records with a
 //! right checksum, which no such choice would hit upon, a subject can
-//! solve for ([`Subject::solved`]). They are tried as a first cut. What follows from one is judged
+//! solve for ([`Subject::solved`], and of erases [`Subject::solved_erase`]). They are tried as a first cut. What follows from one is judged
 //! and not cut again: with each number that can be forged the life of the device begins once more,
 //! and a closure does not speak of these ([`Counts::uncut`]).
 //!

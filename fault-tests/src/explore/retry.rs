@@ -15,6 +15,9 @@ use super::{Counts, Exploration, Limits, Record, Start};
 use crate::chip::Chip;
 use crate::subject::{Dead, Journal, Meaning, Place, Rest, Subject, World};
 
+/// Power-ons that each retry executes, at most: what a disagreement hides is mostly near it.
+const POWER_ONS: u64 = 50_000;
+
 /// What an exploration believes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Believes {
@@ -48,7 +51,9 @@ pub fn explore<W: World>(
     let plain = Plain(subject);
     for believes in [Believes::Reads, Believes::Singles] {
         let limits = Limits {
-            boots: limits.boots.saturating_sub(first.counts.boots),
+            boots: { limits.boots }
+                .saturating_sub(first.counts.boots)
+                .min(POWER_ONS),
             // There is nothing to audit: what is judged is what was read.
             audit_one_in: 0,
             ..limits.clone()

@@ -132,7 +132,8 @@ pub(super) fn limits(level: Level, cuts: u32) -> Limits {
         first: Density::Coarse,
         later: Density::Coarse,
         every_byte: false,
-        risen: true,
+        // With weak bits and two cuts more than brute force can execute.
+        risen: level < Level::L3 || cuts < 2,
         every_row: false,
         boots: u64::MAX,
         deadline: None,
@@ -266,14 +267,19 @@ fn pruning_changes_nothing_that_can_be_seen() {
 #[test]
 fn sharing_what_is_learned_of_weak_records_changes_nothing_that_can_be_seen() {
     for in_place in [false, true] {
-        for (level, cuts) in [(Level::L2, 2), (Level::L3, 2), (Level::L4, 2)] {
+        for (level, cuts) in [
+            (Level::L2, 2),
+            (Level::L3, 1),
+            (Level::L3, 2),
+            (Level::L4, 2),
+        ] {
             let subject = Recorded::new(in_place);
             let (seen, exploration) = pruned(&subject, level, cuts);
             let expected = brute_force(&subject, level, cuts);
             assert_eq!(seen, expected, "in_place {in_place}, {level}, {cuts} cuts");
             let restless = |violation: &String| violation.starts_with("P5");
             assert_eq!(seen.violations.iter().any(restless), level >= Level::L3);
-            assert!(exploration.counts.audited > 0);
+            assert!(exploration.counts.audited > 0 || cuts < 2);
         }
     }
 }

@@ -20,7 +20,6 @@ use super::efuse::Efuse;
 use super::firmware::{Firmware, ImageId};
 use super::flash_map::FlashMap;
 use super::hardened;
-use super::hardened::has_birth;
 use super::marks;
 use super::policy::Policy;
 use super::twin::outcome;
@@ -289,19 +288,8 @@ impl Subject for Device {
         self.map().solved(addr, data)
     }
 
-    /// An entry that nobody wrote is stock code's weakness, as the CRC covers the number alone. The hardened policy does not
-    /// believe one beside a generation of its own; while there is none, which is in the first call on a device that comes
-    /// from stock, it has nothing else to go by, and its guarantee says so.
     fn solved_erase(&self, erased: &Range<u32>, before: &State) -> Vec<Tear> {
-        let tried = match self.policy {
-            Policy::Stock => true,
-            Policy::Hardened(_) => self.otadata().is_some_and(|at| has_birth(before, at)),
-            Policy::StockBootloader | Policy::StockApplication => false,
-        };
-        if self.cipher.is_some() || !tried {
-            return Vec::new();
-        }
-        self.map().solved_erase(erased, before)
+        hardened::solved_erase(self, erased, before)
     }
 
     fn place(&self, addr: u32) -> Place {

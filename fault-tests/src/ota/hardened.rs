@@ -6,6 +6,7 @@
 //! may be.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use ota_core::boot::{BootInputs, Refused, Wipe};
 use ota_core::flash::SECTOR;
@@ -16,7 +17,7 @@ use ota_core::hardened::{
 use ota_core::image::StreamVerifier;
 use ota_core::otadata::{self, Entry};
 use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
-use sim_flash::{Op, State};
+use sim_flash::{Op, State, Tear};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::application::CHUNK;
@@ -27,6 +28,7 @@ use super::device::{Device, Started, Verifier, pins};
 use super::efuse::Efuse;
 use super::firmware::ImageId;
 use super::marks;
+use super::policy::Policy;
 use super::watch::watch;
 use super::world::{World, judge_boot};
 use crate::chip::{Chip, ChipError, InUnits};
@@ -327,8 +329,25 @@ pub(super) fn records(device: &Device) -> Vec<Record> {
     .collect()
 }
 
+/// Tears of an erase that leave a valid entry which nobody wrote.
+///
+/// That is stock code's weakness, as the CRC covers the number alone. The hardened policy does not believe such an entry
+/// beside a generation of its own; while there is none, which is in the first call on a device that comes from stock,
+/// it has nothing else to go by, and its guarantee says so.
+pub(super) fn solved_erase(device: &Device, erased: &Range<u32>, before: &State) -> Vec<Tear> {
+    let tried = match device.policy {
+        Policy::Stock => true,
+        Policy::Hardened(_) => device.otadata().is_some_and(|at| has_birth(before, at)),
+        Policy::StockBootloader | Policy::StockApplication => false,
+    };
+    if device.cipher.is_some() || !tried {
+        return Vec::new();
+    }
+    device.map().solved_erase(erased, before)
+}
+
 /// Whether a generation was begun in one of the sectors of otadata, which is at `at`.
-pub(super) fn has_birth(state: &State, at: u32) -> bool {
+fn has_birth(state: &State, at: u32) -> bool {
     [at, at + SECTOR].into_iter().any(|sector| {
         let mut first = [0; ROW as usize];
         state.read(sector + ROW, &mut first);
