@@ -154,7 +154,13 @@ fn known_window(case: &corpus::Case) -> Option<&'static Known> {
     let seen = replay.findings().find(|seen| seen.says(&finding));
     let place = seen.and_then(|seen| seen.place.clone());
     let window = place.or_else(|| windows(&setup.device, &replay).pop());
-    let known = known::find(policy, finding.property, window.as_ref(), id.contract.level);
+    let known = known::find(
+        policy,
+        finding.property,
+        window.as_ref(),
+        id.contract.level,
+        &id.path,
+    );
     Some(known.expect(case.name))
 }
 

@@ -133,26 +133,20 @@
 //! sector is lost. *Swept* is what the explorer has shown on this code. On serial NOR:
 //!
 //! - Of ten updates, among them one that is resumed, one under anti-rollback and those after a factory reset: up to
-//!   two cuts in a row at L3, and each single one where re-programming does not heal; at L4 each single one, where
+//!   two cuts in a row at L2 and at L3; each single one where re-programming does not heal, and at L4, where
 //!   weak bits read as 0 but in one place at most.
-//! - Of the same any number of cuts up to L2, in a log with two groups for ordinary decisions, until it is full,
-//!   however many it keeps back.
-//! - Of the same and of the smallest any number of cuts at L3, in a log with one group for ordinary decisions, until
-//!   it is full, however many it keeps back.
-//! - Of the smallest and of the one to a damaged image three cuts in a row at L3 in the whole log; of the smallest any
-//!   number at L0 until it is full.
-//! - Of the smallest with a small log, which cuts fill: with one of three groups three at L3, as of the update to
-//!   a damaged image; with one of four any number at L0, three at L3, and at L1 any number until it is full and in
-//!   doubt.
+//! - Of the smallest with a small log, which cuts fill: with one of four groups any number at L0, two at L3, and at L1 any
+//!   number until it is full and in doubt; with one of three groups the same at L2.
 //! - Of each call of an application, first thing after power-on, at each point of a life of two or three slots, with
-//!   a factory image and without, monitored and not: each single cut up to L3, where re-programming does not heal as
-//!   well, and at L4 as above; any number at L0, in a log with two groups for ordinary decisions, until it is full.
-//! - Of the same any number of cuts at L3, in a log with one group for ordinary decisions, until it is full.
+//!   a factory image and without, monitored and not: each single cut up to L3.
 //!
-//! All of it was swept since the protocol changed last.
+//! All of that was swept since the protocol changed last, and with erases that leave old bits beside risen ones, in every
+//! shape of every row of otadata. More was shown of the protocol before, without such erases: any number of cuts in a row
+//! while a log has room, up to L3, of the ten updates and of each call; three in a row; each single cut in each call
+//! where re-programming does not heal, and at L4. `PROOF.md` has each sweep with the commit that it was last run on.
 //!
-//! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update two cuts at L1, each single one
-//! at L3, as of the factory reset, and each single one at L4 as above.
+//! On an nRF52840, on an STM32L4 and through flash encryption: of the smallest update each single cut at L3. Before, two at
+//! L1 as well, and each single one at L4 as above.
 //!
 //! *Argued* is what follows from the rules above, and was shown by a model of them, but not by the explorer on
 //! this code.
@@ -183,11 +177,14 @@
 //!
 //! # Limits
 //!
-//! Three things no protocol in two sectors can do; so this one does not.
+//! These things no protocol in two sectors can do, or this one does not.
 //!
 //! - **Nothing can be told from a perfect forgery.** If a cut erase could leave a valid claim of a
 //!   generation that was never begun, nothing would tell it from a real one. It takes 64 bits of checksum
 //!   and a bit count to be right by accident.
+//! - **Before there is a generation nothing tells that an erase is under way.** The first call on a device of the stock
+//!   policy erases a sector with an old entry of stock code, whose CRC covers the number alone. If a cut leaves it with bits
+//!   risen to a larger number and to the CRC of that, which takes the right 32 bits, what it names runs (P2, P3).
 //! - **Weak rows must heal.** If a cell stays weak although the same content was programmed over it to
 //!   completion, the row that every power-on begins with may stay in doubt for ever. Then one cut is
 //!   harmless, and the second may not be. The shortest counterexample: two cuts in the group that counts a

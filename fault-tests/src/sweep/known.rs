@@ -14,9 +14,10 @@ mod stock;
 mod wavering;
 mod weak;
 
-use sim_flash::Level;
+use sim_flash::{Level, Tear};
 
 use crate::case::Window;
+use crate::explore::{CutAt, Path};
 use crate::ota::Policy;
 use crate::property::Property;
 
@@ -82,12 +83,18 @@ pub fn all() -> impl Iterator<Item = &'static Known> {
         .chain(&STOCK_APPLICATION)
 }
 
-/// The known window that this is, if it is one at `level`. Of the hardened policy none is known.
+/// Whether a cut left old bits beside risen ones.
+fn rises(cut: &CutAt) -> bool {
+    matches!(cut.tear, Tear::E9(_) | Tear::E10(_) | Tear::E11(_))
+}
+
+/// The known window that this is, if it is one at `level` behind the cuts of `path`. Of the hardened policy none is known.
 pub fn find(
     policy: Policy,
     property: Property,
     window: Option<&Window>,
     level: Level,
+    path: &Path,
 ) -> Option<&'static Known> {
     let window = window?;
     let tables: &[&'static [Known]] = match policy {
@@ -108,7 +115,8 @@ pub fn find(
     };
     stable.or_else(|| match level {
         Level::L0 | Level::L1 => None,
-        Level::L2 => for_all_calls(&RISEN),
+        // Where no bit rose from the old content there is another cause.
+        Level::L2 => for_all_calls(&RISEN).filter(|_| path.cuts.iter().any(rises)),
         _ => for_all_calls(&WEAK),
     })
 }

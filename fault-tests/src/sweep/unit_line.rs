@@ -125,7 +125,13 @@ impl WindowLine {
             .map(|(call, transition)| Window { call, transition });
         let case: CaseId = self.case.parse().map_err(|error| format!("{error}"))?;
         Ok(WindowReport {
-            known: known::find(policy, property, window.as_ref(), case.contract.level),
+            known: known::find(
+                policy,
+                property,
+                window.as_ref(),
+                case.contract.level,
+                &case.path,
+            ),
             finding: Finding {
                 property,
                 allowed: self.allowed,

@@ -141,6 +141,7 @@ fn report<W: World>(
             violation.finding.property,
             window.as_ref(),
             exhibit.level,
+            &path,
         ),
         timeline: timeline.to_string(),
         finding: violation.finding.clone(),
