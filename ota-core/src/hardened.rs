@@ -232,7 +232,8 @@
 //!
 //! - *A row that cannot be read* counts as zeroed. Where words keep check bits, so does a word that was torn.
 //! - *What is programmed once more*, the second half of an entry or the last words of a full log, is given
-//!   word by word where the chip refuses the row: only those that are not there yet.
+//!   word by word where the chip refuses the row: only those that are not there yet. A chip that counts and refuses nothing
+//!   is given the row: behind two cuts in a row the words of an entry are programmed a third time (P11).
 //! - *A word that a cut has spent* may look blank and be refused. Its group is left, and the next one says
 //!   what was to be said; where there is none, the log is full. A row of progress that is refused is left out.
 //! - *What is to be zeroed* and is refused stays. So before a [full log](#a-full-log) is left there may be rows
