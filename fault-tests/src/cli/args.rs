@@ -223,6 +223,7 @@ impl CsvArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct SweepArgs {
     #[command(flatten)]
     pub(crate) firmware: FirmwareArgs,
