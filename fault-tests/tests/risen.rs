@@ -114,7 +114,9 @@ impl Subject for Device {
 fn explored(device: &Device, level: Level, risen: bool) -> Exploration {
     let profile = Profile::w25q64jv().with_size(16 * 1024);
     let mut state = profile.erased();
-    COPIES.iter().for_each(|at| state.load(*at, &device.old));
+    for at in COPIES {
+        state.load(at, &device.old);
+    }
     let limits = Limits {
         level,
         cuts: 1,
