@@ -49,8 +49,9 @@ use ota_core::{Region, chip, flash};
 
 const FLASH_SIZE: u32 = 0x4_0000;
 const TARGET: Target = Target::new(&chip::ESP32C3);
-/// A new image is started so often before it counts as bad.
-const ATTEMPTS: u8 = 2;
+/// A new image is started so often before it counts as bad: once more than the power fails in a row, where it fails while
+/// the image is on trial.
+const ATTEMPTS: u8 = 5;
 
 /// A NOR flash in a file.
 struct FileFlash {

@@ -72,8 +72,9 @@ impl<W: World> Habitat for Home<W> {
             first: Density::Field,
             later: Density::Coarse,
             every_byte: false,
-            risen: true,
-            every_row: true,
+            // Each specimen is caught without; its twin is held against what tears of its level leave, but these.
+            risen: false,
+            every_row: false,
             boots: BOOTS,
             deadline: None,
             memory: MEMORY,

@@ -205,7 +205,7 @@ pub(crate) fn images() -> Vec<Vec<u8>> {
             // The first segment is mapped from where it lies, the second one is nowhere in flash.
             let mapped = chip.windows[0].start + 32;
             let (first, _) = segments(&image).unwrap();
-            for ((_, at, _), load) in first.into_iter().zip([mapped, 0x5000_0000]) {
+            for ((_, at, _), load) in first.into_iter().zip([mapped, 0x6000_0000]) {
                 image[at - 8..at - 4].copy_from_slice(&load.to_le_bytes());
             }
             repair(&mut image);
