@@ -259,6 +259,7 @@ pub static CASES: &[Case] = cases![
     "p8-calls-3-boot-program-otadata-damaged",
     "p8-calls-3-boot-program-otadata-pending-verify",
     "p8-calls-3-erase-last-boot-app-partition-erase-slot",
+    "p8-calls-3-set-boot-partition-running-erase-otadata-damaged-erased",
     "p8-calls-3-set-boot-partition-running-erase-otadata-erased-erased",
     "p9-anti-rollback-begin-erase-slot",
     "p9-anti-rollback-boot-erase-otadata-damaged-erased",

@@ -66,7 +66,7 @@ const COPIED_OVER: &str =
 
 /// Every known window of the stock algorithm in which a cut does harm.
 #[rustfmt::skip] // a table
-pub const STOCK: [Known; 171] = [
+pub const STOCK: [Known; 172] = [
     known(P3, "boot", "erase otadata (NEW -> erased)", 1, IN_PLACE),
     known(P3, "boot", "program otadata (-> PENDING_VERIFY)", 1, ONE_TRY),
     known(P13, "boot", "erase otadata (erased -> erased)", 1, SEQ_ZERO),
@@ -227,6 +227,7 @@ pub const STOCK: [Known; 171] = [
     known(P3, "set_boot_partition(running)", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
     known(P13, "set_boot_partition(running)", "erase otadata (damaged -> erased)", 2, SEQ_ZERO_TORN),
     known(P3, "set_boot_partition(running)", "erase otadata (erased -> erased)", 2, SEQ_ZERO),
+    known(P8, "set_boot_partition(running)", "erase otadata (damaged -> erased)", 3, SEQ_ZERO_LAST_SLOT),
     known(P8, "set_boot_partition(running)", "erase otadata (erased -> erased)", 3, SEQ_ZERO_LAST_SLOT),
     known(P13, "set_boot_partition(running)", "erase otadata (erased -> erased)", 2, SEQ_ZERO),
     known(P2, "set_boot_partition(running)", "erase otadata (state unknown -> erased)", 2, STATE_BITS_LATER),
