@@ -130,6 +130,11 @@ impl Tear {
         matches!(self, Tear::P6 | Tear::E7)
     }
 
+    /// Whether it leaves old bits of an erase beside risen ones or zeros, row by row or bit by bit: E9, E10 and E11.
+    pub fn rises_from_old(&self) -> bool {
+        matches!(self, Tear::E9(_) | Tear::E10(_) | Tear::E11(_))
+    }
+
     /// Whether it leaves no weak bits of its own.
     pub fn is_stable(&self) -> bool {
         self.level() < Level::L3

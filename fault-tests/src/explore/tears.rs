@@ -234,7 +234,7 @@ impl<'s> Tears<'s> {
         Rc::clone(self.known.entry(key).or_insert_with(|| {
             let ladders = if every_byte {
                 let mut ladders = ladders(op, level);
-                ladders.retain(|ladder| risen || !rises_from_old(&ladder.tear(1)));
+                ladders.retain(|ladder| risen || !ladder.tear(1).rises_from_old());
                 ladders
             } else {
                 Vec::new()
@@ -243,7 +243,7 @@ impl<'s> Tears<'s> {
             let singles = tears(op, density, level)
                 .into_iter()
                 .filter(|t| !t.is_nothing() && (ladders.is_empty() || !is_rung(t)))
-                .filter(|t| risen || !rises_from_old(t))
+                .filter(|t| risen || !t.rises_from_old())
                 .filter(|t| rows.is_none() || !is_of_row(t))
                 .map(|t| reseeded(t, seed))
                 .collect();
@@ -315,11 +315,6 @@ fn ladders(op: &Op, level: Level) -> Vec<Ladder> {
     let ladder = |kind: &LadderKind| Ladder { kind: *kind, len };
     let allowed = |ladder: &Ladder| ladder.tear(1).level() <= level;
     kinds.iter().map(ladder).filter(allowed).collect()
-}
-
-/// Whether it leaves old bits beside risen ones.
-pub(super) fn rises_from_old(tear: &Tear) -> bool {
-    matches!(tear, Tear::E9(_) | Tear::E10(_) | Tear::E11(_))
 }
 
 /// Whether [`RowTears`] has it.

@@ -14,10 +14,10 @@ mod stock;
 mod wavering;
 mod weak;
 
-use sim_flash::{Level, Tear};
+use sim_flash::Level;
 
 use crate::case::Window;
-use crate::explore::{CutAt, Path};
+use crate::explore::Path;
 use crate::ota::Policy;
 use crate::property::Property;
 
@@ -83,11 +83,6 @@ pub fn all() -> impl Iterator<Item = &'static Known> {
         .chain(&STOCK_APPLICATION)
 }
 
-/// Whether a cut left old bits beside risen ones.
-fn rises(cut: &CutAt) -> bool {
-    matches!(cut.tear, Tear::E9(_) | Tear::E10(_) | Tear::E11(_))
-}
-
 /// The known window that this is, if it is one at `level` behind the cuts of `path`. Of the hardened policy none is known.
 pub fn find(
     policy: Policy,
@@ -116,7 +111,9 @@ pub fn find(
     stable.or_else(|| match level {
         Level::L0 | Level::L1 => None,
         // Where no bit rose from the old content there is another cause.
-        Level::L2 => for_all_calls(&RISEN).filter(|_| path.cuts.iter().any(rises)),
+        Level::L2 => {
+            for_all_calls(&RISEN).filter(|_| path.cuts.iter().any(|cut| cut.tear.rises_from_old()))
+        }
         _ => for_all_calls(&WEAK),
     })
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use sim_flash::{Op, Tear};
 
-use super::super::tears::{Operation, TearSet, rises_from_old};
+use super::super::tears::{Operation, TearSet};
 use super::super::trie::{HashedMap, LeafId};
 use super::super::view::Base;
 use super::super::walk::{Here, Walk};
@@ -82,7 +82,7 @@ impl<W: World> Engine<'_, W> {
         self.look_at_interest(&state, op, &mut cut);
         let told_by_digest = cut.interest.is_none();
         for tear in tears.singles() {
-            if told_by_digest && rises_from_old(&tear.tear) {
+            if told_by_digest && tear.tear.rises_from_old() {
                 self.counts.represented += 1;
                 continue;
             }
@@ -94,7 +94,7 @@ impl<W: World> Engine<'_, W> {
             }
         }
         for &ladder in &tears.ladders {
-            if told_by_digest && rises_from_old(&ladder.tear(1)) {
+            if told_by_digest && ladder.tear(1).rises_from_old() {
                 self.counts.represented += ladder.count();
                 continue;
             }
