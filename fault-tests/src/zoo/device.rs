@@ -89,7 +89,7 @@ pub(super) const SPECIMENS: &[Specimen] = &[Specimen {
     mistake: "ESP-IDF's boot selection, without the check of the entries' CRC: a torn sequence number sends the boot to a slot that was never switched to.",
     source: "ESP-IDF, bootloader_common_ota_select_valid; https://github.com/espressif/esp-idf/issues/6773",
     caught_by: &[P2, P13],
-    level: Level::L2,
+    level: Level::L1,
     // At L2 a torn entry can have a right CRC, and so the check has a window of its own.
     twin: Level::L1,
     build: |broken| -> Box<dyn Habitat> {

@@ -10,7 +10,7 @@ use crate::property::Finding;
 use crate::subject::{Subject, World};
 
 /// Power-ons of one exploration, at most. No specimen comes near.
-const BOOTS: u64 = 200_000;
+const BOOTS: u64 = 400_000;
 
 /// Bytes of a sector.
 pub(super) const SECTOR: u32 = 4096;
@@ -62,6 +62,8 @@ struct Home<W: World> {
     subject: Box<dyn Subject<World = W>>,
     profile: Profile,
     start: Start<W>,
+    /// Every shape that a cut erase leaves of a row is tried: see [`Limits::every_row`].
+    every_row: bool,
 }
 
 impl<W: World> Habitat for Home<W> {
@@ -72,9 +74,8 @@ impl<W: World> Habitat for Home<W> {
             first: Density::Field,
             later: Density::Coarse,
             every_byte: false,
-            // Each specimen is caught without; its twin is held against what tears of its level leave, but these.
-            risen: false,
-            every_row: false,
+            risen: true,
+            every_row: self.every_row,
             boots: BOOTS,
             deadline: None,
             memory: MEMORY,
@@ -117,6 +118,7 @@ pub(super) fn home<S: Subject + 'static>(
         subject: Box::new(subject),
         profile,
         start: Start::only(state, world),
+        every_row: false,
     })
 }
 
@@ -133,4 +135,19 @@ pub(super) fn scripted<S: Store + 'static>(
         state,
         Progress::default(),
     )
+}
+
+/// The same, where every shape that a cut erase leaves of a row is tried.
+pub(super) fn by_rows<S: Store + 'static>(
+    store: S,
+    script: Script<S::Operation, S::Value>,
+    profile: Profile,
+    state: State,
+) -> Box<dyn Habitat> {
+    Box::new(Home {
+        subject: Box::new(Scripted::new(store, script)),
+        profile,
+        start: Start::only(state, Progress::default()),
+        every_row: true,
+    })
 }

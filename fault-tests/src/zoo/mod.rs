@@ -16,6 +16,7 @@ pub use device::crc_blind_bootloader;
 mod fallback;
 mod habitat;
 mod hunt;
+mod left;
 mod over;
 mod pairs;
 mod redo;
@@ -125,6 +126,7 @@ pub fn specimens() -> impl Iterator<Item = &'static Specimen> {
         aim::SPECIMENS,
         refused::SPECIMENS,
         over::SPECIMENS,
+        left::SPECIMENS,
         weak::SPECIMENS,
     ]
     .into_iter()

@@ -289,7 +289,7 @@ pub(super) const SPECIMENS: &[Specimen] = &[
         mistake: "A sector whose first word reads erased is not erased again. A program cut by rows has left the end of a record there.",
         source: "linux-mtd (2009): programs cut within the write buffer, rows of 8 bytes in any order",
         caught_by: &[P15],
-        level: Level::L2,
+        level: Level::L1,
         twin: Level::L2,
         build: |broken| register(Mistake::FirstWordBlank, broken),
     },

@@ -207,6 +207,8 @@ impl Store for Swap {
         if !self.is(Mistake::StaleMarks) {
             flash.erase(MARKS, MARKS + SECTOR)?;
         }
+        // One that was withdrawn in part must not rise again while it is erased.
+        flash.write(REQUEST, &[0; LEN])?;
         flash.erase(REQUEST, REQUEST + SECTOR)?;
         if !self.is(Mistake::SizeLate) {
             flash.write(SIZE, &record(COUNT, sectors))?;
