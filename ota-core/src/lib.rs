@@ -4,6 +4,7 @@
 
 pub mod boot;
 pub mod chip;
+pub mod device;
 pub mod efuse;
 pub mod error;
 pub mod flash;

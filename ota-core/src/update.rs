@@ -15,6 +15,51 @@
 //! | `confirm` | [`mark_app_valid_cancel_rollback`](Ota::mark_app_valid_cancel_rollback), [`mark_app_invalid_rollback`](Ota::mark_app_invalid_rollback), [`erase_last_boot_app_partition`](Ota::erase_last_boot_app_partition) |
 //! | `query` | states and descriptions |
 //!
+//! # A whole update
+//!
+//! ```
+//! use embedded_storage::nor_flash::NorFlash;
+//! use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, boot};
+//! use ota_core::efuse::NoSecureVersion;
+//! use ota_core::image::{Target, VerifyImage};
+//! use ota_core::partition::{PartitionTable, TABLE_LEN};
+//! use ota_core::update::{AppConfig, ImageSize, Ota, OtaError};
+//! use ota_core::{Partition, chip};
+//!
+//! const TARGET: Target = Target::new(&chip::ESP32C3);
+//! const FLASH_SIZE: u32 = 4 << 20;
+//!
+//! fn update<F: NorFlash, V: VerifyImage<F>>(
+//!     flash: F,
+//!     verifier: V,
+//!     table: PartitionTable<'_>,
+//!     running: Partition,
+//!     image: &[u8],
+//! ) -> Result<(), OtaError<F::Error>> {
+//!     let config = AppConfig { rollback: true, ..AppConfig::new(TARGET, FLASH_SIZE) };
+//!     let mut ota: Ota<'_, _, _, _> =
+//!         Ota::new(flash, verifier, NoSecureVersion, table, running, config);
+//!
+//!     let next = ota.next_update_partition(None).ok_or(OtaError::NotInTable)?;
+//!     let handle = ota.begin(&next, ImageSize::Unknown)?;
+//!     for chunk in image.chunks(1024) {
+//!         ota.write(handle, chunk)?;
+//!     }
+//!     ota.end(handle)?; // verifies it
+//!     ota.set_boot_partition(&next) // after the reset: mark_app_valid_cancel_rollback()
+//! }
+//!
+//! /// What runs, and why; or who was refused, and why. Both can be printed.
+//! fn reset<F: NorFlash, V: VerifyImage<F>>(
+//!     flash: &mut F,
+//!     verifier: &mut V,
+//! ) -> Result<Decision, BootError<F::Error>> {
+//!     let mut table = [0; TABLE_LEN];
+//!     let config = BootConfig { rollback: true, ..BootConfig::new(FLASH_SIZE) };
+//!     boot(flash, verifier, &mut NoSecureVersion, &config, &BootInputs::default(), &mut table)
+//! }
+//! ```
+//!
 //! # What differs from C
 //!
 //! - Checks for NULL are gone: no argument can be NULL.

@@ -10,6 +10,7 @@ use core::panic::PanicInfo;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 use ota_core::boot::{BootConfig, BootInputs, FactoryReset, boot};
+use ota_core::device::{self, Device, Memory, Running};
 use ota_core::efuse::Unary;
 use ota_core::flash::Watched;
 use ota_core::hardened;
@@ -343,6 +344,31 @@ fn call_hardened_update() {
     black_box(ota.invalidate_inactive_otadata_slot()).ok();
 }
 
+/// The short way: the bootloader and each call of the application.
+fn call_device() {
+    let device = black_box(Device::esp32c3(4 << 20).with_attempts(3));
+    let mut memory = Memory::new();
+    black_box(device.boot(&mut Opaque, &mut memory)).ok();
+    let running = black_box(Running::At(0x1_0000));
+    let Ok(mut ota) = device::Ota::open(Opaque, device, running, &mut memory) else {
+        return;
+    };
+    black_box(ota.is_on_trial()).ok();
+    black_box(ota.boots_next()).ok();
+    black_box(ota.confirm()).ok();
+    black_box(ota.reject()).ok();
+    black_box(ota.boot_next(black_box(Slot::Ota(1)))).ok();
+    if let Ok(mut update) = ota.begin(ImageSize::Known(black_box(1000))) {
+        black_box(update.write(black_box(&[0xE9; 100]))).ok();
+        if let Ok(ready) = update.finish() {
+            black_box(ready.boot_next()).ok();
+        }
+    }
+    if let Ok(update) = ota.resume() {
+        black_box(update.written());
+    }
+}
+
 #[cfg(feature = "allocate")]
 fn allocate() {
     extern crate alloc;
@@ -352,7 +378,10 @@ fn allocate() {
 /// The parts that `sizes.sh` measures one by one; all of them for the proof.
 fn call_parts() {
     #[cfg(not(feature = "parts"))]
-    call();
+    {
+        call();
+        call_device();
+    }
     #[cfg(feature = "part-boot")]
     call_boot();
     #[cfg(feature = "part-update")]

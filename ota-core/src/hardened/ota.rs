@@ -133,6 +133,11 @@ impl<'t, F, V, S, const HANDLES: usize> Ota<'t, F, V, S, HANDLES> {
         self.inner.running_partition()
     }
 
+    /// The partition of a slot, if the table has it.
+    pub fn slot(&self, slot: Slot) -> Option<Partition> {
+        self.inner.table.slot(slot)
+    }
+
     /// Number of OTA slots: `ota_0`, `ota_1`, … up to the first that is missing.
     pub fn app_partition_count(&self) -> u32 {
         self.inner.app_partition_count()

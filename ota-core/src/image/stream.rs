@@ -68,6 +68,11 @@ impl<'b> UnsignedVerifier<'b> {
         Ok(Self { target, buf })
     }
 
+    /// A verifier in a buffer that is long enough by its type.
+    pub(crate) const fn over(target: Target, buf: &'b mut [u8; app_desc::LEN]) -> Self {
+        Self { target, buf }
+    }
+
     /// The device images are judged for.
     pub const fn target(&self) -> &Target {
         &self.target
