@@ -9,6 +9,8 @@
 //! **It wears less.** An update costs two sector erases of otadata (stock with rollback: four),
 //! confirming it none, a boot that finds nothing to do neither reads an image twice nor writes at all.
 //!
+//! `DESIGN.md` of this crate tells how it came to be: the problem, designs that fail, and why this one does not.
+//!
 //! [`boot`] is the bootloader, [`Ota`] the application's side. Both take the calls and the
 //! configuration of the stock policy ([`crate::boot`], [`crate::update`]).
 //!
