@@ -14,6 +14,7 @@
 
 mod error;
 mod knowledge;
+mod lent;
 mod recognise;
 mod rehearsal;
 mod units;
@@ -181,6 +182,11 @@ impl<'m> Chip<'m> {
         self.accesses >= ACCESS_LIMIT
     }
 
+    /// Accesses made in this power-on.
+    pub(crate) const fn accesses(&self) -> u64 {
+        self.accesses
+    }
+
     /// Bytes that the chip programs at least.
     pub fn program_unit(&self) -> u32 {
         self.flash.profile().program_unit()
@@ -336,6 +342,12 @@ impl<'m> Chip<'m> {
                 error: error.clone(),
             });
         }
+    }
+
+    /// Keeps an operation that a driver in front of this chip has refused.
+    pub(crate) fn keep_refusal(&mut self, error: FlashError) {
+        let op = self.flash.ops();
+        self.refused.push(Breach { op, error });
     }
 
     fn access(&mut self) -> Result<(), ChipError> {

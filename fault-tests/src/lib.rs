@@ -14,8 +14,12 @@ pub mod memory_flash;
 pub mod ota;
 pub mod output;
 pub mod partition_csv;
+pub mod power_cuts;
 pub mod property;
 pub mod solve;
 pub mod subject;
 pub mod sweep;
 pub mod zoo;
+
+pub use power_cuts::{DeviceFlash, PowerCuts, block_on, infallible};
+pub use sim_flash::{Level, Profile};

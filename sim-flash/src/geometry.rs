@@ -56,3 +56,30 @@ geometry! {
     /// Serial NOR behind encryption in rows of 32 bytes.
     EncryptedRows32, 32, 4096
 }
+geometry! {
+    /// A chip for tests: bytes, sectors of 256 bytes, bits cleared as often as one likes.
+    Sectors256, 1, 256, Multiwrite
+}
+geometry! {
+    /// A chip for tests: bytes, sectors of 1 KiB, bits cleared as often as one likes.
+    Sectors1K, 1, 1024, Multiwrite
+}
+geometry! {
+    /// A chip for tests: words of 32 bits that are programmed once, sectors of 1 KiB.
+    WriteOnceWords, 4, 1024
+}
+
+/// Constants of your own, for a driver that shows a chip otherwise than the chip is: it reads whole words, or erases
+/// blocks of several sectors.
+///
+/// Whoever makes a flash of this kind has to check that `WRITE` is a multiple of the chip's unit, and `ERASE` of its sector.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Units<const READ: usize, const WRITE: usize, const ERASE: usize> {}
+
+impl<const R: usize, const W: usize, const E: usize> Geometry for Units<R, W, E> {
+    const READ: usize = R;
+    const WRITE: usize = W;
+    const ERASE: usize = E;
+}
+
+impl<const R: usize, const W: usize, const E: usize> Multiwrite for Units<R, W, E> {}

@@ -41,7 +41,8 @@ pub use crate::error::{FlashError, Rule};
 pub use crate::fault::{Failure, Fault, Symptom, When};
 pub use crate::flash::{Breach, Cut, EraseOrder, EraseSteps, Flash, Overprogram};
 pub use crate::geometry::{
-    EccDoubleWords, EncryptedRows16, EncryptedRows32, Geometry, Multiwrite, RomPages, SpiNor, Words,
+    EccDoubleWords, EncryptedRows16, EncryptedRows32, Geometry, Multiwrite, RomPages, Sectors1K,
+    Sectors256, SpiNor, Units, Words, WriteOnceWords,
 };
 pub use crate::hash::{GRANULE, granule_hash};
 pub use crate::level::{Contract, Level, ParseLevelError};

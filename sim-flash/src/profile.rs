@@ -163,8 +163,8 @@ impl<G: Geometry> Profile<G> {
 
     /// The same chip under the type of serial NOR, for code that meets chips of every kind as it runs.
     ///
-    /// Its rules stay, and a program is refused unless it is of whole [units](Profile::program_unit); only
-    /// `NorFlash::WRITE_SIZE` does not say so.
+    /// Its rules stay, a program is refused unless it is of whole [units](Profile::program_unit), and an erase unless it is
+    /// of whole sectors; only `NorFlash::WRITE_SIZE` and `ERASE_SIZE` do not say so.
     #[must_use]
     pub fn untyped(self) -> Profile {
         Profile {

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
-use sim_flash::{Flash, FlashError, Geometry, OpKind, Pace, Profile, SfdpError, Span, SpiNor};
+use sim_flash::{
+    Flash, FlashError, Geometry, OpKind, Overprogram, Pace, Profile, SfdpError, Span, SpiNor,
+};
 
 fn span(time: Span) -> String {
     let unit = |ns: u64| match ns {
@@ -36,12 +38,56 @@ fn describe<G: Geometry>(out: &mut String, profile: &Profile<G>) {
     )
     .unwrap();
     for erase in &timing.erases {
-        writeln!(out, "  erase {} KiB {}", erase.len >> 10, span(erase.time)).unwrap();
+        let len = match erase.len {
+            bytes @ ..1024 => format!("{bytes} bytes"),
+            bytes => format!("{} KiB", bytes >> 10),
+        };
+        writeln!(out, "  erase {len} {}", span(erase.time)).unwrap();
     }
     writeln!(out, "  erase all {}", span(timing.chip_erase)).unwrap();
     for source in profile.sources() {
         writeln!(out, "  - {}: {}", source.what, source.from).unwrap();
     }
+}
+
+#[test]
+fn the_chips_for_tests_are_erased_by_their_own_sectors() {
+    let flash = |profile: Profile| Flash::new(profile);
+    let mut small = flash(Profile::sectors_of_256().untyped());
+    small.write(256, &[0]).unwrap();
+    small.erase(256, 512).unwrap();
+    let mut byte = [0];
+    small.read(256, &mut byte).unwrap();
+    assert_eq!(byte, [0xFF]);
+    let mut large = flash(Profile::sectors_of_1024().untyped());
+    let refused = large.erase(256, 512).unwrap_err();
+    assert_eq!(
+        refused,
+        FlashError::NotAligned {
+            kind: OpKind::Erase,
+            addr: 256,
+            len: 256,
+            unit: 1024
+        }
+    );
+}
+
+#[test]
+fn the_chips_for_tests_and_carry_out_or_refuse_a_second_program() {
+    fn twice<G: Geometry>(profile: Profile<G>) -> (Result<(), FlashError>, usize, [u8; 4]) {
+        let mut flash = Flash::new(profile);
+        flash.set_overprogram(Overprogram::And);
+        flash.write(0, &[0x0F; 4]).unwrap();
+        let second = flash.write(0, &[0xF3; 4]);
+        let mut read = [0; 4];
+        flash.read(0, &mut read).unwrap();
+        (second, flash.breaches().len(), read)
+    }
+    assert_eq!(twice(Profile::sectors_of_1024()), (Ok(()), 1, [0x03; 4]));
+    assert_eq!(twice(Profile::write_once()), (Ok(()), 1, [0x03; 4]));
+    let (second, breaches, read) = twice(Profile::refusing());
+    assert!(matches!(second, Err(FlashError::Rule { .. })));
+    assert_eq!((breaches, read), (0, [0x0F; 4]));
 }
 
 #[test]
@@ -57,6 +103,10 @@ fn presets() {
     describe(&mut out, &Profile::esp32_encrypted());
     describe(&mut out, &Profile::esp32c3_encrypted());
     describe(&mut out, &Profile::rp2040());
+    describe(&mut out, &Profile::sectors_of_256());
+    describe(&mut out, &Profile::sectors_of_1024());
+    describe(&mut out, &Profile::refusing());
+    describe(&mut out, &Profile::write_once());
     insta::assert_snapshot!(out);
 }
 

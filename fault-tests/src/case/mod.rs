@@ -35,3 +35,4 @@ pub use replay::{Replay, Step, Unreached, replay};
 pub(crate) use shrink::Shrinker;
 pub use shrink::shrink;
 pub use timeline::{Timeline, windows};
+pub(crate) use timeline::{hex, state_before, tear_words};

@@ -25,7 +25,7 @@ pub fn windows<S: Subject + ?Sized>(subject: &S, replay: &Replay) -> Vec<Window>
 }
 
 /// The flash right before the operation that the step's cut hit.
-fn state_before(step: &Step) -> State {
+pub(crate) fn state_before(step: &Step) -> State {
     let mut state = step.before.clone();
     for done in &step.ops {
         state.apply(done);
@@ -278,7 +278,7 @@ fn place(op: &Op) -> String {
     format!("at {:#x}, {} bytes", op.addr(), op.len())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::new();
     for (at, byte) in bytes.iter().enumerate() {
         let gap = if at > 0 && at % 4 == 0 { " " } else { "" };
@@ -289,7 +289,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// What a tear leaves, in words.
-fn tear_words(tear: Tear) -> String {
+pub(crate) fn tear_words(tear: Tear) -> String {
     match tear {
         Tear::P0 | Tear::E0 => "nothing had happened yet".into(),
         Tear::P1(n) => format!("only the first {} programmed", bytes_were(n)),

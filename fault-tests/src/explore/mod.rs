@@ -166,7 +166,7 @@ pub(crate) use ranges::{overlap, pieces};
 pub(crate) use record::{Content, Contents, Records};
 pub use record::{Readings, Record};
 pub use retry::explore;
-pub(crate) use run::{Conditions, PowerOn, power_on, power_on_prepared};
+pub(crate) use run::{Conditions, PowerOn, power_on, power_on_prepared, quietly};
 pub(crate) use tally::Families;
 pub use tally::{HealthyOp, Judged, Pruned, Reached};
 pub use weak::Decided;

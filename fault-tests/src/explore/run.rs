@@ -1,6 +1,8 @@
 //! One power-on, executed and recorded.
 
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 
 use sim_flash::{Breach, Cut, FlashError, Op, Outcome, Profile, Row, State, Trace};
 
@@ -115,12 +117,13 @@ pub(crate) fn power_on_prepared<S: Subject + ?Sized>(
     });
     let end = match outcome {
         _ if chip.dead() => Err(Dead),
-        Err(panic) => {
-            journal.found([totality::panicked(panic_message(&*panic))]);
+        _ if chip.hangs() => {
+            journal.found([totality::endless()]);
             Ok(Rest::Stuck)
         }
-        Ok(_) if chip.hangs() => {
-            journal.found([totality::endless()]);
+        Err(panic) => {
+            let place = PANICKED_AT.take();
+            journal.found([totality::panicked(panic_message(&*panic), place.as_deref())]);
             Ok(Rest::Stuck)
         }
         Ok(Ok(rest)) => Ok(rest),
@@ -181,17 +184,23 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+    /// File and line of the last panic of code under test.
+    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
 /// Runs `f` without the panic hook's message: a panic of the code under test is a
 /// finding with its own report, and a sweep may meet it thousands of times.
-fn quietly<T>(f: impl FnOnce() -> T) -> T {
-    use std::cell::Cell;
-    use std::sync::Once;
-    thread_local!(static QUIET: Cell<bool> = const { Cell::new(false) });
+pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
+            if QUIET.get() {
+                let place = info.location().map(ToString::to_string);
+                PANICKED_AT.set(place);
+            } else {
                 usual(info);
             }
         }));

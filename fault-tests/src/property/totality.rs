@@ -12,9 +12,11 @@
 use super::{Finding, Property};
 use crate::chip::ACCESS_LIMIT;
 
-/// Judges code under test that panicked.
-pub fn panicked(message: &str) -> Finding {
-    let got = format!("the code under test panicked: {message}");
+/// Judges code under test that panicked, at `place` if that is known: file, line and column.
+pub fn panicked(message: &str, place: Option<&str>) -> Finding {
+    let place = place.map(|place| format!(" at {place}"));
+    let place = place.unwrap_or_default();
+    let got = format!("the code under test panicked{place}: {message}");
     Finding::new(Property::Totality, "no panic", got)
 }
 

@@ -35,7 +35,8 @@ impl<O: Observer, G: Geometry> NorFlash for Flash<O, G> {
     /// [`set_erase_steps`](Flash::set_erase_steps) says so.
     fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
         let len = u64::from(to.saturating_sub(from));
-        self.check(OpKind::Erase, from, len, G::ERASE)?;
+        // `G::ERASE`, unless the profile is [untyped](crate::Profile::untyped).
+        self.check(OpKind::Erase, from, len, self.profile.sector as usize)?;
         if self.erase_order == EraseOrder::Down {
             return self.erase_down(from, to);
         }

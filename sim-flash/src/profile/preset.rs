@@ -4,7 +4,10 @@
 
 use super::builder::ProfileBuilder;
 use super::{Profile, Span};
-use crate::geometry::{EccDoubleWords, EncryptedRows16, EncryptedRows32, RomPages, SpiNor, Words};
+use crate::geometry::{
+    EccDoubleWords, EncryptedRows16, EncryptedRows32, RomPages, Sectors1K, Sectors256, SpiNor,
+    Words, WriteOnceWords,
+};
 
 const QUAD: &str = "four bits per cycle at 80 MHz, arithmetic: 25 ns a byte, and 16 cycles of command, address and dummy";
 const WINBOND: &str =
@@ -246,6 +249,52 @@ impl Profile<EncryptedRows16> {
                 "later chips take 16, 32 or 64; esp-idf-sys and esp-hal",
             )
             .source("chip erase", "W25Q64JV's")
+            .finish()
+    }
+}
+
+/// A chip that does not exist: small sectors, so that a test sees them fill up and be erased after a few operations.
+fn for_tests<G>(name: &str, sector: u32, page: u32) -> ProfileBuilder<G> {
+    ProfileBuilder::start(name)
+        .size(4 * sector)
+        .page(page)
+        .erases(&[(sector, Span::ms(45, 400))])
+        .collateral(false, false)
+        .source(
+            "sizes",
+            "chosen: small enough that a test sees sectors fill up",
+        )
+        .source("times", "those of W25Q64JV")
+}
+
+impl Profile<Sectors256> {
+    /// A chip for tests that ANDs: four sectors of 256 bytes, pages of 64, otherwise as serial NOR.
+    pub fn sectors_of_256() -> Self {
+        for_tests("sectors-of-256", 256, 64).finish()
+    }
+}
+
+impl Profile<Sectors1K> {
+    /// A chip for tests that ANDs: four sectors of 1 KiB, pages of 256 bytes, otherwise as serial NOR.
+    pub fn sectors_of_1024() -> Self {
+        for_tests("sectors-of-1024", 1024, 256).finish()
+    }
+
+    /// The same chip, which refuses a program that would set a bit, and says so: see
+    /// [`Rules::refuses_overprogram`](crate::Rules::refuses_overprogram).
+    pub fn refusing() -> Self {
+        for_tests("refusing", 1024, 256)
+            .refuses_overprogram()
+            .finish()
+    }
+}
+
+impl Profile<WriteOnceWords> {
+    /// A chip for tests: four sectors of 1 KiB, words of 32 bits that are programmed once between erases. A second program
+    /// breaks a rule, and is an AND.
+    pub fn write_once() -> Self {
+        for_tests("write-once", 1024, 4)
+            .program_limit(4, 1, false)
             .finish()
     }
 }
