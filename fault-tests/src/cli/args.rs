@@ -280,6 +280,9 @@ pub(crate) struct SweepArgs {
         conflicts_with_all = ["dump", "level", "cuts", "shard", "json", "keep", "windows", "coverage"]
     )]
     pub(crate) waver: bool,
+    /// Stop at the first violation that is no known window; of scenarios behind it nothing is said
+    #[arg(long, conflicts_with_all = ["dump", "shard", "waver"])]
+    pub(crate) first: bool,
     /// Print which tears of which windows were tried, and how long each window is open
     #[arg(long)]
     pub(crate) coverage: bool,
