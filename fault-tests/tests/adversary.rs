@@ -9,6 +9,7 @@ fn of_seed(seed: u64, power_ons: u64) -> Hunt {
         power_ons,
         seed,
         logs: LOGS.to_vec(),
+        first: false,
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Hunt {
     pub seed: u64,
     /// The logs that devices have.
     pub logs: Vec<Log>,
+    /// Whether the first life that fails ends the hunt.
+    pub first: bool,
 }
 
 /// What was found.
@@ -108,7 +110,7 @@ pub fn hunt(hunt: &Hunt) -> Report {
         failed: 0,
     };
     // What a batch comes to follows from its number, so that the report is the same for any number of threads.
-    let round = 64;
+    let round = if hunt.first { 8 } else { 64 };
     let mut first = 0;
     while report.power_ons < hunt.power_ons {
         let batches: Vec<_> = (first..first + round)
@@ -118,7 +120,7 @@ pub fn hunt(hunt: &Hunt) -> Report {
         first += round;
         for batch in batches {
             if report.power_ons >= hunt.power_ons {
-                break;
+                return report;
             }
             report.power_ons += batch.power_ons;
             report.cuts += batch.cuts;
@@ -129,6 +131,9 @@ pub fn hunt(hunt: &Hunt) -> Report {
                 let told = report.failures.len() < TOLD;
                 if told && !report.failures.iter().any(known) {
                     report.failures.extend(hunt.failure(number, violation));
+                }
+                if hunt.first {
+                    return report;
                 }
             }
         }

@@ -21,6 +21,7 @@ pub(super) fn run(args: &AdversaryArgs) -> Result<u8, Usage> {
     let hunt = Hunt {
         power_ons: args.power_ons,
         seed: args.seed,
+        first: args.first,
         logs: if logs.is_empty() {
             adversary::LOGS.to_vec()
         } else {

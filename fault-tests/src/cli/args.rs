@@ -410,11 +410,14 @@ pub(crate) struct AdversaryArgs {
     /// four small logs]
     #[arg(long, value_name = "NAME")]
     pub(crate) policy: Vec<Policy>,
+    /// Stop at the first life that fails
+    #[arg(long)]
+    pub(crate) first: bool,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
     /// Live one life instead, and tell it
-    #[arg(long, value_name = "LIFE", conflicts_with_all = ["power_ons", "seed", "policy", "jobs"])]
+    #[arg(long, value_name = "LIFE", conflicts_with_all = ["power_ons", "seed", "policy", "first", "jobs"])]
     pub(crate) replay: Option<Life>,
 }
 

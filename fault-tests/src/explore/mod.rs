@@ -216,6 +216,10 @@ impl fmt::Display for Limit {
 
 /// How far an exploration goes.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of its own"
+)]
 pub struct Limits {
     /// How badly a cut may behave.
     pub level: Level,
