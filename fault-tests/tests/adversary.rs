@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use fault_tests::adversary::{Hunt, LOGS, hunt};
+use fault_tests::adversary::{Hunt, LOGS, every_sequence, hunt};
 
 fn of_seed(seed: u64, power_ons: u64) -> Hunt {
     Hunt {
@@ -21,6 +21,14 @@ fn two_hundred_thousand_power_ons_break_no_promise() {
         // A hunt that cuts nothing finds nothing.
         assert!(report.power_ons >= 50_000 && report.cuts > report.power_ons / 5);
     }
+}
+
+/// Every pair of calls in one power-on and across a restart, from points of a life on six devices.
+#[test]
+fn every_sequence_of_two_calls_breaks_no_promise() {
+    let report = every_sequence(2, false);
+    assert!(report.passed(), "{report}");
+    assert!(report.lives > 100_000, "{report}");
 }
 
 #[test]

@@ -7,20 +7,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use embedded_storage::nor_flash::NorFlashErrorKind;
 use ota_core::boot::{BootInputs, Wipe};
 use ota_core::efuse::SecureVersion;
-use ota_core::hardened::{self, BootError, Decision, Order, Reason};
+use ota_core::hardened::{self, BootError, Decision, Log, Order, Reason, Source};
 use ota_core::image::StreamVerifier;
 use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
 
 use super::application::Application;
 use super::cells::{Cells, Content, SECTOR};
-use super::device::{Born, Device, OTADATA, TARGET};
+use super::device::{Born, DATA, Device, NVS, OTADATA, TARGET};
 use super::life::{Day, Life};
 use super::model::{Around, Named, OfStock, State, Why};
 use super::powered::{Done, Powered};
 use super::verdict::{Rule, Violation, list};
 
-/// The fuses of the secure version.
-pub(super) struct Fuses<'m>(pub(super) &'m Cell<u32>);
+/// The fuses of the secure version: how many are burnt, and how many there are.
+pub(super) struct Fuses<'m>(pub(super) &'m Cell<u32>, pub(super) u32);
 
 impl SecureVersion for Fuses<'_> {
     type Error = Infallible;
@@ -35,7 +35,7 @@ impl SecureVersion for Fuses<'_> {
     }
 
     fn capacity(&self) -> u32 {
-        16
+        self.1
     }
 }
 
@@ -48,11 +48,11 @@ pub(super) struct Living<'c> {
     pub(super) minimum: Cell<u32>,
     pub(super) power_ons: u32,
     /// How many power-ons were cut since one erased a sector of otadata and was not.
-    cuts_since_switch: u32,
+    pub(super) cuts_since_switch: u32,
     /// Of the slot that is being written: the image, and how many bytes of it are noted as complete.
     pub(super) download: Option<Download>,
     /// The last power-on ended with everything in order.
-    rests: bool,
+    pub(super) rests: bool,
 }
 
 /// A download that was begun.
@@ -138,6 +138,7 @@ impl<'c> Living<'c> {
             anti_rollback: self.device.anti_rollback,
             attempts: self.device.attempts,
             minimum: self.minimum.get(),
+            fuses: self.device.fuses.into(),
             running,
             in_doubt,
         }
@@ -150,6 +151,9 @@ impl<'c> Living<'c> {
         told: &mut dyn FnMut(String),
     ) -> Result<Done, Violation> {
         self.power_ons += 1;
+        if let Some(outside) = day.outside {
+            self.outside(outside, told);
+        }
         self.expand();
         let mut cells = std::mem::replace(self.cells, Cells::none());
         let mut flash = Powered::new(&mut cells, day.reading, self.power_ons, day.cut);
@@ -202,33 +206,32 @@ impl<'c> Living<'c> {
         let fuses = Cell::new(minimum);
         let inputs = BootInputs {
             factory_reset_pin: day.reset_pin,
+            deep_sleep_wake: day.wakes,
             ..BootInputs::default()
         };
+        flash.may_wipe(day.resets());
         let booted = hardened::boot(
             flash,
             &mut verifier,
-            &mut Fuses(&fuses),
+            &mut Fuses(&fuses, self.device.fuses.into()),
             &self.device.boot_config(),
             self.device.log,
             &inputs,
             &mut table,
         );
+        flash.may_wipe(false);
         self.minimum.set(fuses.get());
-        if fuses.get() < minimum {
-            return Err(Violation::new(
-                Rule::AntiRollback,
-                format!("a secure version of {minimum} at least"),
-                fuses.get().to_string(),
-            ));
-        }
         if flash.done.dead {
-            self.boot_was_cut(day, &before);
+            self.judge_fuses(minimum, &[minimum])?;
+            self.boot_was_cut(day, &before, flash.cells());
             return Ok(());
         }
         let Some(decision) = self.judge_boot(day, &before, &booted, told)? else {
             return Ok(());
         };
         self.judge_rest(day, was_weak, &flash.done, &decision)?;
+        self.judge_raised(minimum, &before, &decision)?;
+        self.judge_data(day, flash)?;
         let Ok(table) = PartitionTable::for_application(&table, true) else {
             return Ok(());
         };
@@ -263,16 +266,21 @@ impl<'c> Living<'c> {
     }
 
     /// The device is in a state from before the boot, or in one from after it.
-    fn boot_was_cut(&mut self, day: &Day, around: &Around) {
+    fn boot_was_cut(&mut self, day: &Day, around: &Around, cells: &Cells) {
+        // The data are wiped first: until they are, nothing is chosen.
+        let wipes = day.resets() && !is_blank(cells, NVS);
         for state in self.states.clone() {
             for around in around.certain() {
                 self.add(State {
                     of_stock: None,
                     ..state
                 });
-                self.add(state.boot(day.reset_pin, &around).1);
+                if wipes {
+                    continue;
+                }
+                self.add(state.boot(day.resets(), &around).1);
                 // The reset comes first, then what runs is loaded.
-                if day.reset_pin {
+                if day.resets() {
                     self.add(state.reset(&around));
                 }
             }
@@ -301,7 +309,7 @@ impl<'c> Living<'c> {
         let mut kept = Vec::new();
         for state in &self.states {
             for around in around.certain() {
-                let (mut boots, after) = state.boot(day.reset_pin, &around);
+                let (mut boots, after) = state.boot(day.resets(), &around);
                 let mut afters = vec![after];
                 if booted
                     .as_ref()
@@ -346,7 +354,7 @@ impl<'c> Living<'c> {
             };
             return Err(Violation::new(rule, list(&allowed), show(got)));
         }
-        if day.reset_pin && decision.wipe != Some(Wipe::Done) {
+        if day.resets() && decision.wipe != Some(Wipe::Done) {
             return Err(Violation::new(
                 Rule::Reset,
                 "the factory reset is done",
@@ -370,8 +378,7 @@ impl<'c> Living<'c> {
         done: &Done,
         decision: &Decision,
     ) -> Result<(), Violation> {
-        let idle =
-            matches!(decision.reason, Reason::Confirmed | Reason::Fallback) && !day.reset_pin;
+        let idle = matches!(decision.reason, Reason::Confirmed | Reason::Fallback) && !day.resets();
         let operations = done.in_otadata + done.in_slots;
         if self.rests && idle && !was_weak && operations > 0 {
             return Err(Violation::new(
@@ -380,12 +387,32 @@ impl<'c> Living<'c> {
                 format!("{operations} operations"),
             ));
         }
+        // A trial begins with a log that has room for every start.
+        let counts = matches!(decision.reason, Reason::Trial { .. }) && !day.resets();
+        let adopts = decision
+            .chosen
+            .is_none_or(|chosen| matches!(chosen.source, Source::Stock(_)));
+        let roomy = self.device.log == Log::DEFAULT && !adopts;
+        if self.rests && counts && roomy && !was_weak && done.erases > 0 {
+            let got = format!("{} erases", done.erases);
+            return Err(Violation::new(
+                Rule::Wear,
+                "a start is counted without an erase",
+                got,
+            ));
+        }
         Ok(())
     }
 }
 
+/// Whether every bit of the first bytes of a sector is 1, and none is weak.
+fn is_blank(cells: &Cells, at: u32) -> bool {
+    let bytes = cells.solid(at, DATA.len());
+    bytes.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0xFF))
+}
+
 /// What a new device has chosen.
-fn born(device: Device) -> State {
+pub(super) fn born(device: Device) -> State {
     let factory = device.factory.then_some(Named::any(Slot::Factory));
     let first = Named::any(Slot::Ota(0));
     let (current, before, trial) = match device.born {

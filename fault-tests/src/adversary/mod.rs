@@ -14,16 +14,21 @@
 //! power-ons. It does not ask a stock bootloader, reflashes no slot by a cable, and has one download open at a time.
 
 mod application;
+mod ask;
 mod cells;
 mod device;
 mod dice;
 mod draw;
+mod handles;
 mod image;
 mod life;
 mod live;
+mod misuse;
 mod model;
+mod outside;
 mod powered;
 mod reading;
+mod sequences;
 mod shrink;
 mod tear;
 mod text;
@@ -91,6 +96,56 @@ pub struct Failure {
     violation: verdict::Violation,
     /// What it violated before it was made small.
     first: verdict::Violation,
+}
+
+/// Lives every life of so many calls: see `sequences`. The seed is none of theirs.
+pub fn every_sequence(most: u32, first: bool) -> Report {
+    let mut report = Report {
+        seed: 0,
+        power_ons: 0,
+        cuts: 0,
+        lives: 0,
+        failures: Vec::new(),
+        failed: 0,
+    };
+    let mut lives = sequences::lives(most).peekable();
+    while lives.peek().is_some() {
+        let batch: Vec<Life> = lives
+            .by_ref()
+            .take(if first { 512 } else { 8192 })
+            .collect();
+        let lived: Vec<_> = batch
+            .par_chunks(64)
+            .flat_map_iter(|lives| {
+                let mut cells = Cells::blank();
+                let live = |life| live::live(life, &mut cells, &mut |_| {});
+                lives.iter().map(live).collect::<Vec<_>>()
+            })
+            .collect();
+        for (life, lived) in batch.iter().zip(lived) {
+            report.power_ons += u64::from(lived.power_ons);
+            report.cuts += u64::from(lived.cuts);
+            report.lives += 1;
+            let Some((_, violation)) = lived.violation else {
+                continue;
+            };
+            report.failed += 1;
+            let known = |failure: &Failure| failure.first == violation;
+            if report.failures.len() < TOLD && !report.failures.iter().any(known) {
+                let smallest = shrink::shrink(life, &mut Cells::blank());
+                report.failures.extend(smallest.map(|(life, last)| Failure {
+                    number: report.lives - 1,
+                    life,
+                    violation: last,
+                    first: violation,
+                }));
+            }
+            if first {
+                return report;
+            }
+        }
+    }
+    report
 }
 
 /// So many failures are made small and told, at most.

@@ -7,7 +7,7 @@ use embedded_storage::nor_flash::{
 use super::cells::{BASE, Cells, END, SECTOR};
 use ota_core::partition::Slot;
 
-use super::device::{Device, OTADATA};
+use super::device::{Device, NVS, OTADATA};
 use super::dice::Dice;
 use super::life::{Cut, Where};
 use super::reading::Reading;
@@ -23,6 +23,8 @@ pub(super) struct Powered<'c> {
     cut: Option<Cut>,
     /// What may be erased and programmed now, besides otadata.
     writable: Vec<Slot>,
+    /// The bootloader may wipe the data.
+    wipes: bool,
     /// What was done.
     pub(super) done: Done,
 }
@@ -59,6 +61,7 @@ impl<'c> Powered<'c> {
             reads: 0,
             cut,
             writable: Vec::new(),
+            wipes: false,
             done: Done {
                 dead: false,
                 dead_in_slot: false,
@@ -77,8 +80,18 @@ impl<'c> Powered<'c> {
         self.writable.extend_from_slice(slots);
     }
 
+    /// Whether the bootloader may wipe the data from now on.
+    pub(super) const fn may_wipe(&mut self, wipes: bool) {
+        self.wipes = wipes;
+    }
+
     pub(super) const fn cells(&self) -> &Cells {
         self.cells
+    }
+
+    /// Programs bytes that nobody judges, and that no cut hits.
+    pub(super) fn settle(&mut self, at: u32, bytes: &[u8]) {
+        self.cells.program(at, bytes);
     }
 
     /// Counts an operation; true if the power goes away in it.
@@ -88,7 +101,8 @@ impl<'c> Powered<'c> {
             let row = Device::partition(*slot);
             at >= row.offset && end <= row.offset + row.size
         };
-        let allowed = self.writable.iter().any(within);
+        let wipes = self.wipes && at >= NVS && end <= NVS + SECTOR;
+        let allowed = wipes || self.writable.iter().any(within);
         if !otadata && !allowed {
             self.done.astray.get_or_insert(at);
         }

@@ -72,9 +72,16 @@ fn simpler(day: &Day) -> Vec<Day> {
             ..day.clone()
         });
     }
-    if day.reset_pin {
+    if day.reset_pin || day.wakes {
         days.push(Day {
             reset_pin: false,
+            wakes: false,
+            ..day.clone()
+        });
+    }
+    if day.outside.is_some() {
+        days.push(Day {
+            outside: None,
             ..day.clone()
         });
     }
