@@ -36,24 +36,99 @@ fn tools(mutant: &Mutant) -> bool {
 
 /// Every judge, the fastest first.
 pub const JUDGES: &[Judge] = &[
-    judge("adversary", &["brownout", "adversary", "--first", "--power-ons", "200000"], core),
-    judge("updates", &["brownout", "sweep", "--first", "--scenario", "updates", "--cuts", "1"], core),
-    judge("calls L0", &["brownout", "sweep", "--first", "--scenario", "calls", "--level", "L0", "--cuts", "1"], core),
+    judge(
+        "adversary",
+        &["brownout", "adversary", "--first", "--power-ons", "200000"],
+        core,
+    ),
+    judge(
+        "sequences",
+        &["brownout", "adversary", "--first", "--sequences", "2"],
+        core,
+    ),
+    judge(
+        "updates",
+        &[
+            "brownout",
+            "sweep",
+            "--first",
+            "--scenario",
+            "updates",
+            "--cuts",
+            "1",
+        ],
+        core,
+    ),
+    judge(
+        "calls L0",
+        &[
+            "brownout",
+            "sweep",
+            "--first",
+            "--scenario",
+            "calls",
+            "--level",
+            "L0",
+            "--cuts",
+            "1",
+        ],
+        core,
+    ),
     Judge {
         deep: true,
-        ..judge("calls L2", &["brownout", "sweep", "--first", "--scenario", "calls", "--level", "L2", "--cuts", "1"], core)
+        ..judge(
+            "calls L2",
+            &[
+                "brownout",
+                "sweep",
+                "--first",
+                "--scenario",
+                "calls",
+                "--level",
+                "L2",
+                "--cuts",
+                "1",
+            ],
+            core,
+        )
     },
-    judge("stock", &["brownout", "sweep", "--first", "--policy", "stock", "--level", "L1", "--cuts", "1"], stock),
+    judge(
+        "stock",
+        &[
+            "brownout", "sweep", "--first", "--policy", "stock", "--level", "L1", "--cuts", "1",
+        ],
+        stock,
+    ),
     judge("zoo", &["brownout", "zoo"], tools),
-    judge("audit", &["brownout", "sweep", "--first", "--scenario", "smallest", "--level", "L3", "--cuts", "1", "--audit", "all"], tools),
-    judge("differential", &["differential"], tools),
+    judge(
+        "audit",
+        &[
+            "brownout",
+            "sweep",
+            "--first",
+            "--scenario",
+            "smallest",
+            "--level",
+            "L3",
+            "--cuts",
+            "1",
+            "--audit",
+            "all",
+        ],
+        tools,
+    ),
+    judge("differential", &["fault_tests", "differential"], tools),
     Judge {
         counts: false,
         ..judge("unit tests", &["ota_core"], core)
     },
 ];
 
-const fn judge(name: &'static str, runs: &'static [&'static str], of: fn(&Mutant) -> bool) -> Judge {
+const fn judge(
+    name: &'static str,
+    runs: &'static [&'static str],
+    of: fn(&Mutant) -> bool,
+) -> Judge {
     Judge {
         name,
         runs,
@@ -107,7 +182,13 @@ impl Says {
 }
 
 /// Asks a judge about the mutant of this number; 0 is none. Besides, the CPU seconds that it took.
-pub fn ask(judge: &Judge, program: &Path, number: usize, limit: Duration, log: &Path) -> Result<(Says, f64), String> {
+pub fn ask(
+    judge: &Judge,
+    program: &Path,
+    number: usize,
+    limit: Duration,
+    log: &Path,
+) -> Result<(Says, f64), String> {
     let wrong = |error: std::io::Error| format!("{}: {error}", program.display());
     let out = fs::File::create(log).map_err(wrong)?;
     let err = out.try_clone().map_err(wrong)?;

@@ -98,11 +98,14 @@ fn planted(text: &str, mutants: &[(usize, &Mutant)]) -> Result<String, String> {
     let (at, squeezed): (Vec<usize>, String) = { text.char_indices() }
         .filter(|(_, c)| !c.is_whitespace())
         .flat_map(|(at, c)| (0..c.len_utf8()).map(move |n| (at + n, (n == 0).then_some(c))))
-        .fold((Vec::new(), String::new()), |(mut ats, mut text), (at, c)| {
-            ats.push(at);
-            text.extend(c);
-            (ats, text)
-        });
+        .fold(
+            (Vec::new(), String::new()),
+            |(mut ats, mut text), (at, c)| {
+                ats.push(at);
+                text.extend(c);
+                (ats, text)
+            },
+        );
     let mut hunks: Vec<Hunk<'_>> = Vec::new();
     for (number, mutant) in mutants {
         for change in &mutant.changes {

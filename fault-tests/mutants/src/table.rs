@@ -16,7 +16,19 @@ const END: &str = "<!-- end of scores -->";
 const KEPT: [&str; 2] = ["first", "last"];
 
 /// Keeps a score, and writes the tables of all that are kept.
-pub fn keep(here: &Path, file: &str, mutants: &[Mutant], score: &Score) -> Result<(), String> {
+pub fn keep(
+    here: &Path,
+    file: &str,
+    onto: Option<&str>,
+    mutants: &[Mutant],
+    score: &Score,
+) -> Result<(), String> {
+    let mut all = match onto {
+        Some(onto) => kept(here, onto)?.unwrap_or_default(),
+        None => Score::new(),
+    };
+    all.extend(score.clone());
+    let score = &all;
     let kept = here.join("scores").join(file).with_extension("tsv");
     let mut lines = String::new();
     for ((mutant, judge), (says, seconds)) in score {
@@ -26,9 +38,14 @@ pub fn keep(here: &Path, file: &str, mutants: &[Mutant], score: &Score) -> Resul
     made.and_then(|()| fs::write(&kept, lines))
         .map_err(|error| format!("{}: {error}", kept.display()))?;
     let readme = here.join("README.md");
-    let text = fs::read_to_string(&readme).map_err(|error| format!("{}: {error}", readme.display()))?;
-    let (head, rest) = text.split_once(BEGIN).ok_or("README.md: no place for the scores")?;
-    let (_, tail) = rest.split_once(END).ok_or("README.md: no end of the scores")?;
+    let text =
+        fs::read_to_string(&readme).map_err(|error| format!("{}: {error}", readme.display()))?;
+    let (head, rest) = text
+        .split_once(BEGIN)
+        .ok_or("README.md: no place for the scores")?;
+    let (_, tail) = rest
+        .split_once(END)
+        .ok_or("README.md: no end of the scores")?;
     let tables = tables(here, mutants)?;
     let text = format!("{head}{BEGIN}\n{tables}{END}{tail}");
     fs::write(&readme, text).map_err(|error| format!("{}: {error}", readme.display()))
@@ -42,9 +59,14 @@ fn kept(here: &Path, file: &str) -> Result<Option<Score>, String> {
     let mut score = Score::new();
     for line in text.lines() {
         let [mutant, judge, says, seconds] = line.split('\t').collect::<Vec<_>>()[..] else {
-            return Err(format!("{}: \"{line}\", expected four columns", path.display()));
+            return Err(format!(
+                "{}: \"{line}\", expected four columns",
+                path.display()
+            ));
         };
-        let seconds = seconds.parse().map_err(|_| format!("{}: {seconds}, no number", path.display()))?;
+        let seconds = seconds
+            .parse()
+            .map_err(|_| format!("{}: {seconds}, no number", path.display()))?;
         let key = (mutant.to_owned(), judge.to_owned());
         score.insert(key, (Says::parse(says), seconds));
     }
@@ -66,7 +88,10 @@ fn tables(here: &Path, mutants: &[Mutant]) -> Result<String, String> {
         scores.extend(kept(here, name)?.map(|score| (name, score)));
     }
     let mut out = String::new();
-    let _ = writeln!(out, "| score | of `ota-core` | of the tools |\n|---|---|---|");
+    let _ = writeln!(
+        out,
+        "| score | of `ota-core` | of the tools |\n|---|---|---|"
+    );
     for (name, score) in &scores {
         let counted = |core: bool| {
             let of = mutants.iter().filter(|m| (m.krate() == "ota-core") == core);
@@ -93,10 +118,21 @@ fn tables(here: &Path, mutants: &[Mutant]) -> Result<String, String> {
             if cells.iter().all(String::is_empty) {
                 continue;
             }
-            let seconds: f64 = { judges.iter() }.filter_map(|judge| said(judge.name)).map(|(_, s)| s).sum();
-            let lost = if is_found(&mutant.name, score) { "" } else { "**" };
+            let seconds: f64 = { judges.iter() }
+                .filter_map(|judge| said(judge.name))
+                .map(|(_, s)| s)
+                .sum();
+            let lost = if is_found(&mutant.name, score) {
+                ""
+            } else {
+                "**"
+            };
             let (name, mistake) = (&mutant.name, &mutant.mistake);
-            let _ = writeln!(out, "| {lost}{name}{lost} | {mistake} | {} | {seconds:.0} |", cells.join(" | "));
+            let _ = writeln!(
+                out,
+                "| {lost}{name}{lost} | {mistake} | {} | {seconds:.0} |",
+                cells.join(" | ")
+            );
         }
     }
     Ok(out)
@@ -114,7 +150,10 @@ pub fn say(here: &Path, chosen: &[(usize, &Mutant)], score: &Score) -> Result<bo
         let before = is_found(&mutant.name, &last);
         lost |= before;
         let before = if before { ", and it was before" } else { "" };
-        println!("not found{before}: {} ({}: {}; {})", mutant.name, mutant.place, mutant.mistake, mutant.field);
+        println!(
+            "not found{before}: {} ({}: {}; {})",
+            mutant.name, mutant.place, mutant.mistake, mutant.field
+        );
     }
     println!("{found} of {} found", chosen.len());
     Ok(lost)

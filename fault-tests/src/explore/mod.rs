@@ -134,6 +134,8 @@
 mod audit;
 mod check;
 mod demand;
+#[cfg(test)]
+mod differential;
 mod engine;
 mod leftovers;
 mod ranges;
@@ -216,10 +218,7 @@ impl fmt::Display for Limit {
 
 /// How far an exploration goes.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a choice of its own"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Limits {
     /// How badly a cut may behave.
     pub level: Level,
