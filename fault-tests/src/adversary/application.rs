@@ -64,7 +64,7 @@ impl Application<'_, '_> {
             self.call(*call, &mut ota)?;
             self.living.minimum.set(fuses.get());
             self.judge_raised(*call, before, &mut ota)?;
-            if ota.flash().done.dead {
+            if ota.flash().done.dead || ota.flash().done.refused {
                 break;
             }
             self.living.expand();
@@ -84,11 +84,17 @@ impl Application<'_, '_> {
             Call::SetBoot(aim) => {
                 let slot = self.aim(aim, ota);
                 let partition = Device::partition(slot);
+                let on_trial =
+                    |state: &State| state.trial.is_some() && state.current.slot == self.running;
+                let unconfirmed = self.living.states.iter().all(on_trial);
                 let got = ota.set_boot_partition(&partition);
                 let name = format!("set_boot_partition({slot})");
                 self.judge(&name, &got, ota, |state, around| {
                     state.set_boot(slot, around)
-                })
+                })?;
+                // It is not confirmed by choosing another image, whatever it was started as.
+                self.in_doubt |= got.is_ok() && unconfirmed && slot != self.running;
+                Ok(())
             }
             Call::MarkValid => self.mark_valid(ota),
             Call::MarkInvalid => {
@@ -114,6 +120,8 @@ impl Application<'_, '_> {
             }
             Call::Ask => self.ask(ota),
             Call::Two { first, second } => self.two(first, second, ota),
+            Call::Interrupted { image } => self.interrupted(image, ota),
+            Call::Offsets => self.offsets(ota),
             Call::Copy { to, image } => self.copy(to, image, ota),
             Call::Misuse(misuse) => self.misuse(misuse, ota),
         }
@@ -202,7 +210,8 @@ impl Application<'_, '_> {
             format!("{ends:?}")
         };
         (self.told)(format!("  {name}: {shown}"));
-        let full = ends == Err("LogExhausted") && self.living.may_be_exhausted();
+        let refused = ends == Err("Flash") && done.refused;
+        let full = refused || ends == Err("LogExhausted") && self.living.may_be_exhausted();
         let mut allowed: Vec<String> = Vec::new();
         let mut kept: Vec<State> = Vec::new();
         let mut keep = |state: State| {
@@ -280,6 +289,7 @@ impl Application<'_, '_> {
             to: slot,
             image,
             noted: 0,
+            foreign: false,
         });
         if room == Room::InSteps {
             while let Ok(Erasing::Erased { .. }) = ota.erase_step(handle, 0) {}
@@ -310,7 +320,7 @@ impl Application<'_, '_> {
 
     /// A download of the slot was not begun: the one before goes on, or where the power is gone, none of this slot yet.
     pub(super) fn not_begun(&mut self, slot: Slot, ota: &mut Core<'_, '_>) {
-        let dead = ota.flash().done.dead;
+        let dead = ota.flash().done.dead || ota.flash().done.refused;
         if let Some(old) = &mut self.living.download
             && dead
             && old.to == slot
@@ -334,7 +344,8 @@ impl Application<'_, '_> {
         // Not in sectors, so that parts end inside a write.
         for chunk in IMAGES[image].bytes[from..to].chunks(3000) {
             let written = ota.write(handle, chunk);
-            if ota.flash().done.dead {
+            let refused = written.is_err() && ota.flash().done.refused;
+            if ota.flash().done.dead || refused {
                 (self.told)(format!("  write at {wrote}: cut"));
                 return Ok(None);
             }
@@ -375,7 +386,7 @@ impl Application<'_, '_> {
         };
         let download = self.living.download.filter(|download| download.to == slot);
         // Of another image nothing is there.
-        let same = download.is_some_and(|download| download.image == image);
+        let same = download.is_some_and(|download| download.image == image && !download.foreign);
         let at = if same { at.min(SLOT_SIZE - PART) } else { 0 };
         let from = usize::try_from(at)
             .unwrap_or(0)
@@ -395,8 +406,9 @@ impl Application<'_, '_> {
                 to: slot,
                 image,
                 noted: at,
+                foreign: false,
             });
-        } else if ota.flash().done.dead
+        } else if (ota.flash().done.dead || ota.flash().done.refused)
             && let Some(download) = &mut self.living.download
             && download.to == slot
         {
@@ -438,7 +450,11 @@ impl Application<'_, '_> {
                 .zip(bytes)
                 .take_while(|(at, byte)| there(*at, byte))
                 .count();
-            most = u32::try_from(good).unwrap_or(0);
+            most = if download.foreign {
+                SLOT_SIZE
+            } else {
+                u32::try_from(good).unwrap_or(0)
+            };
             let open = |state: &State| state.open.is_some_and(|(open, _)| open == slot);
             if self.living.states.iter().all(open) {
                 least = download.noted;

@@ -17,7 +17,7 @@ use super::image::IMAGES;
 pub(super) const OTADATA: u32 = 0xD000;
 /// The address of the data that a factory reset wipes: one sector.
 pub(super) const NVS: u32 = 0x9000;
-/// The address of data with a label that begins like theirs, and that stay.
+/// The address of data that stay, with a label that theirs begins with.
 pub(super) const KEYS: u32 = 0xA000;
 /// What both hold.
 pub(super) const DATA: [u8; 64] = [0x5A; 64];
@@ -113,8 +113,8 @@ impl Device {
             ..otadata
         };
         let data = [
-            data(NVS, b"nvs\0\0\0\0\0\0\0\0\0\0\0\0\0"),
-            data(KEYS, b"nvs_keys\0\0\0\0\0\0\0\0"),
+            data(NVS, b"nvs_keys\0\0\0\0\0\0\0\0"),
+            data(KEYS, b"nvs\0\0\0\0\0\0\0\0\0\0\0\0\0"),
         ];
         let slots = self.all_slots().map(Self::partition);
         let mut table = [0xFF; TABLE_LEN];
@@ -129,7 +129,7 @@ impl Device {
             rollback: self.monitored,
             anti_rollback: self.anti_rollback,
             factory_reset: Some(FactoryReset {
-                data_labels: "nvs",
+                data_labels: "nvs_keys",
                 erase_otadata: true,
             }),
             ..BootConfig::new(END)

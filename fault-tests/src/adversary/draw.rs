@@ -6,7 +6,7 @@ use ota_core::partition::Slot;
 use super::device::{Born, Device};
 use super::dice::{Dice, mix};
 use super::image::IMAGES;
-use super::life::{Aim, Call, Cut, Day, Life, Misuse, Outside, Part, Room, Where};
+use super::life::{Aim, Call, Cut, Day, Life, Misuse, Outside, Part, Refuses, Room, Where};
 use super::reading::{Reading, Way};
 
 /// The life with this number among those of a seed, on a device with one of these logs.
@@ -60,6 +60,10 @@ fn day(dice: &mut Dice, cuts: u32) -> Day {
         outside: dice.percent(8).then(|| outside(dice)),
         reset_pin: dice.percent(8),
         wakes: dice.percent(15),
+        refuses: dice.percent(6).then(|| match dice.below(4) {
+            0 => Refuses::Data,
+            _ => Refuses::Otadata(1 + dice.below(12)),
+        }),
         reading: Reading {
             way: dice.one_of(&Way::ALL),
             seed: dice.number(),
@@ -130,7 +134,9 @@ fn any_aim(dice: &mut Dice) -> Aim {
 }
 
 fn call(dice: &mut Dice) -> Call {
-    match dice.below(20) {
+    match dice.below(22) {
+        20 => Call::Interrupted { image: image(dice) },
+        21 => Call::Offsets,
         16 => Call::Two {
             first: image(dice),
             second: image(dice),

@@ -1,13 +1,14 @@
 //! Two updates at a time, and one that is copied where it belongs.
 
 use ota_core::partition::Slot;
-use ota_core::update::ImageSize;
+use ota_core::update::{Handle, ImageSize};
 
-use super::application::{Application, Core};
-use super::device::Device;
+use super::application::{Application, Core, Step, error};
+use super::device::{Device, PART};
 use super::image::IMAGES;
 use super::life::Aim;
 use super::live::Download;
+use super::model::State;
 use super::verdict::{Rule, Violation};
 
 impl Application<'_, '_> {
@@ -41,6 +42,7 @@ impl Application<'_, '_> {
                 to: slot,
                 image,
                 noted: 0,
+                foreign: false,
             });
             open.push((handle, slot, image, IMAGES[image].bytes.chunks(3000)));
         }
@@ -52,7 +54,7 @@ impl Application<'_, '_> {
                 };
                 wrote = true;
                 let written = ota.write(*handle, chunk);
-                if ota.flash().done.dead {
+                if ota.flash().done.dead || written.is_err() && ota.flash().done.refused {
                     return Ok(());
                 }
                 if let Err(error) = written {
@@ -64,17 +66,102 @@ impl Application<'_, '_> {
                 break;
             }
         }
+        let chosen = ota.set_boot_partition(&Device::partition(one));
+        let chosen = chosen.as_ref().map_err(error);
+        if !ota.flash().done.dead
+            && !ota.flash().done.refused
+            && chosen != Err("Unfinished")
+            && chosen != Err("TooOld")
+        {
+            let got = format!("{chosen:?}");
+            let allowed = "set_boot_partition of a slot that is open: Unfinished";
+            return Err(Violation::new(Rule::Answer, allowed, got));
+        }
         for (handle, slot, image, _) in open {
             self.end(handle, slot, image, ota)?;
-            if ota.flash().done.dead {
+            if ota.flash().done.dead || ota.flash().done.refused {
                 return Ok(());
             }
             self.living.download = Some(Download {
                 to: slot,
                 image,
                 noted: 0,
+                foreign: false,
             });
         }
+        ota.flash().may_write(&[]);
+        Ok(())
+    }
+
+    /// Opens the next slot, all of it erased.
+    fn opened(&mut self, image: usize, what: &str, ota: &mut Core<'_, '_>) -> Step<(Handle, Slot)> {
+        let slot = self.aim(Aim::Next, ota);
+        let around = self.around(ota);
+        ota.flash().may_write(&[slot]);
+        let begun = ota.begin(&Device::partition(slot), ImageSize::Unknown);
+        let name = format!("begin({slot}), {what}");
+        self.judge_around(&name, &begun, ota, around, |state, around| {
+            state.begin(slot, around)
+        })?;
+        let Ok(handle) = begun else {
+            self.not_begun(slot, ota);
+            return Ok(None);
+        };
+        self.living.download = Some(Download {
+            to: slot,
+            image,
+            noted: 0,
+            foreign: false,
+        });
+        Ok(Some((handle, slot)))
+    }
+
+    /// Writes half an image, lets otadata change, and writes the rest.
+    pub(super) fn interrupted(
+        &mut self,
+        image: usize,
+        ota: &mut Core<'_, '_>,
+    ) -> Result<(), Violation> {
+        let Some((handle, slot)) = self.opened(image, "to be interrupted", ota)? else {
+            return Ok(());
+        };
+        let bytes = IMAGES[image].bytes.len();
+        let half = bytes / 2 / 16 * 16;
+        let Some(handle) = self.write(handle, slot, image, 0, half, ota)? else {
+            return Ok(());
+        };
+        let forgotten = ota.invalidate_inactive_otadata_slot();
+        let name = "invalidate_inactive_otadata_slot()";
+        self.judge(name, &forgotten, ota, State::forget_previous)?;
+        if ota.flash().done.dead || ota.flash().done.refused {
+            return Ok(());
+        }
+        if let Some(handle) = self.write(handle, slot, image, half, bytes, ota)? {
+            // The power is there, and it is open.
+            let _ = ota.abort(handle);
+        }
+        ota.flash().may_write(&[]);
+        Ok(())
+    }
+
+    /// Writes the second part of an image with an offset, and then the same again as if it came next.
+    pub(super) fn offsets(&mut self, ota: &mut Core<'_, '_>) -> Result<(), Violation> {
+        const IMAGE: usize = 5;
+        let Some((handle, _)) = self.opened(IMAGE, "out of order", ota)? else {
+            return Ok(());
+        };
+        let part = PART as usize;
+        let second = &IMAGES[IMAGE].bytes[part..2 * part];
+        let there = ota.write_with_offset(handle, second, PART);
+        let next = there.and_then(|()| ota.write(handle, second));
+        if !ota.flash().done.dead
+            && !ota.flash().done.refused
+            && let Err(error) = next
+        {
+            let got = format!("{error:?}");
+            return Err(Violation::new(Rule::Answer, "write_with_offset: Ok", got));
+        }
+        let _ = ota.abort(handle);
         ota.flash().may_write(&[]);
         Ok(())
     }
@@ -105,6 +192,7 @@ impl Application<'_, '_> {
             to: staged,
             image,
             noted: 0,
+            foreign: false,
         });
         let around = self.around(ota);
         let destined = ota.set_final_partition(handle, &Device::partition(target), true);
@@ -112,7 +200,7 @@ impl Application<'_, '_> {
         self.judge_around(&name, &destined, ota, around, |state, around| {
             state.begin(target, around)
         })?;
-        if destined.is_err() || ota.flash().done.dead {
+        if destined.is_err() || ota.flash().done.dead || ota.flash().done.refused {
             // It is open still, unless the power is gone.
             let _ = ota.abort(handle);
             ota.flash().may_write(&[]);

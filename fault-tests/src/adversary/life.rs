@@ -21,6 +21,8 @@ pub(super) struct Day {
     pub(super) reset_pin: bool,
     /// It wakes from deep sleep: no pin counts.
     pub(super) wakes: bool,
+    /// The flash refuses something, with the power on.
+    pub(super) refuses: Option<Refuses>,
     /// How weak bits read.
     pub(super) reading: Reading,
     /// What the application calls, one after the other.
@@ -35,6 +37,7 @@ impl Day {
         outside: None,
         reset_pin: false,
         wakes: false,
+        refuses: None,
         reading: Reading::ZERO,
         calls: Vec::new(),
         cut: None,
@@ -44,6 +47,15 @@ impl Day {
     pub(super) const fn resets(&self) -> bool {
         self.reset_pin && !self.wakes
     }
+}
+
+/// An operation that fails, is reported, and leaves things as they were.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Refuses {
+    /// The operation of otadata with this number, from 1 on.
+    Otadata(u32),
+    /// Each erase of the data that a reset is to wipe.
+    Data,
 }
 
 /// What happens to a device while it is off.
@@ -102,6 +114,10 @@ pub(super) enum Call {
     Ask,
     /// Two downloads that are open at a time; the first one ends first.
     Two { first: usize, second: usize },
+    /// Half a download, `invalidate_inactive_otadata_slot`, and the other half without its `end`.
+    Interrupted { image: usize },
+    /// The second part of an image is written with an offset, then as if it came next; the first part never is.
+    Offsets,
     /// A download that `end` copies to this slot.
     Copy { to: Aim, image: usize },
     /// What the documentation says is refused.

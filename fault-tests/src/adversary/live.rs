@@ -14,7 +14,7 @@ use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
 use super::application::Application;
 use super::cells::{Cells, Content, SECTOR};
 use super::device::{Born, DATA, Device, NVS, OTADATA, TARGET};
-use super::life::{Day, Life};
+use super::life::{Day, Life, Refuses};
 use super::model::{Around, Named, OfStock, State, Why};
 use super::powered::{Done, Powered};
 use super::verdict::{Rule, Violation, list};
@@ -62,6 +62,8 @@ pub(super) struct Download {
     pub(super) image: usize,
     /// Bytes that are known to be noted.
     pub(super) noted: u32,
+    /// Somebody else has written there since.
+    pub(super) foreign: bool,
 }
 
 /// What a life came to.
@@ -156,21 +158,35 @@ impl<'c> Living<'c> {
         }
         self.expand();
         let mut cells = std::mem::replace(self.cells, Cells::none());
-        let mut flash = Powered::new(&mut cells, day.reading, self.power_ons, day.cut);
+        let mut flash = Powered::new(
+            &mut cells,
+            day.reading,
+            self.power_ons,
+            day.cut,
+            day.refuses,
+        );
         let judged = self.power_on(day, &mut flash, told);
         let done = flash.done;
         *self.cells = cells;
-        if done.dead {
+        if done.refused {
+            self.cuts_since_switch += 1;
+        }
+        if done.dead || done.refused {
             for state in &mut self.states {
                 if let Some(of_stock) = &mut state.of_stock {
                     of_stock.torn = true;
                 }
             }
-            self.cuts_since_switch += 1;
+            self.cuts_since_switch += u32::from(done.dead);
             self.rests = false;
             let (inside, outside) = (done.in_otadata, done.in_slots);
+            let what = if done.dead {
+                "the power goes away"
+            } else {
+                "the flash refuses"
+            };
             told(format!(
-                "  the power goes away: operation {inside} of otadata, {outside} elsewhere"
+                "  {what}: operation {inside} of otadata, {outside} elsewhere"
             ));
             self.cells.rows(OTADATA, 2 * SECTOR, told);
         } else if done.erases > 0 {
@@ -184,7 +200,7 @@ impl<'c> Living<'c> {
                 format!("one at 0x{at:x}"),
             ));
         }
-        self.rests = !done.dead;
+        self.rests = !done.dead && !done.refused;
         Ok(done)
     }
 
@@ -202,6 +218,7 @@ impl<'c> Living<'c> {
         };
         let minimum = self.minimum.get();
         let was_weak = flash.cells().is_weak(OTADATA, 8192);
+        let stock = self.stock_boots(flash, day);
         let before = self.around(flash.cells(), Slot::Test, false);
         let fuses = Cell::new(minimum);
         let inputs = BootInputs {
@@ -226,15 +243,20 @@ impl<'c> Living<'c> {
             self.boot_was_cut(day, &before, flash.cells());
             return Ok(());
         }
-        let Some(decision) = self.judge_boot(day, &before, &booted, told)? else {
+        let refused = flash.done.refused;
+        let Some(decision) = self.judge_boot(day, &before, &booted, refused, told)? else {
             return Ok(());
         };
         self.judge_rest(day, was_weak, &flash.done, &decision)?;
         self.judge_raised(minimum, &before, &decision)?;
         self.judge_data(day, flash)?;
+        if refused {
+            return Ok(());
+        }
         let Ok(table) = PartitionTable::for_application(&table, true) else {
             return Ok(());
         };
+        self.judge_company(stock, was_weak, &decision)?;
         let in_doubt = matches!(decision.reason, Reason::Trial { .. });
         let mut application = Application {
             living: self,
@@ -268,7 +290,7 @@ impl<'c> Living<'c> {
     /// The device is in a state from before the boot, or in one from after it.
     fn boot_was_cut(&mut self, day: &Day, around: &Around, cells: &Cells) {
         // The data are wiped first: until they are, nothing is chosen.
-        let wipes = day.resets() && !is_blank(cells, NVS);
+        let wipes = day.resets() && day.refuses != Some(Refuses::Data) && !is_blank(cells, NVS);
         for state in self.states.clone() {
             for around in around.certain() {
                 self.add(State {
@@ -292,9 +314,11 @@ impl<'c> Living<'c> {
         day: &Day,
         around: &Around,
         booted: &Result<Decision, BootError<NorFlashErrorKind>>,
+        refused: bool,
         told: &mut dyn FnMut(String),
     ) -> Result<Option<Decision>, Violation> {
-        let exhausted = |order: Order| order == Order::Exhausted;
+        // Nothing more is written: the log is exhausted, or the flash refuses.
+        let exhausted = |order: Order| order != Order::Kept;
         let got = match booted {
             Ok(decision) => {
                 told(format!("  {decision}").replace('\n', "\n  "));
@@ -309,23 +333,28 @@ impl<'c> Living<'c> {
         let mut kept = Vec::new();
         for state in &self.states {
             for around in around.certain() {
-                let (mut boots, after) = state.boot(day.resets(), &around);
-                let mut afters = vec![after];
+                let (boots, after) = state.boot(day.resets(), &around);
+                let (mut ways, mut afters) = (vec![boots], vec![after]);
                 if booted
                     .as_ref()
                     .is_ok_and(|decision| exhausted(decision.order))
                 {
-                    boots = state.boot_exhausted(&around);
+                    let uncounted = state.boot(false, &around).0;
+                    let is_trial = matches!(uncounted, Some((_, Why::Trial { .. })));
+                    ways = vec![state.boot_exhausted(&around)];
+                    // What it goes back to was found before the flash refused that to be written.
+                    ways.extend((refused && !is_trial).then_some(uncounted));
                     afters.push(*state);
                 }
                 for after in afters {
-                    if boots == got && !kept.contains(&after) {
+                    if ways.contains(&got) && !kept.contains(&after) {
                         kept.push(after);
                     }
                 }
-                let shown = show(boots);
-                if !allowed.contains(&shown) {
-                    allowed.push(shown);
+                for shown in ways.into_iter().map(show) {
+                    if !allowed.contains(&shown) {
+                        allowed.push(shown);
+                    }
                 }
             }
         }
@@ -337,10 +366,17 @@ impl<'c> Living<'c> {
                     "nothing boots",
                 ));
             }
+            // A reset has chosen factory all the same.
+            self.states.retain(|_| refused);
+            self.states.extend(kept);
             return Ok(None);
         };
-        if decision.order != Order::Kept && !(exhausted(decision.order) && self.may_be_exhausted())
-        {
+        let may_be = match decision.order {
+            Order::Kept => true,
+            Order::Exhausted => self.may_be_exhausted(),
+            Order::Failed(_) => refused,
+        };
+        if !may_be {
             return Err(Violation::new(
                 Rule::Totality,
                 "otadata is put in order",
@@ -354,14 +390,23 @@ impl<'c> Living<'c> {
             };
             return Err(Violation::new(rule, list(&allowed), show(got)));
         }
-        if day.resets() && decision.wipe != Some(Wipe::Done) {
+        let wiped = day.refuses != Some(Refuses::Data) && decision.order == Order::Kept;
+        let wanted = if wiped { Wipe::Done } else { Wipe::Incomplete };
+        // Where factory was chosen already there is nothing to write.
+        let either = day.refuses != Some(Refuses::Data) && decision.order != Order::Kept;
+        if day.resets() && decision.wipe != Some(wanted) && !either {
             return Err(Violation::new(
                 Rule::Reset,
-                "the factory reset is done",
+                format!("the factory reset: {wanted:?}"),
                 format!("{:?}", decision.wipe),
             ));
         }
-        self.states = kept;
+        if refused {
+            // What could not be put in order may be read otherwise the next time.
+            self.states.extend(kept);
+        } else {
+            self.states = kept;
+        }
         Ok(Some(*decision))
     }
 
@@ -380,7 +425,7 @@ impl<'c> Living<'c> {
     ) -> Result<(), Violation> {
         let idle = matches!(decision.reason, Reason::Confirmed | Reason::Fallback) && !day.resets();
         let operations = done.in_otadata + done.in_slots;
-        if self.rests && idle && !was_weak && operations > 0 {
+        if self.rests && idle && !was_weak && !done.refused && operations > 0 {
             return Err(Violation::new(
                 Rule::Wear,
                 "no operation: everything was in order",

@@ -42,9 +42,10 @@ impl Application<'_, '_> {
             to: slot,
             image: written(misuse),
             noted: 0,
+            foreign: false,
         });
         let (got, wanted) = provoke(misuse, handle, slot, self.running, ota);
-        if !ota.flash().done.dead {
+        if !ota.flash().done.dead && !ota.flash().done.refused {
             let got = got.as_ref().map_err(error);
             (self.told)(format!("  {misuse:?}: {got:?}"));
             if got != Err(wanted) {

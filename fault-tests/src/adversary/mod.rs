@@ -10,12 +10,16 @@
 //!   and reads them back, `shrink` makes one that fails a small one;
 //! - `live` and `application` live them, and judge.
 //!
-//! Of 14 mistakes planted one at a time in the hardened policy before the oracle was written it finds 8 in 200,000
-//! power-ons. It does not ask a stock bootloader, reflashes no slot by a cable, and has one download open at a time.
+//! Beside it a stock bootloader is started on the same bits (`company`), the device is flashed by a cable, rots, or is
+//! refused by its flash (`outside`), and every short sequence of calls is lived as well (`sequences`).
+//!
+//! `fault-tests/mutants` measures which planted mistakes it finds. It never cuts the burning of a fuse, and starts no
+//! stock application.
 
 mod application;
 mod ask;
 mod cells;
+mod company;
 mod device;
 mod dice;
 mod draw;

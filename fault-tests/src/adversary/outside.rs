@@ -6,7 +6,7 @@ use ota_core::partition::Slot;
 use super::cells::{Content, SECTOR};
 use super::device::{Born, DATA, Device, KEYS, NVS, OTADATA, SLOT_SIZE};
 use super::image::IMAGES;
-use super::life::{Day, Outside};
+use super::life::{Day, Outside, Refuses};
 use super::live::{Living, born};
 use super::model::Around;
 use super::powered::Powered;
@@ -16,7 +16,7 @@ use super::verdict::{Rule, Violation, list};
 const ROTTEN: u32 = 300;
 
 impl Living<'_> {
-    /// Lets something happen. Of the slot that is being downloaded to nothing is known then, so it is left alone.
+    /// Lets something happen.
     pub(super) fn outside(&mut self, outside: Outside, told: &mut dyn FnMut(String)) {
         match outside {
             Outside::Rot(slot) if self.is_there(slot) => {
@@ -48,9 +48,14 @@ impl Living<'_> {
         }
     }
 
-    fn is_there(&self, slot: Slot) -> bool {
-        let downloads = self.download.is_some_and(|download| download.to == slot);
-        !downloads && self.device.all_slots().any(|there| there == slot)
+    /// What is noted of a download there is true no more, and nobody can know.
+    fn is_there(&mut self, slot: Slot) -> bool {
+        if let Some(download) = &mut self.download
+            && download.to == slot
+        {
+            (download.foreign, download.noted) = (true, 0);
+        }
+        self.device.all_slots().any(|there| there == slot)
     }
 
     /// The secure version is one of these.
@@ -102,6 +107,9 @@ impl Living<'_> {
             ));
         }
         if !day.resets() {
+            return Ok(());
+        }
+        if day.refuses == Some(Refuses::Data) {
             return Ok(());
         }
         if !holds(NVS, 0xFF) {

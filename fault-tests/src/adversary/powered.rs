@@ -9,7 +9,7 @@ use ota_core::partition::Slot;
 
 use super::device::{Device, NVS, OTADATA};
 use super::dice::Dice;
-use super::life::{Cut, Where};
+use super::life::{Cut, Refuses, Where};
 use super::reading::Reading;
 use super::tear;
 
@@ -21,6 +21,7 @@ pub(super) struct Powered<'c> {
     boot: u32,
     reads: u32,
     cut: Option<Cut>,
+    refuses: Option<Refuses>,
     /// What may be erased and programmed now, besides otadata.
     writable: Vec<Slot>,
     /// The bootloader may wipe the data.
@@ -45,6 +46,8 @@ pub(super) struct Done {
     pub(super) in_slot: Option<u32>,
     /// The first operation where none was to be.
     pub(super) astray: Option<u32>,
+    /// An operation was refused, with the power on.
+    pub(super) refused: bool,
 }
 
 impl<'c> Powered<'c> {
@@ -53,6 +56,7 @@ impl<'c> Powered<'c> {
         reading: Reading,
         boot: u32,
         cut: Option<Cut>,
+        refuses: Option<Refuses>,
     ) -> Self {
         Self {
             cells,
@@ -60,6 +64,7 @@ impl<'c> Powered<'c> {
             boot,
             reads: 0,
             cut,
+            refuses,
             writable: Vec::new(),
             wipes: false,
             done: Done {
@@ -70,6 +75,7 @@ impl<'c> Powered<'c> {
                 erases: 0,
                 in_slot: None,
                 astray: None,
+                refused: false,
             },
         }
     }
@@ -123,6 +129,22 @@ impl<'c> Powered<'c> {
         hit
     }
 
+    /// Whether the flash refuses this operation, which then leaves things as they were.
+    fn refuses(&mut self, at: u32) -> Result<(), NorFlashErrorKind> {
+        let otadata = (OTADATA..OTADATA + 2 * SECTOR).contains(&at);
+        let refused = match self.refuses {
+            None => false,
+            Some(Refuses::Otadata(number)) => otadata && self.done.in_otadata + 1 == number,
+            Some(Refuses::Data) => at == NVS,
+        };
+        if !refused {
+            return Ok(());
+        }
+        self.done.in_otadata += u32::from(otadata);
+        self.done.refused = true;
+        Err(NorFlashErrorKind::Other)
+    }
+
     fn alive(&self) -> Result<(), NorFlashErrorKind> {
         if self.done.dead {
             return Err(NorFlashErrorKind::Other);
@@ -172,6 +194,7 @@ impl NorFlash for Powered<'_> {
         if from < BASE {
             return Err(NorFlashErrorKind::OutOfBounds);
         }
+        self.refuses(from)?;
         let cut = self.is_cut(from, to, true).then_some(self.cut).flatten();
         let mut dice = Dice::new(cut.map_or(0, |cut| cut.seed.into()));
         let sectors = (to - from) / SECTOR;
@@ -193,6 +216,7 @@ impl NorFlash for Powered<'_> {
         if offset < BASE {
             return Err(NorFlashErrorKind::OutOfBounds);
         }
+        self.refuses(offset)?;
         let end = offset + u32::try_from(bytes.len()).unwrap_or(0);
         if !self.is_cut(offset, end, false) {
             self.cells.program(offset, bytes);

@@ -5,7 +5,7 @@ use ota_core::hardened::Log;
 use ota_core::partition::Slot;
 
 use super::device::{Born, Device};
-use super::life::{Aim, Call, Cut, Day, Life, Misuse, Outside, Part, Room, Where};
+use super::life::{Aim, Call, Cut, Day, Life, Misuse, Outside, Part, Refuses, Room, Where};
 use super::reading::{Reading, Way};
 use super::text::FUSES;
 
@@ -62,7 +62,18 @@ fn sequences(calls: &[Call], most: u32) -> Vec<Vec<Day>> {
             reset_pin: true,
             ..day(vec![call])
         };
-        all.push(vec![day(vec![call]), resets]);
+        let unwiped = Day {
+            refuses: Some(Refuses::Data),
+            ..resets.clone()
+        };
+        all.extend([vec![day(vec![call]), resets], vec![unwiped]]);
+        all.extend((1..=CUTS).map(|at| {
+            let refuses = Day {
+                refuses: Some(Refuses::Otadata(at)),
+                ..day(vec![call])
+            };
+            vec![refuses]
+        }));
         for happens in [
             Outside::Rot(Slot::Ota(0)),
             Outside::Rot(Slot::Ota(1)),
@@ -151,9 +162,11 @@ fn calls(device: Device) -> Vec<Call> {
             first: 2,
             second: 3,
         },
+        Call::Interrupted { image: 5 },
+        Call::Offsets,
         Call::Copy {
             to: Aim::Slot(Slot::Ota(1)),
-            image: 2,
+            image: 5,
         },
     ];
     if device.factory {

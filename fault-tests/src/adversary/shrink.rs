@@ -79,6 +79,12 @@ fn simpler(day: &Day) -> Vec<Day> {
             ..day.clone()
         });
     }
+    if day.refuses.is_some() {
+        days.push(Day {
+            refuses: None,
+            ..day.clone()
+        });
+    }
     if day.outside.is_some() {
         days.push(Day {
             outside: None,

@@ -143,6 +143,8 @@ fn lives_are_of_all_kinds() {
     assert!(outside(|it| matches!(it, life::Outside::Rot(_))));
     assert!(outside(|it| matches!(it, life::Outside::Cable { .. })));
     assert!(outside(|it| *it == life::Outside::EraseOtadata));
+    assert!(days().any(|day| day.refuses == Some(life::Refuses::Data)));
+    assert!(calls().any(|call| matches!(call, Call::Interrupted { .. } | Call::Offsets)));
     assert!(days().any(|day| day.reset_pin && day.wakes));
     assert!(lives.iter().any(|life| life.device.fuses == 2));
     assert!(days().any(|day| day.resets()) && days().any(|day| day.calls.len() >= 3));

@@ -14,7 +14,7 @@ use ota_core::partition::Slot;
 
 use super::device::{Born, Device};
 use super::image::IMAGES;
-use super::life::{Aim, Call, Cut, Day, Life, Misuse, Outside, Part, Room, Where};
+use super::life::{Aim, Call, Cut, Day, Life, Misuse, Outside, Part, Refuses, Room, Where};
 use super::reading::{Reading, Way};
 
 const BEGINS: &str = "adversary1";
@@ -59,7 +59,8 @@ const PLACES: [(&str, Where); 3] = [
     ("any", Where::Anywhere),
 ];
 
-const PLAIN: [(&str, Call); 5] = [
+const PLAIN: [(&str, Call); 6] = [
+    ("offsets", Call::Offsets),
     ("valid", Call::MarkValid),
     ("invalid", Call::MarkInvalid),
     ("erase-last", Call::EraseLast),
@@ -135,6 +136,11 @@ impl fmt::Display for Day {
             Some(Outside::Cable { to, image }) => write!(f, " cable={to}:{image}")?,
             Some(Outside::EraseOtadata) => f.write_str(" erase-otadata")?,
         }
+        match self.refuses {
+            None => {}
+            Some(Refuses::Otadata(at)) => write!(f, " refuses={at}")?,
+            Some(Refuses::Data) => f.write_str(" refuses-data")?,
+        }
         for (set, word) in [(self.reset_pin, "reset-pin"), (self.wakes, "wakes")] {
             if set {
                 write!(f, " {word}")?;
@@ -165,6 +171,7 @@ impl fmt::Display for Call {
             Self::Resume { to, image } => write!(f, "resume={to}:{image}"),
             Self::SetBoot(to) => write!(f, "set={to}"),
             Self::Two { first, second } => write!(f, "two={first}:{second}"),
+            Self::Interrupted { image } => write!(f, "interrupted={image}"),
             Self::Copy { to, image } => write!(f, "copy={to}:{image}"),
             Self::Misuse(misuse) => write!(f, "misuse={}", name(&MISUSES, misuse)),
             plain => f.write_str(name(&PLAIN, plain)),
@@ -236,7 +243,7 @@ impl FromStr for Life {
 }
 
 const DEVICE: &str = "blank, one, two, trial, started, slots=2, slots=3, factory, monitored, versions, attempts=N, log=GROUPS-RESERVE, fuses=N or /";
-const DAY: &str = "read=WAY:SEED, rot=SLOT, cable=SLOT:IMAGE, erase-otadata, reset-pin, wakes, a call, cut=otadata|erases|any:N:SEED or /";
+const DAY: &str = "read=WAY:SEED, rot=SLOT, cable=SLOT:IMAGE, erase-otadata, refuses=N, refuses-data, reset-pin, wakes, a call, cut=otadata|erases|any:N:SEED or /";
 
 fn value<T: Copy>(names: &[(&str, T)], word: &str) -> Option<T> {
     names
@@ -279,6 +286,7 @@ fn of_day(word: &str, day: &mut Day) -> Option<()> {
     match word {
         "reset-pin" => day.reset_pin = true,
         "wakes" => day.wakes = true,
+        "refuses-data" => day.refuses = Some(Refuses::Data),
         "erase-otadata" => day.outside = Some(Outside::EraseOtadata),
         word => return of_call(word, day),
     }
@@ -316,6 +324,10 @@ fn of_call(word: &str, day: &mut Day) -> Option<()> {
         }),
         ("resume", [to, number]) => day.calls.push(Call::Resume {
             to: aim(to)?,
+            image: image(number)?,
+        }),
+        ("refuses", [at]) => day.refuses = Some(Refuses::Otadata(at.parse().ok()?)),
+        ("interrupted", [number]) => day.calls.push(Call::Interrupted {
             image: image(number)?,
         }),
         ("rot", [of]) => day.outside = Some(Outside::Rot(slot(of)?)),
