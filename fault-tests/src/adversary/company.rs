@@ -111,7 +111,7 @@ impl Living<'_> {
     /// written.
     pub(super) fn judge_company(
         &self,
-        stock: Stock,
+        stock: &Stock,
         was_weak: bool,
         decision: &Decision,
     ) -> Result<(), Violation> {

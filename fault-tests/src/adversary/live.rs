@@ -16,6 +16,7 @@ use super::cells::{Cells, Content, SECTOR};
 use super::device::{Born, DATA, Device, NVS, OTADATA, TARGET};
 use super::life::{Day, Life, Refuses};
 use super::model::{Around, Named, OfStock, State, Why};
+use super::outside::judge_data;
 use super::powered::{Done, Powered};
 use super::verdict::{Rule, Violation, list};
 
@@ -249,14 +250,14 @@ impl<'c> Living<'c> {
         };
         self.judge_rest(day, was_weak, &flash.done, &decision)?;
         self.judge_raised(minimum, &before, &decision)?;
-        self.judge_data(day, flash)?;
+        judge_data(day, flash)?;
         if refused {
             return Ok(());
         }
         let Ok(table) = PartitionTable::for_application(&table, true) else {
             return Ok(());
         };
-        self.judge_company(stock, was_weak, &decision)?;
+        self.judge_company(&stock, was_weak, &decision)?;
         let in_doubt = matches!(decision.reason, Reason::Trial { .. });
         let mut application = Application {
             living: self,

@@ -112,13 +112,10 @@ pub fn every_sequence(most: u32, first: bool) -> Report {
         failures: Vec::new(),
         failed: 0,
     };
-    let mut lives = sequences::lives(most).peekable();
-    while lives.peek().is_some() {
-        let batch: Vec<Life> = lives
-            .by_ref()
-            .take(if first { 512 } else { 8192 })
-            .collect();
-        let lived: Vec<_> = batch
+    let mut all = sequences::lives(most).peekable();
+    while all.peek().is_some() {
+        let batch: Vec<Life> = all.by_ref().take(if first { 512 } else { 8192 }).collect();
+        let judged: Vec<_> = batch
             .par_chunks(64)
             .flat_map_iter(|lives| {
                 let mut cells = Cells::blank();
@@ -126,7 +123,7 @@ pub fn every_sequence(most: u32, first: bool) -> Report {
                 lives.iter().map(live).collect::<Vec<_>>()
             })
             .collect();
-        for (life, lived) in batch.iter().zip(lived) {
+        for (life, lived) in batch.iter().zip(judged) {
             report.power_ons += u64::from(lived.power_ons);
             report.cuts += u64::from(lived.cuts);
             report.lives += 1;

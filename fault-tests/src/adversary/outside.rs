@@ -89,38 +89,38 @@ impl Living<'_> {
         };
         self.judge_fuses(before, &[raised])
     }
+}
 
-    /// A reset that is done has wiped the data that it names, and no other.
-    pub(super) fn judge_data(&self, day: &Day, flash: &mut Powered<'_>) -> Result<(), Violation> {
-        let len = u32::try_from(DATA.len()).unwrap_or(0);
-        let holds = |at: u32, wanted: u8| {
-            (at..at + len).all(|at| {
-                let byte = flash.cells().byte(at);
-                (byte.value, byte.weak) == (wanted, 0)
-            })
-        };
-        if !holds(KEYS, DATA[0]) {
-            return Err(Violation::new(
-                Rule::Reset,
-                "data that it does not name stay",
-                "they do not",
-            ));
-        }
-        if !day.resets() {
-            return Ok(());
-        }
-        if day.refuses == Some(Refuses::Data) {
-            return Ok(());
-        }
-        if !holds(NVS, 0xFF) {
-            return Err(Violation::new(
-                Rule::Reset,
-                "the data that it names are wiped",
-                "they are not",
-            ));
-        }
-        // The application writes its settings anew.
-        flash.settle(NVS, &DATA);
-        Ok(())
+/// A reset that is done has wiped the data that it names, and no other.
+pub(super) fn judge_data(day: &Day, flash: &mut Powered<'_>) -> Result<(), Violation> {
+    let len = u32::try_from(DATA.len()).unwrap_or(0);
+    let holds = |at: u32, wanted: u8| {
+        (at..at + len).all(|at| {
+            let byte = flash.cells().byte(at);
+            (byte.value, byte.weak) == (wanted, 0)
+        })
+    };
+    if !holds(KEYS, DATA[0]) {
+        return Err(Violation::new(
+            Rule::Reset,
+            "data that it does not name stay",
+            "they do not",
+        ));
     }
+    if !day.resets() {
+        return Ok(());
+    }
+    if day.refuses == Some(Refuses::Data) {
+        return Ok(());
+    }
+    if !holds(NVS, 0xFF) {
+        return Err(Violation::new(
+            Rule::Reset,
+            "the data that it names are wiped",
+            "they are not",
+        ));
+    }
+    // The application writes its settings anew.
+    flash.settle(NVS, &DATA);
+    Ok(())
 }

@@ -147,7 +147,7 @@ fn lives_are_of_all_kinds() {
     assert!(calls().any(|call| matches!(call, Call::Interrupted { .. } | Call::Offsets)));
     assert!(days().any(|day| day.reset_pin && day.wakes));
     assert!(lives.iter().any(|life| life.device.fuses == 2));
-    assert!(days().any(|day| day.resets()) && days().any(|day| day.calls.len() >= 3));
+    assert!(days().any(Day::resets) && days().any(|day| day.calls.len() >= 3));
 }
 
 /// A cut erase leaves a row of what was there but for a single bit, and everything else blank.

@@ -110,7 +110,7 @@ impl Toy {
 
     fn leaf(dice: &mut ChaCha8Rng, open: &mut Vec<u16>, copies: bool) -> Tree {
         let mut deeds = Vec::new();
-        for _ in 0..1 + dice.next_u32() % 5 {
+        for _ in 0..=dice.next_u32() % 5 {
             let at = address(dice);
             let number = (dice.next_u32() % 8).to_le_bytes()[0];
             let deed = match dice.next_u32() % 14 {
@@ -159,7 +159,7 @@ impl Subject for Toy {
                 }
                 Tree::Do(deeds, rest) => {
                     for deed in deeds {
-                        self.carry_out(deed, chip, journal)?;
+                        carry_out(deed, chip, journal)?;
                     }
                     return Ok(*rest);
                 }
@@ -172,39 +172,32 @@ impl Subject for Toy {
     }
 }
 
-impl Toy {
-    fn carry_out(
-        &self,
-        deed: &Deed,
-        chip: &mut Chip<'_>,
-        journal: &mut Journal<u8>,
-    ) -> Result<(), Dead> {
-        match deed {
-            Deed::Erase(at) => {
-                let at = u32::from(*at);
-                chip.erase(at, at + 4096).map_err(|_| Dead)
+fn carry_out(deed: &Deed, chip: &mut Chip<'_>, journal: &mut Journal<u8>) -> Result<(), Dead> {
+    match deed {
+        Deed::Erase(at) => {
+            let at = u32::from(*at);
+            chip.erase(at, at + 4096).map_err(|_| Dead)
+        }
+        Deed::Program(at, data) => chip.write(u32::from(*at), data).map_err(|_| Dead),
+        Deed::Copy(from, to) => {
+            let mut bytes = [0; LEN];
+            chip.read(u32::from(*from), &mut bytes).map_err(|_| Dead)?;
+            chip.write(u32::from(*to), &bytes).map_err(|_| Dead)
+        }
+        Deed::World(world) => {
+            journal.change(|now| *now = *world);
+            Ok(())
+        }
+        Deed::Fault(from, number) => {
+            if *journal.world() >= *from {
+                let (property, allowed, got) = fault(*from, *number);
+                journal.violated(property, allowed, got);
             }
-            Deed::Program(at, data) => chip.write(u32::from(*at), data).map_err(|_| Dead),
-            Deed::Copy(from, to) => {
-                let mut bytes = [0; LEN];
-                chip.read(u32::from(*from), &mut bytes).map_err(|_| Dead)?;
-                chip.write(u32::from(*to), &bytes).map_err(|_| Dead)
-            }
-            Deed::World(world) => {
-                journal.change(|now| *now = *world);
-                Ok(())
-            }
-            Deed::Fault(from, number) => {
-                if *journal.world() >= *from {
-                    let (property, allowed, got) = fault(*from, *number);
-                    journal.violated(property, allowed, got);
-                }
-                Ok(())
-            }
-            Deed::Mark(number) => {
-                journal.sometimes(format!("mark {number}"));
-                Ok(())
-            }
+            Ok(())
+        }
+        Deed::Mark(number) => {
+            journal.sometimes(format!("mark {number}"));
+            Ok(())
         }
     }
 }
@@ -325,8 +318,7 @@ fn carried_out(mut run: Run, deed: &Deed) -> Vec<Run> {
         }),
         Deed::Copy(from, to) => {
             let ways = read(&run.flash, *from).into_iter();
-            let copy =
-                |bytes: Vec<u8>| pages(*to, &bytes).fold(run.clone(), |run, op| operate(run, op));
+            let copy = |bytes: Vec<u8>| pages(*to, &bytes).fold(run.clone(), operate);
             ways.map(copy).collect()
         }
         Deed::World(world) => {
@@ -365,13 +357,16 @@ struct Seen {
     marks: BTreeSet<String>,
 }
 
+/// A state that is still to be looked at: what a tear is to make of a flash, the world in it, and the cuts so far.
+type Waiting = (Rc<Plain>, Option<(Rc<Op>, Tear)>, u8, u32);
+
 /// Every state within so many cuts; `None` if there are too many.
 fn brute_force(toy: &Toy, limits: &Limits, most: usize) -> Option<Seen> {
     let mut seen = Seen::default();
     let mut visited: HashMap<u128, u32> = HashMap::new();
     // By cuts so far, so that each state is met with the fewest first.
     let start = (Rc::new(Plain::blank()), None, 0u8, 0u32);
-    let mut work: VecDeque<(Rc<Plain>, Option<(Rc<Op>, Tear)>, u8, u32)> = VecDeque::from([start]);
+    let mut work: VecDeque<Waiting> = VecDeque::from([start]);
     while let Some((flash, torn, world, cuts)) = work.pop_front() {
         let mut flash = flash;
         if let Some((op, tear)) = torn {
