@@ -9,6 +9,7 @@ use ota_core::update::{Erasing, Handle, ImageSize, OtaError};
 
 use embedded_storage::nor_flash::NorFlashErrorKind;
 
+use super::cells::Content;
 use super::device::{Device, PART, SLOT_SIZE};
 use super::image::IMAGES;
 use super::life::{Aim, Call, Part, Room};
@@ -17,8 +18,8 @@ use super::model::{Around, Ends, State};
 use super::powered::Powered;
 use super::verdict::{Rule, Violation, list};
 
-type Core<'a, 'c> = Ota<'a, &'a mut Powered<'c>, StreamVerifier<'a>, Fuses<'a>>;
-type Outcome<T> = Result<T, OtaError<NorFlashErrorKind>>;
+pub(super) type Core<'a, 'c> = Ota<'a, &'a mut Powered<'c>, StreamVerifier<'a>, Fuses<'a>, 2>;
+pub(super) type Outcome<T> = Result<T, OtaError<NorFlashErrorKind>>;
 
 /// An application that runs.
 pub(super) struct Application<'l, 'c> {
@@ -30,7 +31,7 @@ pub(super) struct Application<'l, 'c> {
 }
 
 /// Goes on, or ends as the power is gone or a call was refused.
-type Step<T> = Result<Option<T>, Violation>;
+pub(super) type Step<T> = Result<Option<T>, Violation>;
 
 impl Application<'_, '_> {
     /// Makes the calls, until the power is gone.
@@ -51,7 +52,7 @@ impl Application<'_, '_> {
         let ota: Core<'a, 'p> = Ota::new(
             flash,
             verifier,
-            Fuses(fuses),
+            Fuses(fuses, device.fuses.into()),
             table,
             running,
             config,
@@ -59,9 +60,11 @@ impl Application<'_, '_> {
         );
         let mut ota = ota.with_attempts(device.attempts);
         for call in calls {
+            let before = self.living.minimum.get();
             self.call(*call, &mut ota)?;
             self.living.minimum.set(fuses.get());
-            if ota.flash().done.dead {
+            self.judge_raised(*call, before, &mut ota)?;
+            if ota.flash().done.dead || ota.flash().done.refused {
                 break;
             }
             self.living.expand();
@@ -81,34 +84,19 @@ impl Application<'_, '_> {
             Call::SetBoot(aim) => {
                 let slot = self.aim(aim, ota);
                 let partition = Device::partition(slot);
+                let on_trial =
+                    |state: &State| state.trial.is_some() && state.current.slot == self.running;
+                let unconfirmed = self.living.states.iter().all(on_trial);
                 let got = ota.set_boot_partition(&partition);
                 let name = format!("set_boot_partition({slot})");
                 self.judge(&name, &got, ota, |state, around| {
                     state.set_boot(slot, around)
-                })
-            }
-            Call::MarkValid => {
-                let got = ota.mark_app_valid_cancel_rollback();
-                let confirmed =
-                    |state: &State, running| state.trial.is_none() && state.current.slot == running;
-                self.judge(
-                    "mark_app_valid_cancel_rollback()",
-                    &got,
-                    ota,
-                    State::mark_valid,
-                )?;
-                let running = self.running;
-                if got.is_ok()
-                    && self
-                        .living
-                        .states
-                        .iter()
-                        .all(|state| confirmed(state, running))
-                {
-                    self.in_doubt = false;
-                }
+                })?;
+                // It is not confirmed by choosing another image, whatever it was started as.
+                self.in_doubt |= got.is_ok() && unconfirmed && slot != self.running;
                 Ok(())
             }
+            Call::MarkValid => self.mark_valid(ota),
             Call::MarkInvalid => {
                 let got = ota.mark_app_invalid_rollback();
                 self.judge(
@@ -131,10 +119,52 @@ impl Application<'_, '_> {
                 )
             }
             Call::Ask => self.ask(ota),
+            Call::Two { first, second } => self.two(first, second, ota),
+            Call::Interrupted { image } => self.interrupted(image, ota),
+            Call::Offsets => self.offsets(ota),
+            Call::Copy { to, image } => self.copy(to, image, ota),
+            Call::Misuse(misuse) => self.misuse(misuse, ota),
         }
     }
 
-    fn aim(&self, aim: Aim, ota: &Core<'_, '_>) -> Slot {
+    fn mark_valid(&mut self, ota: &mut Core<'_, '_>) -> Result<(), Violation> {
+        let got = ota.mark_app_valid_cancel_rollback();
+        let name = "mark_app_valid_cancel_rollback()";
+        self.judge(name, &got, ota, State::mark_valid)?;
+        let confirmed = |state: &State| state.trial.is_none() && state.current.slot == self.running;
+        if !ota.flash().done.dead && self.living.states.iter().all(confirmed) {
+            self.in_doubt = false;
+        }
+        Ok(())
+    }
+
+    /// The secure version is raised by confirming alone, and to that of what runs; where it was, the image is confirmed.
+    fn judge_raised(
+        &mut self,
+        call: Call,
+        before: u32,
+        ota: &mut Core<'_, '_>,
+    ) -> Result<(), Violation> {
+        let after = self.living.minimum.get();
+        let around = self.around(ota);
+        let version = match around.content(self.running) {
+            Content::Image(image) | Content::Perhaps(image) => IMAGES[image].version,
+            Content::Nothing => 0,
+        };
+        let confirms = call == Call::MarkValid && around.anti_rollback && version <= around.fuses;
+        let raised = if confirms {
+            before.max(version)
+        } else {
+            before
+        };
+        self.living.judge_fuses(before, &[before, raised])?;
+        if after != before {
+            self.living.states.retain(|state| state.trial.is_none());
+        }
+        Ok(())
+    }
+
+    pub(super) fn aim(&self, aim: Aim, ota: &Core<'_, '_>) -> Slot {
         match aim {
             Aim::Slot(Slot::Factory) if !self.living.device.factory => Slot::Ota(0),
             Aim::Slot(Slot::Ota(n)) => Slot::Ota(n % self.living.device.slots),
@@ -146,13 +176,13 @@ impl Application<'_, '_> {
         }
     }
 
-    fn around(&self, ota: &mut Core<'_, '_>) -> Around {
+    pub(super) fn around(&self, ota: &mut Core<'_, '_>) -> Around {
         self.living
             .around(ota.flash().cells(), self.running, self.in_doubt)
     }
 
     /// Keeps the states in which the call ends as it did; after a cut, those before and after it.
-    fn judge<T>(
+    pub(super) fn judge<T>(
         &mut self,
         name: &str,
         got: &Outcome<T>,
@@ -164,7 +194,7 @@ impl Application<'_, '_> {
     }
 
     /// The same, with what was around before the call.
-    fn judge_around<T>(
+    pub(super) fn judge_around<T>(
         &mut self,
         name: &str,
         got: &Outcome<T>,
@@ -180,7 +210,8 @@ impl Application<'_, '_> {
             format!("{ends:?}")
         };
         (self.told)(format!("  {name}: {shown}"));
-        let full = ends == Err("LogExhausted") && self.living.may_be_exhausted();
+        let refused = ends == Err("Flash") && done.refused;
+        let full = refused || ends == Err("LogExhausted") && self.living.may_be_exhausted();
         let mut allowed: Vec<String> = Vec::new();
         let mut kept: Vec<State> = Vec::new();
         let mut keep = |state: State| {
@@ -200,7 +231,8 @@ impl Application<'_, '_> {
                             ..state
                         });
                     }
-                    if says.is_ok() {
+                    // A call may have its effect, and then fail: at the fuses.
+                    if says.is_ok() || after != state {
                         keep(after);
                     }
                 } else if says == ends {
@@ -246,25 +278,18 @@ impl Application<'_, '_> {
             _ => ota.begin(&partition, size),
         };
         let name = format!("begin({slot}, {room:?})");
-        let before = self.living.download;
         self.judge_around(&name, &begun, ota, around, |state, around| {
             state.begin(slot, around)
         })?;
         let Ok(handle) = begun else {
-            if ota.flash().done.dead {
-                // The download before, or none of this slot yet.
-                self.living.download = before.map(|old| Download {
-                    noted: if old.to == slot { 0 } else { old.noted },
-                    ..old
-                });
-            }
-            ota.flash().may_write(&[]);
+            self.not_begun(slot, ota);
             return Ok(());
         };
         self.living.download = Some(Download {
             to: slot,
             image,
             noted: 0,
+            foreign: false,
         });
         if room == Room::InSteps {
             while let Ok(Erasing::Erased { .. }) = ota.erase_step(handle, 0) {}
@@ -293,8 +318,20 @@ impl Application<'_, '_> {
         Ok(())
     }
 
+    /// A download of the slot was not begun: the one before goes on, or where the power is gone, none of this slot yet.
+    pub(super) fn not_begun(&mut self, slot: Slot, ota: &mut Core<'_, '_>) {
+        let dead = ota.flash().done.dead || ota.flash().done.refused;
+        if let Some(old) = &mut self.living.download
+            && dead
+            && old.to == slot
+        {
+            old.noted = 0;
+        }
+        ota.flash().may_write(&[]);
+    }
+
     /// Writes the bytes of an image from one to another.
-    fn write(
+    pub(super) fn write(
         &mut self,
         handle: Handle,
         slot: Slot,
@@ -307,7 +344,8 @@ impl Application<'_, '_> {
         // Not in sectors, so that parts end inside a write.
         for chunk in IMAGES[image].bytes[from..to].chunks(3000) {
             let written = ota.write(handle, chunk);
-            if ota.flash().done.dead {
+            let refused = written.is_err() && ota.flash().done.refused;
+            if ota.flash().done.dead || refused {
                 (self.told)(format!("  write at {wrote}: cut"));
                 return Ok(None);
             }
@@ -327,7 +365,7 @@ impl Application<'_, '_> {
         Ok(Some(handle))
     }
 
-    fn end(
+    pub(super) fn end(
         &mut self,
         handle: Handle,
         slot: Slot,
@@ -348,7 +386,7 @@ impl Application<'_, '_> {
         };
         let download = self.living.download.filter(|download| download.to == slot);
         // Of another image nothing is there.
-        let same = download.is_some_and(|download| download.image == image);
+        let same = download.is_some_and(|download| download.image == image && !download.foreign);
         let at = if same { at.min(SLOT_SIZE - PART) } else { 0 };
         let from = usize::try_from(at)
             .unwrap_or(0)
@@ -368,8 +406,9 @@ impl Application<'_, '_> {
                 to: slot,
                 image,
                 noted: at,
+                foreign: false,
             });
-        } else if ota.flash().done.dead
+        } else if (ota.flash().done.dead || ota.flash().done.refused)
             && let Some(download) = &mut self.living.download
             && download.to == slot
         {
@@ -386,7 +425,7 @@ impl Application<'_, '_> {
     }
 
     /// What is known to be written of a slot: all of it is there.
-    fn progress(&mut self, slot: Slot, ota: &mut Core<'_, '_>) -> Step<u32> {
+    pub(super) fn progress(&mut self, slot: Slot, ota: &mut Core<'_, '_>) -> Step<u32> {
         let said = ota.progress(&Device::partition(slot));
         let at = match said {
             Ok(at) => at,
@@ -411,7 +450,11 @@ impl Application<'_, '_> {
                 .zip(bytes)
                 .take_while(|(at, byte)| there(*at, byte))
                 .count();
-            most = u32::try_from(good).unwrap_or(0);
+            most = if download.foreign {
+                SLOT_SIZE
+            } else {
+                u32::try_from(good).unwrap_or(0)
+            };
             let open = |state: &State| state.open.is_some_and(|(open, _)| open == slot);
             if self.living.states.iter().all(open) {
                 least = download.noted;
@@ -452,93 +495,10 @@ impl Application<'_, '_> {
             }
         })
     }
-
-    /// Every call that only reads.
-    fn ask(&mut self, ota: &mut Core<'_, '_>) -> Result<(), Violation> {
-        let around = self.around(ota);
-        let before = ota.flash().done;
-        self.narrow(
-            "boot_partition",
-            ota.boot_partition(),
-            |state, _| Some(state.current.slot),
-            |partition| partition.and_then(|row| row.slot()),
-            &around,
-        )?;
-        self.narrow(
-            "check_rollback_is_possible",
-            ota.check_rollback_is_possible(),
-            |state, around| state.goes_back_to(around).is_some(),
-            |possible| possible,
-            &around,
-        )?;
-        self.narrow(
-            "last_invalid_partition",
-            ota.last_invalid_partition(),
-            State::last_invalid,
-            |row| row.and_then(|row| row.slot()),
-            &around,
-        )?;
-        for slot in 0..around.count {
-            self.progress(Slot::Ota(slot), ota)?;
-        }
-        let after = ota.flash().done;
-        if (before.in_otadata, before.in_slots) != (after.in_otadata, after.in_slots) {
-            return Err(Violation::new(
-                Rule::Wear,
-                "a question writes nothing",
-                "it writes",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Keeps the states that answer a question so.
-    fn narrow<T, A: PartialEq + std::fmt::Debug>(
-        &mut self,
-        name: &str,
-        got: Outcome<T>,
-        says: impl Fn(&State, &Around) -> A,
-        answer: impl Fn(T) -> A,
-        around: &Around,
-    ) -> Result<(), Violation> {
-        let got = match got {
-            Ok(got) => answer(got),
-            Err(error) => {
-                return Err(Violation::new(
-                    Rule::Answer,
-                    format!("{name}: Ok"),
-                    format!("{error:?}"),
-                ));
-            }
-        };
-        let mut allowed = Vec::new();
-        let mut kept = Vec::new();
-        for state in &self.living.states {
-            let mut agrees = false;
-            for around in around.certain() {
-                let says = says(state, &around);
-                agrees |= says == got;
-                let says = format!("{says:?}");
-                if !allowed.contains(&says) {
-                    allowed.push(says);
-                }
-            }
-            if agrees {
-                kept.push(*state);
-            }
-        }
-        (self.told)(format!("  {name}: {got:?}"));
-        if kept.is_empty() {
-            let allowed = format!("{name}: {}", list(&allowed));
-            return Err(Violation::new(Rule::Answer, allowed, format!("{got:?}")));
-        }
-        self.living.states = kept;
-        Ok(())
-    }
 }
 
 /// The name of an error.
-fn error(error: &OtaError<NorFlashErrorKind>) -> &'static str {
+pub(super) fn error(error: &OtaError<NorFlashErrorKind>) -> &'static str {
     use ota_core::update::Inactive;
     match error {
         OtaError::NotStageable => "NotStageable",
@@ -557,6 +517,13 @@ fn error(error: &OtaError<NorFlashErrorKind>) -> &'static str {
         OtaError::ResumeOffset { .. } => "ResumeOffset",
         OtaError::AlreadyInProgress => "AlreadyInProgress",
         OtaError::NoFreeHandle => "NoFreeHandle",
+        OtaError::SecureVersion(_) => "SecureVersion",
+        OtaError::Sequential => "Sequential",
+        OtaError::EraseUnfinished { .. } => "EraseUnfinished",
+        OtaError::NotOpen => "NotOpen",
+        OtaError::NothingWritten => "NothingWritten",
+        OtaError::Magic { .. } => "Magic",
+        OtaError::Range(_) => "Range",
         _ => "another error",
     }
 }

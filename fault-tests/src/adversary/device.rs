@@ -15,6 +15,12 @@ use super::image::IMAGES;
 
 /// The address of otadata.
 pub(super) const OTADATA: u32 = 0xD000;
+/// The address of the data that a factory reset wipes: one sector.
+pub(super) const NVS: u32 = 0x9000;
+/// The address of data that stay, with a label that theirs begins with.
+pub(super) const KEYS: u32 = 0xA000;
+/// What both hold.
+pub(super) const DATA: [u8; 64] = [0x5A; 64];
 /// Bytes of a slot.
 pub(super) const SLOT_SIZE: u32 = 3 * SECTOR;
 /// Bytes of one part of a slot, as progress is counted.
@@ -34,6 +40,8 @@ pub(super) struct Device {
     /// How often an image on trial is started.
     pub(super) attempts: u8,
     pub(super) log: Log,
+    /// How many fuses it has for the secure version.
+    pub(super) fuses: u8,
     pub(super) born: Born,
 }
 
@@ -97,10 +105,22 @@ impl Device {
             label: Label(*b"otadata\0\0\0\0\0\0\0\0\0"),
             flags: 0,
         };
+        let data = |offset, label: &[u8; 16]| Partition {
+            subtype: SubType(2),
+            offset,
+            size: SECTOR,
+            label: Label(*label),
+            ..otadata
+        };
+        let data = [
+            data(NVS, b"nvs_keys\0\0\0\0\0\0\0\0"),
+            data(KEYS, b"nvs\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+        ];
         let slots = self.all_slots().map(Self::partition);
         let mut table = [0xFF; TABLE_LEN];
-        // Five rows fit.
-        emit_table(std::iter::once(otadata).chain(slots), true, &mut table).unwrap_or_default();
+        // Seven rows fit.
+        let rows = std::iter::once(otadata).chain(data).chain(slots);
+        emit_table(rows, true, &mut table).unwrap_or_default();
         table
     }
 
@@ -109,7 +129,7 @@ impl Device {
             rollback: self.monitored,
             anti_rollback: self.anti_rollback,
             factory_reset: Some(FactoryReset {
-                data_labels: "",
+                data_labels: "nvs_keys",
                 erase_otadata: true,
             }),
             ..BootConfig::new(END)
@@ -128,6 +148,8 @@ impl Device {
     pub(super) fn flash(self, cells: &mut Cells) {
         cells.clear();
         cells.program(DEFAULT_TABLE_OFFSET, &self.table());
+        cells.program(NVS, &DATA);
+        cells.program(KEYS, &DATA);
         let mut put = |slot: Slot, image: usize| {
             cells.program(Self::partition(slot).offset, &IMAGES[image].bytes);
         };

@@ -6,7 +6,7 @@ use ota_core::partition::Slot;
 use super::device::{Born, Device};
 use super::dice::{Dice, mix};
 use super::image::IMAGES;
-use super::life::{Aim, Call, Cut, Day, Life, Part, Room, Where};
+use super::life::{Aim, Call, Cut, Day, Life, Misuse, Outside, Part, Refuses, Room, Where};
 use super::reading::{Reading, Way};
 
 /// The life with this number among those of a seed, on a device with one of these logs.
@@ -32,6 +32,7 @@ fn device(dice: &mut Dice, logs: &[Log]) -> Device {
         anti_rollback,
         attempts: dice.one_of(&[1, 1, 1, 2, 3]),
         log,
+        fuses: dice.one_of(&[16, 16, 2]),
         born: if dice.percent(60) {
             Born::Blank
         } else {
@@ -56,13 +57,31 @@ fn day(dice: &mut Dice, cuts: u32) -> Day {
     };
     let cut = dice.percent(cuts).then(|| cut(dice));
     Day {
-        reset_pin: dice.percent(6),
+        outside: dice.percent(8).then(|| outside(dice)),
+        reset_pin: dice.percent(8),
+        wakes: dice.percent(15),
+        refuses: dice.percent(6).then(|| match dice.below(4) {
+            0 => Refuses::Data,
+            _ => Refuses::Otadata(1 + dice.below(12)),
+        }),
         reading: Reading {
             way: dice.one_of(&Way::ALL),
             seed: dice.number(),
         },
         calls,
         cut,
+    }
+}
+
+fn outside(dice: &mut Dice) -> Outside {
+    let slot = [Slot::Factory, Slot::Ota(0), Slot::Ota(1), Slot::Ota(2)];
+    match dice.below(5) {
+        0 | 1 => Outside::Rot(dice.one_of(&slot)),
+        2 | 3 => Outside::Cable {
+            to: dice.one_of(&slot),
+            image: image(dice),
+        },
+        _ => Outside::EraseOtadata,
     }
 }
 
@@ -115,7 +134,18 @@ fn any_aim(dice: &mut Dice) -> Aim {
 }
 
 fn call(dice: &mut Dice) -> Call {
-    match dice.below(16) {
+    match dice.below(22) {
+        20 => Call::Interrupted { image: image(dice) },
+        21 => Call::Offsets,
+        16 => Call::Two {
+            first: image(dice),
+            second: image(dice),
+        },
+        17 => Call::Copy {
+            to: aim(dice),
+            image: image(dice),
+        },
+        18 | 19 => Call::Misuse(dice.one_of(&Misuse::ALL)),
         0..3 => Call::Download {
             to: any_aim(dice),
             image: image(dice),

@@ -15,14 +15,58 @@ pub struct Life {
 /// One power-on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Day {
+    /// What happens to the device before, while it is off.
+    pub(super) outside: Option<Outside>,
     /// The factory-reset pin is held.
     pub(super) reset_pin: bool,
+    /// It wakes from deep sleep: no pin counts.
+    pub(super) wakes: bool,
+    /// The flash refuses something, with the power on.
+    pub(super) refuses: Option<Refuses>,
     /// How weak bits read.
     pub(super) reading: Reading,
     /// What the application calls, one after the other.
     pub(super) calls: Vec<Call>,
     /// Where the power goes away; where there are fewer operations, it stays.
     pub(super) cut: Option<Cut>,
+}
+
+impl Day {
+    /// A power-on in which nothing happens.
+    pub(super) const IDLE: Self = Self {
+        outside: None,
+        reset_pin: false,
+        wakes: false,
+        refuses: None,
+        reading: Reading::ZERO,
+        calls: Vec::new(),
+        cut: None,
+    };
+
+    /// Whether the bootloader is to reset the device.
+    pub(super) const fn resets(&self) -> bool {
+        self.reset_pin && !self.wakes
+    }
+}
+
+/// An operation that fails, is reported, and leaves things as they were.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Refuses {
+    /// The operation of otadata with this number, from 1 on.
+    Otadata(u32),
+    /// Each erase of the data that a reset is to wipe.
+    Data,
+}
+
+/// What happens to a device while it is off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Outside {
+    /// A few bytes of the slot rot.
+    Rot(Slot),
+    /// A cable flashes this image into the slot; otadata stays.
+    Cable { to: Slot, image: usize },
+    /// `otatool.py erase_otadata`.
+    EraseOtadata,
 }
 
 /// A loss of power in an operation of the flash.
@@ -68,6 +112,59 @@ pub(super) enum Call {
     Invalidate,
     /// Every call that only reads.
     Ask,
+    /// Two downloads that are open at a time; the first one ends first.
+    Two { first: usize, second: usize },
+    /// Half a download, `invalidate_inactive_otadata_slot`, and the other half without its `end`.
+    Interrupted { image: usize },
+    /// The second part of an image is written with an offset, then as if it came next; the first part never is.
+    Offsets,
+    /// A download that `end` copies to this slot.
+    Copy { to: Aim, image: usize },
+    /// What the documentation says is refused.
+    Misuse(Misuse),
+}
+
+/// A call that must be refused, while the next slot is open in an update.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Misuse {
+    /// `begin` of the same slot.
+    BeginTwice,
+    /// `write_with_offset` where nothing is erased yet.
+    OffsetWhileSequential,
+    /// `write` before the last step of the erase.
+    WriteBeforeErased,
+    /// `write` under a handle that was given up, while another one is open.
+    StaleHandle,
+    /// `set_boot_partition` of the slot, whole as it is.
+    SetBootWhileOpen,
+    /// `end` of a download without a byte.
+    EndOfNothing,
+    /// `write` of what is no image.
+    Magic,
+    /// `write` past the end of the slot.
+    PastTheEnd,
+    /// `resume` inside a part that is noted.
+    ResumeMidPart,
+    /// `resume` behind what is noted.
+    ResumeAhead,
+    /// `set_final_partition` to the slot that runs.
+    CopyOntoWhatRuns,
+}
+
+impl Misuse {
+    pub(super) const ALL: [Self; 11] = [
+        Self::BeginTwice,
+        Self::OffsetWhileSequential,
+        Self::WriteBeforeErased,
+        Self::StaleHandle,
+        Self::SetBootWhileOpen,
+        Self::EndOfNothing,
+        Self::Magic,
+        Self::PastTheEnd,
+        Self::ResumeMidPart,
+        Self::ResumeAhead,
+        Self::CopyOntoWhatRuns,
+    ];
 }
 
 /// How a download makes room.

@@ -7,20 +7,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use embedded_storage::nor_flash::NorFlashErrorKind;
 use ota_core::boot::{BootInputs, Wipe};
 use ota_core::efuse::SecureVersion;
-use ota_core::hardened::{self, BootError, Decision, Order, Reason};
+use ota_core::hardened::{self, BootError, Decision, Log, Order, Reason, Source};
 use ota_core::image::StreamVerifier;
 use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
 
 use super::application::Application;
 use super::cells::{Cells, Content, SECTOR};
-use super::device::{Born, Device, OTADATA, TARGET};
-use super::life::{Day, Life};
+use super::device::{Born, DATA, Device, NVS, OTADATA, TARGET};
+use super::life::{Day, Life, Refuses};
 use super::model::{Around, Named, OfStock, State, Why};
+use super::outside::judge_data;
 use super::powered::{Done, Powered};
 use super::verdict::{Rule, Violation, list};
 
-/// The fuses of the secure version.
-pub(super) struct Fuses<'m>(pub(super) &'m Cell<u32>);
+/// The fuses of the secure version: how many are burnt, and how many there are.
+pub(super) struct Fuses<'m>(pub(super) &'m Cell<u32>, pub(super) u32);
 
 impl SecureVersion for Fuses<'_> {
     type Error = Infallible;
@@ -35,7 +36,7 @@ impl SecureVersion for Fuses<'_> {
     }
 
     fn capacity(&self) -> u32 {
-        16
+        self.1
     }
 }
 
@@ -48,11 +49,11 @@ pub(super) struct Living<'c> {
     pub(super) minimum: Cell<u32>,
     pub(super) power_ons: u32,
     /// How many power-ons were cut since one erased a sector of otadata and was not.
-    cuts_since_switch: u32,
+    pub(super) cuts_since_switch: u32,
     /// Of the slot that is being written: the image, and how many bytes of it are noted as complete.
     pub(super) download: Option<Download>,
     /// The last power-on ended with everything in order.
-    rests: bool,
+    pub(super) rests: bool,
 }
 
 /// A download that was begun.
@@ -62,6 +63,8 @@ pub(super) struct Download {
     pub(super) image: usize,
     /// Bytes that are known to be noted.
     pub(super) noted: u32,
+    /// Somebody else has written there since.
+    pub(super) foreign: bool,
 }
 
 /// What a life came to.
@@ -138,6 +141,7 @@ impl<'c> Living<'c> {
             anti_rollback: self.device.anti_rollback,
             attempts: self.device.attempts,
             minimum: self.minimum.get(),
+            fuses: self.device.fuses.into(),
             running,
             in_doubt,
         }
@@ -150,23 +154,40 @@ impl<'c> Living<'c> {
         told: &mut dyn FnMut(String),
     ) -> Result<Done, Violation> {
         self.power_ons += 1;
+        if let Some(outside) = day.outside {
+            self.outside(outside, told);
+        }
         self.expand();
         let mut cells = std::mem::replace(self.cells, Cells::none());
-        let mut flash = Powered::new(&mut cells, day.reading, self.power_ons, day.cut);
+        let mut flash = Powered::new(
+            &mut cells,
+            day.reading,
+            self.power_ons,
+            day.cut,
+            day.refuses,
+        );
         let judged = self.power_on(day, &mut flash, told);
         let done = flash.done;
         *self.cells = cells;
-        if done.dead {
+        if done.refused {
+            self.cuts_since_switch += 1;
+        }
+        if done.dead || done.refused {
             for state in &mut self.states {
                 if let Some(of_stock) = &mut state.of_stock {
                     of_stock.torn = true;
                 }
             }
-            self.cuts_since_switch += 1;
+            self.cuts_since_switch += u32::from(done.dead);
             self.rests = false;
             let (inside, outside) = (done.in_otadata, done.in_slots);
+            let what = if done.dead {
+                "the power goes away"
+            } else {
+                "the flash refuses"
+            };
             told(format!(
-                "  the power goes away: operation {inside} of otadata, {outside} elsewhere"
+                "  {what}: operation {inside} of otadata, {outside} elsewhere"
             ));
             self.cells.rows(OTADATA, 2 * SECTOR, told);
         } else if done.erases > 0 {
@@ -180,7 +201,7 @@ impl<'c> Living<'c> {
                 format!("one at 0x{at:x}"),
             ));
         }
-        self.rests = !done.dead;
+        self.rests = !done.dead && !done.refused;
         Ok(done)
     }
 
@@ -198,40 +219,45 @@ impl<'c> Living<'c> {
         };
         let minimum = self.minimum.get();
         let was_weak = flash.cells().is_weak(OTADATA, 8192);
+        let stock = self.stock_boots(flash, day);
         let before = self.around(flash.cells(), Slot::Test, false);
         let fuses = Cell::new(minimum);
         let inputs = BootInputs {
             factory_reset_pin: day.reset_pin,
+            deep_sleep_wake: day.wakes,
             ..BootInputs::default()
         };
+        flash.may_wipe(day.resets());
         let booted = hardened::boot(
             flash,
             &mut verifier,
-            &mut Fuses(&fuses),
+            &mut Fuses(&fuses, self.device.fuses.into()),
             &self.device.boot_config(),
             self.device.log,
             &inputs,
             &mut table,
         );
+        flash.may_wipe(false);
         self.minimum.set(fuses.get());
-        if fuses.get() < minimum {
-            return Err(Violation::new(
-                Rule::AntiRollback,
-                format!("a secure version of {minimum} at least"),
-                fuses.get().to_string(),
-            ));
-        }
         if flash.done.dead {
-            self.boot_was_cut(day, &before);
+            self.judge_fuses(minimum, &[minimum])?;
+            self.boot_was_cut(day, &before, flash.cells());
             return Ok(());
         }
-        let Some(decision) = self.judge_boot(day, &before, &booted, told)? else {
+        let refused = flash.done.refused;
+        let Some(decision) = self.judge_boot(day, &before, &booted, refused, told)? else {
             return Ok(());
         };
         self.judge_rest(day, was_weak, &flash.done, &decision)?;
+        self.judge_raised(minimum, &before, &decision)?;
+        judge_data(day, flash)?;
+        if refused {
+            return Ok(());
+        }
         let Ok(table) = PartitionTable::for_application(&table, true) else {
             return Ok(());
         };
+        self.judge_company(&stock, was_weak, &decision)?;
         let in_doubt = matches!(decision.reason, Reason::Trial { .. });
         let mut application = Application {
             living: self,
@@ -263,16 +289,21 @@ impl<'c> Living<'c> {
     }
 
     /// The device is in a state from before the boot, or in one from after it.
-    fn boot_was_cut(&mut self, day: &Day, around: &Around) {
+    fn boot_was_cut(&mut self, day: &Day, around: &Around, cells: &Cells) {
+        // The data are wiped first: until they are, nothing is chosen.
+        let wipes = day.resets() && day.refuses != Some(Refuses::Data) && !is_blank(cells, NVS);
         for state in self.states.clone() {
             for around in around.certain() {
                 self.add(State {
                     of_stock: None,
                     ..state
                 });
-                self.add(state.boot(day.reset_pin, &around).1);
+                if wipes {
+                    continue;
+                }
+                self.add(state.boot(day.resets(), &around).1);
                 // The reset comes first, then what runs is loaded.
-                if day.reset_pin {
+                if day.resets() {
                     self.add(state.reset(&around));
                 }
             }
@@ -284,9 +315,11 @@ impl<'c> Living<'c> {
         day: &Day,
         around: &Around,
         booted: &Result<Decision, BootError<NorFlashErrorKind>>,
+        refused: bool,
         told: &mut dyn FnMut(String),
     ) -> Result<Option<Decision>, Violation> {
-        let exhausted = |order: Order| order == Order::Exhausted;
+        // Nothing more is written: the log is exhausted, or the flash refuses.
+        let exhausted = |order: Order| order != Order::Kept;
         let got = match booted {
             Ok(decision) => {
                 told(format!("  {decision}").replace('\n', "\n  "));
@@ -301,23 +334,28 @@ impl<'c> Living<'c> {
         let mut kept = Vec::new();
         for state in &self.states {
             for around in around.certain() {
-                let (mut boots, after) = state.boot(day.reset_pin, &around);
-                let mut afters = vec![after];
+                let (boots, after) = state.boot(day.resets(), &around);
+                let (mut ways, mut afters) = (vec![boots], vec![after]);
                 if booted
                     .as_ref()
                     .is_ok_and(|decision| exhausted(decision.order))
                 {
-                    boots = state.boot_exhausted(&around);
+                    let uncounted = state.boot(false, &around).0;
+                    let is_trial = matches!(uncounted, Some((_, Why::Trial { .. })));
+                    ways = vec![state.boot_exhausted(&around)];
+                    // What it goes back to was found before the flash refused that to be written.
+                    ways.extend((refused && !is_trial).then_some(uncounted));
                     afters.push(*state);
                 }
                 for after in afters {
-                    if boots == got && !kept.contains(&after) {
+                    if ways.contains(&got) && !kept.contains(&after) {
                         kept.push(after);
                     }
                 }
-                let shown = show(boots);
-                if !allowed.contains(&shown) {
-                    allowed.push(shown);
+                for shown in ways.into_iter().map(show) {
+                    if !allowed.contains(&shown) {
+                        allowed.push(shown);
+                    }
                 }
             }
         }
@@ -329,10 +367,17 @@ impl<'c> Living<'c> {
                     "nothing boots",
                 ));
             }
+            // A reset has chosen factory all the same.
+            self.states.retain(|_| refused);
+            self.states.extend(kept);
             return Ok(None);
         };
-        if decision.order != Order::Kept && !(exhausted(decision.order) && self.may_be_exhausted())
-        {
+        let may_be = match decision.order {
+            Order::Kept => true,
+            Order::Exhausted => self.may_be_exhausted(),
+            Order::Failed(_) => refused,
+        };
+        if !may_be {
             return Err(Violation::new(
                 Rule::Totality,
                 "otadata is put in order",
@@ -346,14 +391,23 @@ impl<'c> Living<'c> {
             };
             return Err(Violation::new(rule, list(&allowed), show(got)));
         }
-        if day.reset_pin && decision.wipe != Some(Wipe::Done) {
+        let wiped = day.refuses != Some(Refuses::Data) && decision.order == Order::Kept;
+        let wanted = if wiped { Wipe::Done } else { Wipe::Incomplete };
+        // Where factory was chosen already there is nothing to write.
+        let either = day.refuses != Some(Refuses::Data) && decision.order != Order::Kept;
+        if day.resets() && decision.wipe != Some(wanted) && !either {
             return Err(Violation::new(
                 Rule::Reset,
-                "the factory reset is done",
+                format!("the factory reset: {wanted:?}"),
                 format!("{:?}", decision.wipe),
             ));
         }
-        self.states = kept;
+        if refused {
+            // What could not be put in order may be read otherwise the next time.
+            self.states.extend(kept);
+        } else {
+            self.states = kept;
+        }
         Ok(Some(*decision))
     }
 
@@ -370,22 +424,41 @@ impl<'c> Living<'c> {
         done: &Done,
         decision: &Decision,
     ) -> Result<(), Violation> {
-        let idle =
-            matches!(decision.reason, Reason::Confirmed | Reason::Fallback) && !day.reset_pin;
+        let idle = matches!(decision.reason, Reason::Confirmed | Reason::Fallback) && !day.resets();
         let operations = done.in_otadata + done.in_slots;
-        if self.rests && idle && !was_weak && operations > 0 {
+        if self.rests && idle && !was_weak && !done.refused && operations > 0 {
             return Err(Violation::new(
                 Rule::Wear,
                 "no operation: everything was in order",
                 format!("{operations} operations"),
             ));
         }
+        // A trial begins with a log that has room for every start.
+        let counts = matches!(decision.reason, Reason::Trial { .. }) && !day.resets();
+        let adopts = decision
+            .chosen
+            .is_none_or(|chosen| matches!(chosen.source, Source::Stock(_)));
+        let roomy = self.device.log == Log::DEFAULT && !adopts;
+        if self.rests && counts && roomy && !was_weak && done.erases > 0 {
+            let got = format!("{} erases", done.erases);
+            return Err(Violation::new(
+                Rule::Wear,
+                "a start is counted without an erase",
+                got,
+            ));
+        }
         Ok(())
     }
 }
 
+/// Whether every bit of the first bytes of a sector is 1, and none is weak.
+fn is_blank(cells: &Cells, at: u32) -> bool {
+    let bytes = cells.solid(at, DATA.len());
+    bytes.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0xFF))
+}
+
 /// What a new device has chosen.
-fn born(device: Device) -> State {
+pub(super) fn born(device: Device) -> State {
     let factory = device.factory.then_some(Named::any(Slot::Factory));
     let first = Named::any(Slot::Ota(0));
     let (current, before, trial) = match device.born {

@@ -10,20 +10,29 @@
 //!   and reads them back, `shrink` makes one that fails a small one;
 //! - `live` and `application` live them, and judge.
 //!
-//! Of 14 mistakes planted one at a time in the hardened policy before the oracle was written it finds 8 in 200,000
-//! power-ons. It does not ask a stock bootloader, reflashes no slot by a cable, and has one download open at a time.
+//! Beside it a stock bootloader is started on the same bits (`company`), the device is flashed by a cable, rots, or is
+//! refused by its flash (`outside`), and every short sequence of calls is lived as well (`sequences`).
+//!
+//! `fault-tests/mutants` measures which planted mistakes it finds. It never cuts the burning of a fuse, and starts no
+//! stock application.
 
 mod application;
+mod ask;
 mod cells;
+mod company;
 mod device;
 mod dice;
 mod draw;
+mod handles;
 mod image;
 mod life;
 mod live;
+mod misuse;
 mod model;
+mod outside;
 mod powered;
 mod reading;
+mod sequences;
 mod shrink;
 mod tear;
 mod text;
@@ -60,6 +69,8 @@ pub struct Hunt {
     pub seed: u64,
     /// The logs that devices have.
     pub logs: Vec<Log>,
+    /// Whether the first life that fails ends the hunt.
+    pub first: bool,
 }
 
 /// What was found.
@@ -91,6 +102,53 @@ pub struct Failure {
     first: verdict::Violation,
 }
 
+/// Lives every life of so many calls: see `sequences`. The seed is none of theirs.
+pub fn every_sequence(most: u32, first: bool) -> Report {
+    let mut report = Report {
+        seed: 0,
+        power_ons: 0,
+        cuts: 0,
+        lives: 0,
+        failures: Vec::new(),
+        failed: 0,
+    };
+    let mut all = sequences::lives(most).peekable();
+    while all.peek().is_some() {
+        let batch: Vec<Life> = all.by_ref().take(if first { 512 } else { 8192 }).collect();
+        let judged: Vec<_> = batch
+            .par_chunks(64)
+            .flat_map_iter(|lives| {
+                let mut cells = Cells::blank();
+                let live = |life| live::live(life, &mut cells, &mut |_| {});
+                lives.iter().map(live).collect::<Vec<_>>()
+            })
+            .collect();
+        for (life, lived) in batch.iter().zip(judged) {
+            report.power_ons += u64::from(lived.power_ons);
+            report.cuts += u64::from(lived.cuts);
+            report.lives += 1;
+            let Some((_, violation)) = lived.violation else {
+                continue;
+            };
+            report.failed += 1;
+            let known = |failure: &Failure| failure.first == violation;
+            if report.failures.len() < TOLD && !report.failures.iter().any(known) {
+                let smallest = shrink::shrink(life, &mut Cells::blank());
+                report.failures.extend(smallest.map(|(life, last)| Failure {
+                    number: report.lives - 1,
+                    life,
+                    violation: last,
+                    first: violation,
+                }));
+            }
+            if first {
+                return report;
+            }
+        }
+    }
+    report
+}
+
 /// So many failures are made small and told, at most.
 const TOLD: usize = 20;
 
@@ -108,7 +166,7 @@ pub fn hunt(hunt: &Hunt) -> Report {
         failed: 0,
     };
     // What a batch comes to follows from its number, so that the report is the same for any number of threads.
-    let round = 64;
+    let round = if hunt.first { 8 } else { 64 };
     let mut first = 0;
     while report.power_ons < hunt.power_ons {
         let batches: Vec<_> = (first..first + round)
@@ -118,7 +176,7 @@ pub fn hunt(hunt: &Hunt) -> Report {
         first += round;
         for batch in batches {
             if report.power_ons >= hunt.power_ons {
-                break;
+                return report;
             }
             report.power_ons += batch.power_ons;
             report.cuts += batch.cuts;
@@ -129,6 +187,9 @@ pub fn hunt(hunt: &Hunt) -> Report {
                 let told = report.failures.len() < TOLD;
                 if told && !report.failures.iter().any(known) {
                     report.failures.extend(hunt.failure(number, violation));
+                }
+                if hunt.first {
+                    return report;
                 }
             }
         }

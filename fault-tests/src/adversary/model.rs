@@ -59,6 +59,8 @@ pub(super) struct Around {
     pub(super) attempts: u8,
     /// The secure version of the device.
     pub(super) minimum: u32,
+    /// The highest that it has fuses for.
+    pub(super) fuses: u32,
     /// What runs.
     pub(super) running: Slot,
     /// It was started on trial and has not been confirmed since, or has refused itself.
@@ -349,13 +351,38 @@ impl State {
         (Ok(()), chosen)
     }
 
-    /// `mark_app_valid_cancel_rollback`.
+    /// `mark_app_valid_cancel_rollback`: it is confirmed first, and then its version goes to fuses.
     pub(super) fn mark_valid(mut self, around: &Around) -> (Ends, Self) {
-        if self.current.slot == around.running && self.trial.is_some() {
-            self.trial = None;
-            self.of_stock = None;
+        if self.current.slot != around.running || self.trial.is_none() {
+            return (Ok(()), self);
         }
-        (Ok(()), self)
+        self.trial = None;
+        self.of_stock = None;
+        if !around.anti_rollback {
+            return (Ok(()), self);
+        }
+        match around.content(around.running) {
+            Content::Image(image) if IMAGES[image].version > around.fuses => {
+                (Err("SecureVersion"), self)
+            }
+            Content::Image(_) => (Ok(()), self),
+            _ => (Err("Image"), self),
+        }
+    }
+
+    /// `state_partition`, in ESP-IDF's words.
+    pub(super) fn state_of(&self, slot: Slot) -> &'static str {
+        if self.current.slot == slot {
+            return match self.trial {
+                None => "VALID",
+                Some((0, _)) => "NEW",
+                Some(_) => "PENDING_VERIFY",
+            };
+        }
+        match self.previous {
+            Some(previous) if previous.slot == slot => "VALID",
+            _ => "unknown",
+        }
     }
 
     /// What `mark_app_invalid_rollback` goes back to.

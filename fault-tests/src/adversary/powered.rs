@@ -7,9 +7,9 @@ use embedded_storage::nor_flash::{
 use super::cells::{BASE, Cells, END, SECTOR};
 use ota_core::partition::Slot;
 
-use super::device::{Device, OTADATA};
+use super::device::{Device, NVS, OTADATA};
 use super::dice::Dice;
-use super::life::{Cut, Where};
+use super::life::{Cut, Refuses, Where};
 use super::reading::Reading;
 use super::tear;
 
@@ -21,8 +21,11 @@ pub(super) struct Powered<'c> {
     boot: u32,
     reads: u32,
     cut: Option<Cut>,
+    refuses: Option<Refuses>,
     /// What may be erased and programmed now, besides otadata.
     writable: Vec<Slot>,
+    /// The bootloader may wipe the data.
+    wipes: bool,
     /// What was done.
     pub(super) done: Done,
 }
@@ -43,6 +46,8 @@ pub(super) struct Done {
     pub(super) in_slot: Option<u32>,
     /// The first operation where none was to be.
     pub(super) astray: Option<u32>,
+    /// An operation was refused, with the power on.
+    pub(super) refused: bool,
 }
 
 impl<'c> Powered<'c> {
@@ -51,6 +56,7 @@ impl<'c> Powered<'c> {
         reading: Reading,
         boot: u32,
         cut: Option<Cut>,
+        refuses: Option<Refuses>,
     ) -> Self {
         Self {
             cells,
@@ -58,7 +64,9 @@ impl<'c> Powered<'c> {
             boot,
             reads: 0,
             cut,
+            refuses,
             writable: Vec::new(),
+            wipes: false,
             done: Done {
                 dead: false,
                 dead_in_slot: false,
@@ -67,6 +75,7 @@ impl<'c> Powered<'c> {
                 erases: 0,
                 in_slot: None,
                 astray: None,
+                refused: false,
             },
         }
     }
@@ -77,8 +86,18 @@ impl<'c> Powered<'c> {
         self.writable.extend_from_slice(slots);
     }
 
+    /// Whether the bootloader may wipe the data from now on.
+    pub(super) const fn may_wipe(&mut self, wipes: bool) {
+        self.wipes = wipes;
+    }
+
     pub(super) const fn cells(&self) -> &Cells {
         self.cells
+    }
+
+    /// Programs bytes that nobody judges, and that no cut hits.
+    pub(super) fn settle(&mut self, at: u32, bytes: &[u8]) {
+        self.cells.program(at, bytes);
     }
 
     /// Counts an operation; true if the power goes away in it.
@@ -88,7 +107,8 @@ impl<'c> Powered<'c> {
             let row = Device::partition(*slot);
             at >= row.offset && end <= row.offset + row.size
         };
-        let allowed = self.writable.iter().any(within);
+        let wipes = self.wipes && at >= NVS && end <= NVS + SECTOR;
+        let allowed = wipes || self.writable.iter().any(within);
         if !otadata && !allowed {
             self.done.astray.get_or_insert(at);
         }
@@ -107,6 +127,22 @@ impl<'c> Powered<'c> {
         self.done.dead |= hit;
         self.done.dead_in_slot |= hit && !otadata;
         hit
+    }
+
+    /// Whether the flash refuses this operation, which then leaves things as they were.
+    fn refuses(&mut self, at: u32) -> Result<(), NorFlashErrorKind> {
+        let otadata = (OTADATA..OTADATA + 2 * SECTOR).contains(&at);
+        let refused = match self.refuses {
+            None => false,
+            Some(Refuses::Otadata(number)) => otadata && self.done.in_otadata + 1 == number,
+            Some(Refuses::Data) => at == NVS,
+        };
+        if !refused {
+            return Ok(());
+        }
+        self.done.in_otadata += u32::from(otadata);
+        self.done.refused = true;
+        Err(NorFlashErrorKind::Other)
     }
 
     fn alive(&self) -> Result<(), NorFlashErrorKind> {
@@ -158,6 +194,7 @@ impl NorFlash for Powered<'_> {
         if from < BASE {
             return Err(NorFlashErrorKind::OutOfBounds);
         }
+        self.refuses(from)?;
         let cut = self.is_cut(from, to, true).then_some(self.cut).flatten();
         let mut dice = Dice::new(cut.map_or(0, |cut| cut.seed.into()));
         let sectors = (to - from) / SECTOR;
@@ -179,6 +216,7 @@ impl NorFlash for Powered<'_> {
         if offset < BASE {
             return Err(NorFlashErrorKind::OutOfBounds);
         }
+        self.refuses(offset)?;
         let end = offset + u32::try_from(bytes.len()).unwrap_or(0);
         if !self.is_cut(offset, end, false) {
             self.cells.program(offset, bytes);

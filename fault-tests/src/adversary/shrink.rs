@@ -72,9 +72,22 @@ fn simpler(day: &Day) -> Vec<Day> {
             ..day.clone()
         });
     }
-    if day.reset_pin {
+    if day.reset_pin || day.wakes {
         days.push(Day {
             reset_pin: false,
+            wakes: false,
+            ..day.clone()
+        });
+    }
+    if day.refuses.is_some() {
+        days.push(Day {
+            refuses: None,
+            ..day.clone()
+        });
+    }
+    if day.outside.is_some() {
+        days.push(Day {
+            outside: None,
             ..day.clone()
         });
     }

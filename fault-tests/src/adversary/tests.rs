@@ -5,7 +5,7 @@ use super::device::OTADATA;
 use super::dice::Dice;
 use super::life::{Aim, Call, Day, Part, Room};
 use super::live::Living;
-use super::reading::{Reading, Way};
+use super::reading::Way;
 use super::*;
 use ota_core::partition::Slot;
 
@@ -28,10 +28,8 @@ fn forgets(days: &str, forgets: usize) -> Result<(), verdict::Violation> {
         living.cells.set(at, byte);
     }
     let ask = Day {
-        reset_pin: false,
-        reading: Reading::ZERO,
         calls: vec![Call::Ask],
-        cut: None,
+        ..Day::IDLE
     };
     living.day(&ask, &mut |_| {}).map(|_| ())
 }
@@ -133,7 +131,23 @@ fn lives_are_of_all_kinds() {
     ] {
         assert!(calls().any(|other| *other == call), "{call:?}");
     }
-    assert!(days().any(|day| day.reset_pin) && days().any(|day| day.calls.len() >= 3));
+    for misuse in life::Misuse::ALL {
+        let wanted = |call: &Call| *call == Call::Misuse(misuse);
+        assert!(calls().any(wanted), "{misuse:?}");
+    }
+    assert!(calls().any(|call| matches!(call, Call::Two { .. })));
+    assert!(calls().any(|call| matches!(call, Call::Copy { .. })));
+    let outside = |wanted: fn(&life::Outside) -> bool| {
+        days().any(|day| day.outside.is_some_and(|it| wanted(&it)))
+    };
+    assert!(outside(|it| matches!(it, life::Outside::Rot(_))));
+    assert!(outside(|it| matches!(it, life::Outside::Cable { .. })));
+    assert!(outside(|it| *it == life::Outside::EraseOtadata));
+    assert!(days().any(|day| day.refuses == Some(life::Refuses::Data)));
+    assert!(calls().any(|call| matches!(call, Call::Interrupted { .. } | Call::Offsets)));
+    assert!(days().any(|day| day.reset_pin && day.wakes));
+    assert!(lives.iter().any(|life| life.device.fuses == 2));
+    assert!(days().any(Day::resets) && days().any(|day| day.calls.len() >= 3));
 }
 
 /// A cut erase leaves a row of what was there but for a single bit, and everything else blank.

@@ -14,7 +14,7 @@ use ota_core::partition::Slot;
 
 use super::device::{Born, Device};
 use super::image::IMAGES;
-use super::life::{Aim, Call, Cut, Day, Life, Part, Room, Where};
+use super::life::{Aim, Call, Cut, Day, Life, Misuse, Outside, Part, Refuses, Room, Where};
 use super::reading::{Reading, Way};
 
 const BEGINS: &str = "adversary1";
@@ -59,12 +59,27 @@ const PLACES: [(&str, Where); 3] = [
     ("any", Where::Anywhere),
 ];
 
-const PLAIN: [(&str, Call); 5] = [
+const PLAIN: [(&str, Call); 6] = [
+    ("offsets", Call::Offsets),
     ("valid", Call::MarkValid),
     ("invalid", Call::MarkInvalid),
     ("erase-last", Call::EraseLast),
     ("invalidate", Call::Invalidate),
     ("ask", Call::Ask),
+];
+
+const MISUSES: [(&str, Misuse); 11] = [
+    ("begin-twice", Misuse::BeginTwice),
+    ("offset-while-sequential", Misuse::OffsetWhileSequential),
+    ("write-before-erased", Misuse::WriteBeforeErased),
+    ("stale-handle", Misuse::StaleHandle),
+    ("set-while-open", Misuse::SetBootWhileOpen),
+    ("end-of-nothing", Misuse::EndOfNothing),
+    ("magic", Misuse::Magic),
+    ("past-the-end", Misuse::PastTheEnd),
+    ("resume-mid-part", Misuse::ResumeMidPart),
+    ("resume-ahead", Misuse::ResumeAhead),
+    ("copy-onto-what-runs", Misuse::CopyOntoWhatRuns),
 ];
 
 fn name<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &'static str {
@@ -81,6 +96,7 @@ impl fmt::Display for Life {
             anti_rollback,
             attempts,
             log,
+            fuses,
             born,
         } = self.device;
         write!(f, "{BEGINS} {} slots={slots}", name(&BORN, &born))?;
@@ -99,6 +115,9 @@ impl fmt::Display for Life {
             log.groups(),
             log.reserve()
         )?;
+        if fuses != FUSES {
+            write!(f, " fuses={fuses}")?;
+        }
         self.days.iter().try_for_each(|day| write!(f, " / {day}"))
     }
 }
@@ -111,8 +130,21 @@ impl fmt::Display for Day {
             name(&WAYS, &self.reading.way),
             self.reading.seed
         )?;
-        if self.reset_pin {
-            f.write_str(" reset-pin")?;
+        match self.outside {
+            None => {}
+            Some(Outside::Rot(slot)) => write!(f, " rot={slot}")?,
+            Some(Outside::Cable { to, image }) => write!(f, " cable={to}:{image}")?,
+            Some(Outside::EraseOtadata) => f.write_str(" erase-otadata")?,
+        }
+        match self.refuses {
+            None => {}
+            Some(Refuses::Otadata(at)) => write!(f, " refuses={at}")?,
+            Some(Refuses::Data) => f.write_str(" refuses-data")?,
+        }
+        for (set, word) in [(self.reset_pin, "reset-pin"), (self.wakes, "wakes")] {
+            if set {
+                write!(f, " {word}")?;
+            }
         }
         self.calls
             .iter()
@@ -138,6 +170,10 @@ impl fmt::Display for Call {
             }
             Self::Resume { to, image } => write!(f, "resume={to}:{image}"),
             Self::SetBoot(to) => write!(f, "set={to}"),
+            Self::Two { first, second } => write!(f, "two={first}:{second}"),
+            Self::Interrupted { image } => write!(f, "interrupted={image}"),
+            Self::Copy { to, image } => write!(f, "copy={to}:{image}"),
+            Self::Misuse(misuse) => write!(f, "misuse={}", name(&MISUSES, misuse)),
             plain => f.write_str(name(&PLAIN, plain)),
         }
     }
@@ -173,6 +209,7 @@ impl FromStr for Life {
             anti_rollback: false,
             attempts: 1,
             log: Log::DEFAULT,
+            fuses: FUSES,
             born: Born::Blank,
         };
         let mut days: Vec<Day> = Vec::new();
@@ -188,12 +225,7 @@ impl FromStr for Life {
         for (at, word) in words.iter().enumerate().skip(1) {
             let taken = match (*word, days.last_mut()) {
                 ("/", _) => {
-                    days.push(Day {
-                        reset_pin: false,
-                        reading: Reading::ZERO,
-                        calls: Vec::new(),
-                        cut: None,
-                    });
+                    days.push(Day::IDLE);
                     Some(())
                 }
                 (word, None) => of_device(word, &mut device),
@@ -210,8 +242,8 @@ impl FromStr for Life {
     }
 }
 
-const DEVICE: &str = "blank, one, two, trial, started, slots=2, slots=3, factory, monitored, versions, attempts=N, log=GROUPS-RESERVE or /";
-const DAY: &str = "read=WAY:SEED, reset-pin, a call, cut=otadata|erases|any:N:SEED or /";
+const DEVICE: &str = "blank, one, two, trial, started, slots=2, slots=3, factory, monitored, versions, attempts=N, log=GROUPS-RESERVE, fuses=N or /";
+const DAY: &str = "read=WAY:SEED, rot=SLOT, cable=SLOT:IMAGE, erase-otadata, refuses=N, refuses-data, reset-pin, wakes, a call, cut=otadata|erases|any:N:SEED or /";
 
 fn value<T: Copy>(names: &[(&str, T)], word: &str) -> Option<T> {
     names
@@ -238,6 +270,9 @@ fn of_device(word: &str, device: &mut Device) -> Option<()> {
         Some(("attempts", number)) => {
             device.attempts = number.parse().ok().filter(|n| (1..=8).contains(n))?;
         }
+        Some(("fuses", number)) => {
+            device.fuses = number.parse().ok().filter(|n| (1..=32).contains(n))?;
+        }
         Some(("log", log)) => {
             let (groups, reserve) = log.split_once('-')?;
             device.log = Log::new(groups.parse().ok()?, reserve.parse().ok()?)?;
@@ -248,10 +283,17 @@ fn of_device(word: &str, device: &mut Device) -> Option<()> {
 }
 
 fn of_day(word: &str, day: &mut Day) -> Option<()> {
-    if word == "reset-pin" {
-        day.reset_pin = true;
-        return Some(());
+    match word {
+        "reset-pin" => day.reset_pin = true,
+        "wakes" => day.wakes = true,
+        "refuses-data" => day.refuses = Some(Refuses::Data),
+        "erase-otadata" => day.outside = Some(Outside::EraseOtadata),
+        word => return of_call(word, day),
     }
+    Some(())
+}
+
+fn of_call(word: &str, day: &mut Day) -> Option<()> {
     if let Some(call) = value(&PLAIN, word) {
         day.calls.push(call);
         return Some(());
@@ -284,11 +326,41 @@ fn of_day(word: &str, day: &mut Day) -> Option<()> {
             to: aim(to)?,
             image: image(number)?,
         }),
+        ("refuses", [at]) => day.refuses = Some(Refuses::Otadata(at.parse().ok()?)),
+        ("interrupted", [number]) => day.calls.push(Call::Interrupted {
+            image: image(number)?,
+        }),
+        ("rot", [of]) => day.outside = Some(Outside::Rot(slot(of)?)),
+        ("cable", [to, number]) => {
+            day.outside = Some(Outside::Cable {
+                to: slot(to)?,
+                image: image(number)?,
+            });
+        }
+        ("two", [first, second]) => day.calls.push(Call::Two {
+            first: image(first)?,
+            second: image(second)?,
+        }),
+        ("copy", [to, number]) => day.calls.push(Call::Copy {
+            to: aim(to)?,
+            image: image(number)?,
+        }),
+        ("misuse", [misuse]) => day.calls.push(Call::Misuse(value(&MISUSES, misuse)?)),
         ("set", [to]) => day.calls.push(Call::SetBoot(aim(to)?)),
         _ => return None,
     }
     Some(())
 }
+
+fn slot(word: &str) -> Option<Slot> {
+    match aim(word)? {
+        Aim::Slot(slot) => Some(slot),
+        Aim::Next => None,
+    }
+}
+
+/// The fuses that a device has, where nothing else is said.
+pub(super) const FUSES: u8 = 16;
 
 fn aim(word: &str) -> Option<Aim> {
     let slots = [Slot::Factory, Slot::Ota(0), Slot::Ota(1), Slot::Ota(2)];

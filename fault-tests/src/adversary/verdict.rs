@@ -23,6 +23,8 @@ pub(super) enum Rule {
     AntiRollback,
     /// Nothing is written where everything is in order.
     Wear,
+    /// A stock bootloader does as well.
+    Company,
     /// No panic, and otadata is put in order.
     Totality,
 }
@@ -39,6 +41,7 @@ impl Rule {
             Self::Containment => "P11 containment",
             Self::AntiRollback => "P9 anti-rollback",
             Self::Wear => "P10 bounded wear",
+            Self::Company => "P1, P13 in company with stock code",
             Self::Totality => "P14 totality",
         }
     }

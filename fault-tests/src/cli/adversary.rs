@@ -21,6 +21,7 @@ pub(super) fn run(args: &AdversaryArgs) -> Result<u8, Usage> {
     let hunt = Hunt {
         power_ons: args.power_ons,
         seed: args.seed,
+        first: args.first,
         logs: if logs.is_empty() {
             adversary::LOGS.to_vec()
         } else {
@@ -31,7 +32,10 @@ pub(super) fn run(args: &AdversaryArgs) -> Result<u8, Usage> {
         .num_threads(args.jobs.map_or(0, usize::from))
         .build()
         .map_err(|error| Usage::new(format_args!("--jobs: no threads: {error}")))?;
-    let report = pool.install(|| adversary::hunt(&hunt));
+    let report = pool.install(|| match args.sequences {
+        Some(most) => adversary::every_sequence(most, args.first),
+        None => adversary::hunt(&hunt),
+    });
     out!("{report}")?;
     Ok(if report.passed() { 0 } else { VIOLATED })
 }

@@ -280,6 +280,9 @@ pub(crate) struct SweepArgs {
         conflicts_with_all = ["dump", "level", "cuts", "shard", "json", "keep", "windows", "coverage"]
     )]
     pub(crate) waver: bool,
+    /// Stop at the first violation that is no known window; of scenarios behind it nothing is said
+    #[arg(long, conflicts_with_all = ["dump", "shard", "waver"])]
+    pub(crate) first: bool,
     /// Print which tears of which windows were tried, and how long each window is open
     #[arg(long)]
     pub(crate) coverage: bool,
@@ -403,15 +406,23 @@ pub(crate) struct AdversaryArgs {
     /// Seeds the lives
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Live no random lives but every sequence of so many calls in one power-on, and of two across a restart, from points
+    /// of an ordinary life: 2 takes seconds, 3 minutes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3))]
+    #[arg(conflicts_with_all = ["power_ons", "seed", "policy"])]
+    pub(crate) sequences: Option<u32>,
     /// The policy: hardened, or hardened-GROUPS-RESERVE for a small log; may be given again [default: hardened and
     /// four small logs]
     #[arg(long, value_name = "NAME")]
     pub(crate) policy: Vec<Policy>,
+    /// Stop at the first life that fails
+    #[arg(long)]
+    pub(crate) first: bool,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
     /// Live one life instead, and tell it
-    #[arg(long, value_name = "LIFE", conflicts_with_all = ["power_ons", "seed", "policy", "jobs"])]
+    #[arg(long, value_name = "LIFE", conflicts_with_all = ["power_ons", "seed", "sequences", "policy", "first", "jobs"])]
     pub(crate) replay: Option<Life>,
 }
 

@@ -36,6 +36,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         seed: args.seed,
         profile: { args.profile.clone() }.with_reprogram_heals(contract.reprogram_heals),
         audit_one_in: args.audit.one_in,
+        first: args.first,
         ..SweepOptions::of(policy)
     };
     if args.risen && !options.risen {

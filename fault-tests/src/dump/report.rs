@@ -55,7 +55,7 @@ pub fn sweep(
 ) -> DumpReport {
     let started = Instant::now();
     let exhibit = setup.exhibit(options);
-    let mut exploration = exhibit.explore(options, progress);
+    let mut exploration = exhibit.explore(options, None, progress);
     let mut outcomes: Vec<Outcome> = exploration
         .reached
         .iter()

@@ -116,6 +116,8 @@ pub(super) struct Engine<'a, W: World> {
 pub(super) enum Stop {
     Budget(Limit),
     Disagreement(Disagreement),
+    /// One violation is enough: see [`Limits::ends_at_first`].
+    Found,
 }
 
 /// Explores every crash state of `subject` that follows from any of `starts`, until it contradicts itself.
@@ -218,13 +220,17 @@ impl<'a, W: World> Engine<'a, W> {
             leaves.flat_map(|(leaf, l)| l.branches.iter().map(move |b| (leaf, &*b.does.marks)));
         let reached = self.pass.tally.reached(marks, |at| self.path(at));
         let healthy = self.pass.tally.healthy(|node| self.power_on_of(node));
+        let found = matches!(stop, Some(Stop::Found));
         let (exhausted, stopped, disagreement) = match stop {
-            None => (false, None, None),
+            None | Some(Stop::Found) => (false, None, None),
             Some(Stop::Budget(limit)) => (true, Some(limit), None),
             Some(Stop::Disagreement(disagreement)) => (true, None, Some(disagreement)),
         };
         Exploration {
-            closure: !exhausted && !self.pass.truncated && self.limits.departures == u32::MAX,
+            closure: !exhausted
+                && !found
+                && !self.pass.truncated
+                && self.limits.departures == u32::MAX,
             counts: self.counts,
             violations,
             reached,
@@ -287,9 +293,11 @@ impl<'a, W: World> Engine<'a, W> {
                 }
                 self.pass.tally.entered(&branch.does.marks, at, cuts);
             }
+            self.found()?;
             self.children.begin();
             for branch in 0..count {
                 self.expand(&work, branch)?;
+                self.found()?;
             }
             self.keep(work);
             self.counts.distinct_states = self.pass.done.len() as u64;
@@ -299,6 +307,14 @@ impl<'a, W: World> Engine<'a, W> {
         }
         if !self.pass.grew {
             self.note_restless();
+        }
+        Ok(())
+    }
+
+    /// Ends the exploration where one violation is enough, and there is one.
+    fn found(&self) -> Result<(), Stop> {
+        if self.limits.ends_at_first && !self.pass.violations.is_empty() {
+            return Err(Stop::Found);
         }
         Ok(())
     }
@@ -449,6 +465,7 @@ impl<'a, W: World> Engine<'a, W> {
                     call: recording.call_at(walk.op),
                 };
                 here = self.tear_one(walk, op, &tears, here, &at)?;
+                self.found()?;
                 if cuts == 0 {
                     let judged = self.pass.tally.by_itself(here.is_some());
                     let ops = walk.op..walk.op + 1;

@@ -134,6 +134,8 @@
 mod audit;
 mod check;
 mod demand;
+#[cfg(test)]
+mod differential;
 mod engine;
 mod leftovers;
 mod ranges;
@@ -152,6 +154,8 @@ mod weak;
 mod window;
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -214,6 +218,7 @@ impl fmt::Display for Limit {
 
 /// How far an exploration goes.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Limits {
     /// How badly a cut may behave.
     pub level: Level,
@@ -247,6 +252,11 @@ pub struct Limits {
     /// Power-ons that [meet](crate::subject::Journal::sometimes) this are judged, and not cut: what is shown is
     /// shown for cuts everywhere else.
     pub spared: Option<Mark>,
+    /// Whether the first violation that is derived ends the exploration: then it says nothing of anything else, and is
+    /// not [exhausted](Exploration::exhausted). It is derived, and no more: whoever asks for it replays it.
+    pub ends_at_first: bool,
+    /// Set from elsewhere when nobody wants the result any more: the exploration then ends as if its time were up.
+    pub unwanted: Option<Arc<AtomicBool>>,
 }
 
 impl Default for Limits {
@@ -267,6 +277,8 @@ impl Default for Limits {
             seed: 0,
             departures: u32::MAX,
             spared: None,
+            ends_at_first: false,
+            unwanted: None,
         }
     }
 }
@@ -291,7 +303,8 @@ impl Limits {
         if boots >= self.boots {
             return Some(Limit::Boots);
         }
-        self.deadline.is_some_and(late).then_some(Limit::Time)
+        let unwanted = { self.unwanted.as_ref() }.is_some_and(|it| it.load(Ordering::Relaxed));
+        (unwanted || self.deadline.is_some_and(late)).then_some(Limit::Time)
     }
 }
 

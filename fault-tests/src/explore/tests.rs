@@ -141,6 +141,8 @@ pub(super) fn limits(level: Level, cuts: u32) -> Limits {
         audit_one_in: 10,
         seed: 1,
         departures: u32::MAX,
+        ends_at_first: false,
+        unwanted: None,
     }
 }
 

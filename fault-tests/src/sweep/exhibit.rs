@@ -1,5 +1,7 @@
 //! What is swept: a device, where its life begins, and what its cases are called.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use sim_flash::{Contract, Level, Profile};
@@ -38,6 +40,7 @@ impl<W: World> Exhibit<'_, W> {
     pub(crate) fn explore(
         &self,
         options: &SweepOptions,
+        unwanted: Option<Arc<AtomicBool>>,
         progress: &dyn Fn(&Counts),
     ) -> Exploration {
         let (boots, deadline) = match options.budget {
@@ -48,9 +51,28 @@ impl<W: World> Exhibit<'_, W> {
             boots,
             deadline,
             memory: options.memory,
+            ends_at_first: options.first,
+            unwanted,
             ..self.limits(options)
         };
-        explore(self.subject, self.profile, self.starts, &limits, progress)
+        let explore =
+            |limits: &Limits| explore(self.subject, self.profile, self.starts, limits, progress);
+        let first = explore(&limits);
+        if !limits.ends_at_first || first.violations.is_empty() || self.shows(&first) {
+            return first;
+        }
+        // What was derived first is a known window, or cannot be shown: something else may be.
+        let limits = Limits {
+            ends_at_first: false,
+            ..limits
+        };
+        explore(&limits)
+    }
+
+    /// Whether a violation is shown by its cuts, and is no known window.
+    fn shows(&self, exploration: &Exploration) -> bool {
+        let windows = windows::of(self, exploration);
+        windows.is_ok_and(|windows| windows.iter().any(|window| window.known.is_none()))
     }
 
     fn limits(&self, options: &SweepOptions) -> Limits {

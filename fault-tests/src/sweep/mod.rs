@@ -15,7 +15,8 @@ mod unit_line;
 pub mod waver;
 mod windows;
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sim_flash::{Level, Profile};
@@ -63,6 +64,8 @@ pub struct SweepOptions {
     pub seed: u64,
     /// One in this many pruned judgements is executed after all; 0 audits none.
     pub audit_one_in: u32,
+    /// Whether the sweep stops at the first violation that is no known window: see [`run_units`].
+    pub first: bool,
 }
 
 /// When a scenario is given up as inconclusive.
@@ -98,6 +101,7 @@ impl SweepOptions {
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             seed: 0,
             audit_one_in: 1000,
+            first: false,
         }
     }
 
@@ -129,6 +133,10 @@ pub struct Units {
 }
 
 /// Sweeps every unit that is the shard's, or every unit.
+///
+/// With [`SweepOptions::first`], up to the first in their order in which something is violated, and of that one up to the
+/// first violation that is derived and can be shown. Units behind it may have been begun beside it, but are not in the
+/// report; so it is the same for any number of threads.
 pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progress<'_>) -> Units {
     let mut skipped = Vec::new();
     let mut setups = Vec::new();
@@ -155,15 +163,24 @@ pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progres
     let total = units.len();
     let mine = |(unit, _): &(usize, _)| shard.is_none_or(|shard| shard.takes(*unit));
     let units: Vec<_> = units.into_iter().filter(mine).collect();
-    let sweep = |(number, unit): &(usize, unit::Unit<'_>)| (*number, unit.sweep(options, progress));
-    let reports = match rayon::ThreadPoolBuilder::new()
+    let first = First::new(options.first, &units);
+    let sweep = |(number, unit): &(usize, unit::Unit<'_>)| {
+        let unwanted = first.flag(*number);
+        let report = unit.sweep(options, unwanted, progress);
+        first.swept(*number, &report);
+        (*number, report)
+    };
+    let mut reports = match rayon::ThreadPoolBuilder::new()
         .num_threads(options.jobs)
         .build()
     {
-        Ok(pool) => pool.install(|| largest_first(&units, sweep)),
+        Ok(pool) => pool.install(|| side_by_side(&units, options.first, sweep)),
         // No threads to be had: the units run one after the other on this one.
         Err(_) => units.iter().map(sweep).collect(),
     };
+    if let Some(last) = first.found() {
+        reports.retain(|(number, _)| *number <= last);
+    }
     Units {
         reports,
         total,
@@ -172,13 +189,58 @@ pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progres
     }
 }
 
-/// Sweeps the units side by side, the largest first, so that none is left to run alone for long.
-fn largest_first<'u>(
+/// Where a sweep that stops at the first violation has got to.
+struct First {
+    /// A flag for each unit, by its number: it is not wanted any more.
+    flags: Vec<(usize, Arc<AtomicBool>)>,
+    /// The first unit in which something is violated, so far.
+    found: Mutex<Option<usize>>,
+}
+
+impl First {
+    fn new(wanted: bool, units: &[(usize, unit::Unit<'_>)]) -> Self {
+        let units = units.iter().filter(|_| wanted);
+        Self {
+            flags: units.map(|(number, _)| (*number, Arc::default())).collect(),
+            found: Mutex::new(None),
+        }
+    }
+
+    fn flag(&self, unit: usize) -> Option<Arc<AtomicBool>> {
+        let mut flags = self.flags.iter();
+        flags
+            .find(|(number, _)| *number == unit)
+            .map(|(_, flag)| Arc::clone(flag))
+    }
+
+    /// Lets go of every unit behind one in which something is violated.
+    fn swept(&self, unit: usize, report: &ScenarioReport) {
+        let wanted = self.flag(unit).filter(|flag| !flag.load(Ordering::Relaxed));
+        if report.verdict != Verdict::Violated || wanted.is_none() {
+            return;
+        }
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        *found = Some(found.map_or(unit, |before| before.min(unit)));
+        for (_, flag) in self.flags.iter().filter(|(number, _)| *number > unit) {
+            flag.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn found(&self) -> Option<usize> {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sweeps the units side by side: the largest first, so that none is left to run alone for long; or in their order.
+fn side_by_side<'u>(
     units: &[(usize, unit::Unit<'u>)],
+    in_order: bool,
     sweep: impl Fn(&(usize, unit::Unit<'u>)) -> (usize, ScenarioReport) + Sync,
 ) -> Vec<(usize, ScenarioReport)> {
     let mut queue: Vec<_> = units.iter().collect();
-    queue.sort_by_key(|(_, unit)| std::cmp::Reverse(unit.size()));
+    if !in_order {
+        queue.sort_by_key(|(_, unit)| std::cmp::Reverse(unit.size()));
+    }
     let done = Mutex::new(Vec::new());
     rayon::scope_fifo(|scope| {
         for unit in queue {
@@ -240,7 +302,7 @@ pub fn sweep_one(
     let mut setup = setup.clone();
     setup.device.room = options.filling.room();
     let units = unit::split(scenario, &setup);
-    let reports = units.iter().map(|unit| unit.sweep(options, progress));
+    let reports = units.iter().map(|unit| unit.sweep(options, None, progress));
     let mut together = unit::together(reports);
     together.pop().expect("a setup has a start")
 }

@@ -5,6 +5,8 @@
 //! number of threads nor that of shards changes what a sweep says.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::coverage;
@@ -51,7 +53,13 @@ impl Unit<'_> {
         images.sum::<usize>() * self.starts.len()
     }
 
-    pub(super) fn sweep(&self, options: &SweepOptions, progress: Progress<'_>) -> ScenarioReport {
+    /// Sweeps it; `unwanted` is set when nobody wants to know any more.
+    pub(super) fn sweep(
+        &self,
+        options: &SweepOptions,
+        unwanted: Option<Arc<AtomicBool>>,
+        progress: Progress<'_>,
+    ) -> ScenarioReport {
         let started = Instant::now();
         let name = self.scenario.name;
         let exhibit = Exhibit {
@@ -70,7 +78,7 @@ impl Unit<'_> {
             ),
             policy: options.policy,
         };
-        let mut exploration = exhibit.explore(options, &|counts| progress(name, counts));
+        let mut exploration = exhibit.explore(options, unwanted, &|counts| progress(name, counts));
         exhibit.report(options, &mut exploration, started)
     }
 }

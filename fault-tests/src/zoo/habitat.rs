@@ -82,6 +82,8 @@ impl<W: World> Habitat for Home<W> {
             audit_one_in: 100,
             seed: 0,
             spared: None,
+            ends_at_first: false,
+            unwanted: None,
             departures: u32::MAX,
         };
         let start = std::slice::from_ref(&self.start);
