@@ -48,6 +48,7 @@ impl<W: World> Exhibit<'_, W> {
             boots,
             deadline,
             memory: options.memory,
+            interrupted: options.interrupted.clone(),
             ..self.limits(options)
         };
         explore(self.subject, self.profile, self.starts, &limits, progress)
@@ -91,7 +92,7 @@ impl<W: World> Exhibit<'_, W> {
             contract: self.contract(),
             policy: self.policy,
             risen: options.risen,
-            verdict: verdict(exploration, &windows),
+            verdict: verdict(exploration, &windows, self.cuts),
             counts: exploration.counts,
             closure: exploration.closure,
             stopped: exploration.stopped,
@@ -146,14 +147,12 @@ impl<W: World> Exhibit<'_, W> {
     }
 }
 
-fn verdict(exploration: &Exploration, windows: &[WindowReport]) -> Verdict {
-    if windows.iter().any(|window| window.known.is_none()) {
-        Verdict::Violated
-    } else if exploration.disagreement.is_some() {
-        Verdict::Nondeterministic
-    } else if exploration.exhausted {
-        Verdict::Inconclusive
-    } else {
-        Verdict::Pass
+fn verdict(exploration: &Exploration, windows: &[WindowReport], cuts: u32) -> Verdict {
+    match Verdict::of(windows) {
+        Verdict::Violated => Verdict::Violated,
+        _ if exploration.disagreement.is_some() => Verdict::Nondeterministic,
+        // Without a cut nothing is shown.
+        _ if exploration.exhausted || cuts == 0 => Verdict::Inconclusive,
+        verdict => verdict,
     }
 }

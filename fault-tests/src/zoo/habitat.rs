@@ -77,6 +77,7 @@ impl<W: World> Habitat for Home<W> {
             every_row: false,
             boots: BOOTS,
             deadline: None,
+            interrupted: None,
             memory: MEMORY,
             audit_one_in: 100,
             seed: 0,
