@@ -328,7 +328,15 @@ fn tables_convert_there_and_back() {
 /// Who pipes the output into `head` has seen enough after ten lines; the exit code tells the verdict all the same.
 #[test]
 fn output_that_nobody_reads_any_more_changes_nothing_else() {
-    let sweep = ["sweep", "--scenario", "smallest", "--level", "L0", "--cuts", "1"];
+    let sweep = [
+        "sweep",
+        "--scenario",
+        "smallest",
+        "--level",
+        "L0",
+        "--cuts",
+        "1",
+    ];
     let case = ["replay", "bo1:nonsense"];
     let shard = ["merge", "nothing.json"];
     for (args, code) in [(&sweep[..], 0), (&["conform"], 0), (&case, 2), (&shard, 6)] {

@@ -39,7 +39,7 @@ pub(crate) struct SweepArgs {
     /// What the dump's device does while the power fails [default: boot]
     #[arg(long = "do", value_name = "CALL", requires = "dump")]
     pub(crate) call: Option<Call>,
-    /// The slot that `--do select` selects [default: the one to update next]
+    /// The slot that `--do select` selects, by its name or its label [default: the one to update next]
     #[arg(long, value_name = "SLOT", requires = "dump")]
     pub(crate) slot: Option<String>,
     /// Sweep this scenario only, or all `updates`, or all `calls`; may be given again [default: all but `smallest`,
