@@ -192,6 +192,7 @@ row() {
     result=$(whole "$folder" "$name" "$parts") || continue
     read -r code seconds <<<"$result"
     case $code in 0) verdict=PASS ;; 1) verdict=VIOLATED ;; 5) verdict=NONDETERMINISTIC ;; *) verdict=INCONCLUSIVE ;; esac
+    if [ "$code" -eq 0 ] && grep -qs '"verdict":"WINDOWS"' "$folder/$name.json"; then verdict=WINDOWS; fi
     if [ -f "$folder/$name.json" ]; then
       echo "$head $verdict | $(sum "$folder/$name.json" crash_states) | $(sum "$folder/$name.json" distinct_states) | $seconds s | $(basename "$folder") |"
     else

@@ -10,6 +10,7 @@ pub mod dump;
 pub mod explore;
 pub mod input;
 pub mod inspect;
+pub mod json;
 pub mod memory_flash;
 pub mod ota;
 pub mod output;

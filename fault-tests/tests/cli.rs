@@ -153,7 +153,7 @@ fn json_is_the_same_at_any_number_of_jobs_but_for_the_time() {
         .keys()
         .cloned()
         .collect();
-    insta::assert_snapshot!(keys.join(" "), @"audited boots closure coverage crash_states cuts distinct_states executed judged_by_family judged_singly level marks operations policy profile properties pruned represented scenario uncut verdict violations");
+    insta::assert_snapshot!(keys.join(" "), @"audited boots closure consequence coverage crash_states cuts distinct_states executed judged_by_family judged_singly level marks operations policy profile properties pruned represented scenario schema uncut verdict violations");
     assert!(
         !folder.0.join("one.jsonl.part").exists(),
         "nothing is left beside the file"
@@ -328,7 +328,15 @@ fn tables_convert_there_and_back() {
 /// Who pipes the output into `head` has seen enough after ten lines; the exit code tells the verdict all the same.
 #[test]
 fn output_that_nobody_reads_any_more_changes_nothing_else() {
-    let sweep = ["--scenario", "smallest", "--level", "L0", "--cuts", "1"];
+    let sweep = [
+        "sweep",
+        "--scenario",
+        "smallest",
+        "--level",
+        "L0",
+        "--cuts",
+        "1",
+    ];
     let case = ["replay", "bo1:nonsense"];
     let shard = ["merge", "nothing.json"];
     for (args, code) in [(&sweep[..], 0), (&["conform"], 0), (&case, 2), (&shard, 6)] {
@@ -451,6 +459,193 @@ fn inspect_tells_by_its_exit_code_whether_what_is_selected_boots() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("entry 0, seq 1: ota_0 among 2\n"), "{said}");
     assert_eq!(output.status.code(), Some(6));
+}
+
+fn own_files(folder: &Folder) -> [&'static str; 4] {
+    let (v1, v2) = (image("c3_4k"), image("c3_4k_v2"));
+    [
+        "--running",
+        folder.file("v1.bin", v1),
+        "--update",
+        folder.file("v2.bin", v2),
+    ]
+}
+
+/// The stock policy is what the user's device has; no table is the bundled one, and that is said.
+#[test]
+fn own_files_are_swept_with_esp_idfs_algorithm_and_say_what_to_do() {
+    let folder = Folder::new("own_files_stock");
+    let own = own_files(&folder);
+    let output = folder.run(&[&["sweep"][..], &own].concat());
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8(output.stdout).expect("text");
+    let timeless: Vec<String> = said
+        .lines()
+        .map(|line| {
+            let words: Vec<_> = line.split(' ').collect();
+            let is_time = |w: &str| {
+                w.ends_with('s') && w.contains('.') && w.starts_with(|c: char| c.is_ascii_digit())
+            };
+            words
+                .iter()
+                .map(|w| if is_time(w) { "-.-s" } else { w })
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect();
+    insta::assert_snapshot!("own_files", timeless.join("\n"));
+    let ids: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("brownout replay"))
+        .filter_map(|line| line.split('\'').nth(1))
+        .collect();
+    assert!(!ids.is_empty());
+    for id in ids {
+        let replay = folder.run(&[&["replay", id][..], &own].concat());
+        assert_eq!(replay.status.code(), Some(1), "{id}");
+    }
+}
+
+#[test]
+fn what_is_denied_or_new_fails_and_what_is_known_does_not() {
+    let folder = Folder::new("deny");
+    let own = own_files(&folder);
+    let sweep = |more: &[&str]| {
+        let base = ["sweep", "--cuts", "1", "--scenario", "first-update"];
+        let output = folder.run(&[&base[..], &own, more].concat());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said)
+    };
+    assert_eq!(sweep(&["--json", "all.jsonl"]).0, Some(0));
+    let (code, said) = sweep(&["--deny", "bricked"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = sweep(&["--deny", "promise-lost"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("\ndenied (promise-lost): "), "{said}");
+    let (code, said) = sweep(&["--baseline", "all.jsonl"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.ends_with("nothing new since all.jsonl\n"), "{said}");
+    // One that knows none of them.
+    let text = std::fs::read_to_string(folder.0.join("all.jsonl")).expect("the JSON");
+    let mut line: serde_json::Value = serde_json::from_str(&text).expect("an object");
+    line["violations"] = serde_json::json!([]);
+    folder.file("none.jsonl", line.to_string().as_bytes());
+    let (code, said) = sweep(&["--baseline", "none.jsonl"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("\nnew since none.jsonl: "), "{said}");
+    // And those of something else.
+    line["policy"] = "hardened".into();
+    folder.file("other.jsonl", line.to_string().as_bytes());
+    line["schema"] = 0.into();
+    folder.file("old.jsonl", line.to_string().as_bytes());
+    folder.file("text.jsonl", b"hello\n");
+    let mut refused = String::new();
+    for file in ["other.jsonl", "old.jsonl", "text.jsonl", "nowhere.jsonl"] {
+        refused.push_str(&folder.refused(&[&["sweep", "--baseline", file][..], &own].concat()));
+    }
+    insta::assert_snapshot!("no_baselines", refused);
+}
+
+#[test]
+fn a_sweep_that_cuts_nothing_claims_nothing() {
+    let folder = Folder::new("no_cuts");
+    for nothing in [["--cuts", "0"], ["--budget", "0"]] {
+        let output = folder.run(&[&["sweep", "--scenario", "smallest"][..], &nothing].concat());
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(6), "{said}");
+        assert!(
+            said.contains("No power was cut: nothing is shown."),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_scenario_that_is_asked_for_twice_is_swept_once() {
+    let folder = Folder::new("twice");
+    let twice = ["--scenario", "smallest", "--scenario", "smallest"];
+    let args = ["sweep", "--level", "L0", "--cuts", "1", "--json", "-"];
+    let output = folder.run(&[&args[..], &twice].concat());
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1);
+}
+
+#[test]
+fn the_command_alone_prints_its_help_and_what_it_lists_is_accepted() {
+    let folder = Folder::new("help");
+    let output = folder.run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("Usage: brownout <COMMAND>"), "{said}");
+    let listed = folder.run(&["sweep", "--list"]);
+    let listed = String::from_utf8(listed.stdout).expect("text");
+    insta::assert_snapshot!("list", listed);
+    let help = folder.run(&["replay", "--help"]);
+    let help = String::from_utf8(help.stdout).expect("text");
+    let ids = help
+        .split('\'')
+        .filter(|word| word.starts_with("bo1:") && !word.contains("..."));
+    let mut replayed = 0;
+    for id in ids {
+        assert_eq!(folder.run(&["replay", id]).status.code(), Some(1), "{id}");
+        replayed += 1;
+    }
+    assert!(replayed > 0, "{help}");
+}
+
+#[test]
+fn man_pages_and_completions_are_written() {
+    let folder = Folder::new("man");
+    std::fs::create_dir(folder.0.join("man1")).expect("a folder");
+    assert_eq!(folder.run(&["man", "man1"]).status.code(), Some(0));
+    let page = std::fs::read_to_string(folder.0.join("man1/brownout-sweep.1")).expect("a page");
+    assert!(page.contains("deny"), "{page}");
+    for shell in ["bash", "zsh", "fish"] {
+        let output = folder.run(&["completions", shell]);
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("promise-lost"),
+            "{shell}"
+        );
+    }
+}
+
+/// The first interrupt ends the sweep, which then says what it covered, in whole files.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_sweep_says_what_it_covered() {
+    let folder = Folder::new("interrupted");
+    let child = Command::new(env!("CARGO_BIN_EXE_brownout"))
+        .args([
+            "sweep",
+            "--effort",
+            "proof",
+            "--scenario",
+            "updates",
+            "--json",
+            "out.jsonl",
+        ])
+        .current_dir(&folder.0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let id = child.id().to_string();
+    let killed = Command::new("kill")
+        .args(["-INT", &id])
+        .status()
+        .expect("kill runs");
+    assert!(killed.success());
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.starts_with("INCONCLUSIVE @ "), "{said}");
+    let text = std::fs::read_to_string(folder.0.join("out.jsonl")).expect("the JSON");
+    for line in text.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("an object");
+        assert_eq!(line["stopped_by"], "interrupted");
+    }
+    let left = std::fs::read_dir(&folder.0).expect("the folder").count();
+    assert_eq!(left, 1, "nothing is left beside the file");
 }
 
 /// On a disk that is full nothing can be said, and that is said.

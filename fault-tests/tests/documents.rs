@@ -41,9 +41,9 @@ fn the_readme_shows_what_a_sweep_of_own_files_prints() {
     let table = corpus::table("v02_two_ota").expect("a bundled table");
     let readme = document("README.md");
     let command = { readme.lines() }
-        .find_map(|line| line.strip_prefix("brownout sweep --policy stock --table"))
+        .find_map(|line| line.strip_prefix("brownout sweep --table"))
         .expect("the README shows the command");
-    let args: Vec<&str> = ["sweep", "--policy", "stock", "--table"]
+    let args: Vec<&str> = ["sweep", "--table"]
         .into_iter()
         .chain(command.split_whitespace())
         .collect();

@@ -53,7 +53,7 @@ fn text(report: &SweepReport, coverage: bool) -> String {
 #[test]
 fn the_windows_of_the_stock_algorithm() {
     insta::assert_snapshot!("stock_sweep", text(full(), false));
-    assert_eq!(full().verdict(), Verdict::Pass);
+    assert_eq!(full().verdict(), Verdict::Windows);
 }
 
 #[test]
@@ -179,6 +179,47 @@ fn the_corpus_holds_one_case_of_each_known_window() {
     let mut known: Vec<_> = known::all().collect();
     known.sort_by_key(key);
     assert_eq!(shown, known);
+}
+
+/// All that is known of ESP-IDF's algorithm comes from a few causes, and each says what to do about it.
+#[test]
+fn every_known_window_has_one_of_a_few_causes() {
+    assert!(known::Cause::ALL.len() <= 12);
+    for cause in known::Cause::ALL {
+        let texts = [
+            cause.title(),
+            cause.happens(),
+            cause.application(),
+            cause.closed_by(),
+        ];
+        assert!(texts.iter().all(|text| text.len() > 10), "{cause}");
+        assert!(
+            known::all().any(|known| known.why.cause == cause),
+            "{cause}"
+        );
+    }
+    let causes = full().causes();
+    // Weak bits there are at other levels.
+    assert_eq!(causes.len(), known::Cause::ALL.len() - 1);
+    for met in &causes {
+        assert!(
+            met.exposures.download || met.exposures.operations.is_some(),
+            "{met:?}"
+        );
+        assert!(met.consequence < fault_tests::property::Consequence::Nothing);
+    }
+}
+
+/// What people read at a glance fits a terminal, but for ids, which are typed as they are.
+#[test]
+fn a_report_is_80_columns_wide() {
+    for line in full()
+        .to_string()
+        .lines()
+        .filter(|line| !line.contains("brownout replay '"))
+    {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
 }
 
 /// None is listed that does not exist, and each by the fewest cuts.

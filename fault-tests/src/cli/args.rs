@@ -1,44 +1,41 @@
 //! What can be said on the command line.
 
+mod sweep;
+
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
-use clap::builder::PossibleValue;
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use sim_flash::{Contract, Profile};
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+pub(super) use sweep::{Deny, SweepArgs};
 
 use crate::adversary::Life;
-use crate::dump::Call;
-use crate::explore::ANY;
 use crate::ota::Policy;
 use crate::partition_csv;
-use crate::sweep::{self, Budget, Filling, Shard};
 
 const EXIT_CODES: &str = "Exit codes:
-  0  every promised property holds
-  1  a safety property is violated, or a full sweep never met what it must
-  2  usage: a wrong flag or an unusable file
-  5  the code under test does not repeat itself
-  6  inconclusive: the budget or the memory ran out, or a case is stale";
+  0    every promised property holds, or does outside known windows (WINDOWS)
+  1    a safety property is violated, a denied or new window was met, or a full
+       sweep never met what it must
+  2    usage: a wrong flag or an unusable file
+  5    the code under test does not repeat itself
+  6    inconclusive: the budget or the memory ran out, or a case is stale
+  130  interrupted: what was covered until then is said";
 
 /// Cuts the power everywhere in an over-the-air update, boots the device after
 /// every cut, and says what it does.
-///
-/// Without a command it sweeps all scenarios on the bundled firmware, under
-/// the hardened policy.
 #[derive(Debug, Parser)]
-#[command(name = "brownout", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+#[command(name = "brownout", version, arg_required_else_help = true)]
+#[command(max_term_width = 80, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
-    #[command(flatten)]
-    pub(crate) sweep: SweepArgs,
+    pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Cut the power everywhere and judge every boot (the default)
+    /// Cut the power everywhere and judge every boot
     #[command(after_help = SWEEP_HELP)]
     Sweep(Box<SweepArgs>),
     /// Put the shards of a sweep together: the verdict of the whole
@@ -61,23 +58,35 @@ pub(crate) enum Command {
     Conform(ConformArgs),
     /// Convert a partition table, CSV to binary or binary to CSV
     Table(TableArgs),
+    /// Print what makes a shell complete this command
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
+    /// Print the man page, or write one for each command into a folder
+    #[command(after_help = MAN_HELP)]
+    Man(ManArgs),
 }
 
+const COMPLETIONS_HELP: &str = "Examples:
+  brownout completions bash > ~/.local/share/bash-completion/completions/brownout
+  brownout completions fish > ~/.config/fish/completions/brownout.fish";
+
+const MAN_HELP: &str = "Examples:
+  brownout man | man -l -
+  brownout man ~/.local/share/man/man1";
+
 const SWEEP_HELP: &str = "Examples:
-  brownout sweep
-  brownout sweep --policy stock
-  brownout sweep --scenario update-confirm --level L1 --json out.jsonl
   brownout sweep --table partitions.csv --running v1.bin --update v2.bin
   brownout sweep --dump flash.bin --do confirm
   brownout sweep --dump flash.bin --do update --update v2.bin
+  brownout sweep --effort quick
+  brownout sweep --policy stock --deny bricked --baseline last.jsonl
 
-The policy is ota-core's own, which closes the windows of ESP-IDF's; --policy
-stock sweeps that one, and a dump's device always has it.
-
-A sweep of the user's own files runs every scenario that the table allows:
-v1 is put into its slot, v2 is what the server offers. A sweep of a dump asks
-what could have happened to that device: it boots, makes the one call, and the
-power fails everywhere in that call and in the boots after it.";
+A sweep of one's own files runs every scenario that the table allows: v1 is put
+into its slot, v2 is what the server offers. It is swept with ESP-IDF's
+algorithm, as the device has it; --policy hardened asks what ota-core's would
+do. A sweep of a dump asks what could have happened to that device: it boots,
+makes the one call, and the power fails everywhere in that call and in the
+boots after it. Without either, ota-core's policy is swept on bundled firmware.";
 
 const MERGE_HELP: &str = "Example:
   brownout sweep --shard 1/2 --json a.json     # on one machine
@@ -88,7 +97,7 @@ It says what one sweep would have said. A shard that is missing, there twice,
 truncated, or of another sweep makes it inconclusive: exit code 6.";
 
 const REPLAY_HELP: &str = "Examples:
-  brownout replay 'bo1:update-confirm@w25q64jv:L2:stock/b1.o0.E3~9c3e01ab'
+  brownout replay 'bo1:first-update@w25q64jv:L2:stock/b1.o0.E7~f092a15d'
   brownout replay corpus/cases
   brownout replay 'bo1:dump-confirm+1a2b3c4d@...' --dump flash.bin
 
@@ -139,7 +148,7 @@ differences apart.";
 #[derive(Debug, Args, Clone, Default)]
 #[command(group = ArgGroup::new("device").args(["running", "dump"]).multiple(true))]
 pub(crate) struct FirmwareArgs {
-    /// Partition table, binary or CSV
+    /// Partition table, binary or CSV [default: a bundled one with factory, ota_0 and ota_1]
     #[arg(long, value_name = "FILE", requires = "running", requires = "update")]
     #[arg(conflicts_with = "dump")]
     pub(crate) table: Option<PathBuf>,
@@ -174,9 +183,9 @@ pub(crate) struct DumpArgs {
     /// Flash dump of the device, from address 0 on, as `esptool read_flash` makes it
     #[arg(long, value_name = "FILE")]
     pub(crate) dump: Option<PathBuf>,
-    /// Size of the dump's flash in MiB, 1 to 16 [default: the next power of two]
+    /// Size of the dump's flash in MiB, 1 to 128 [default: the next power of two]
     #[arg(long, value_name = "MIB", requires = "dump")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=16))]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=128))]
     pub(crate) flash_size: Option<u32>,
     /// The dump's chip, for instance esp32c3 [default: what the dump says]
     #[arg(long, value_name = "NAME", requires = "dump")]
@@ -184,16 +193,6 @@ pub(crate) struct DumpArgs {
     /// The dump's bootloader does not monitor the first boot of a new image
     #[arg(long, requires = "dump")]
     pub(crate) no_rollback: bool,
-}
-
-impl ValueEnum for Call {
-    fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name()).help(self.about()))
-    }
 }
 
 /// What a partition table in CSV leaves open.
@@ -223,90 +222,6 @@ impl CsvArgs {
 }
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-pub(crate) struct SweepArgs {
-    #[command(flatten)]
-    pub(crate) firmware: FirmwareArgs,
-    /// What the dump's device does while the power fails [default: boot]
-    #[arg(long = "do", value_name = "CALL", requires = "dump")]
-    pub(crate) call: Option<Call>,
-    /// The slot that `--do select` selects [default: the one to update next]
-    #[arg(long, value_name = "SLOT", requires = "dump")]
-    pub(crate) slot: Option<String>,
-    /// Sweep this scenario only, or all `updates`, or all `calls`; may be given again [default: all but `smallest`,
-    /// which is for `--audit all`]
-    #[arg(long, value_name = "NAME", conflicts_with = "dump")]
-    pub(crate) scenario: Vec<String>,
-    /// How badly a cut may behave: L0 whole operations, L1 byte prefixes, L2 any bits, L3 weak bits,
-    /// L3-noheal weak bits that only an erase makes solid, L4 weak bits in the rest of the sector as well
-    /// [default: L3; with stock code: L2]
-    #[arg(long, value_name = "LEVEL")]
-    pub(crate) level: Option<Contract>,
-    /// Cuts in a row, at most; `any` for all there may be, `until-full` for all until the log of the hardened
-    /// policy is full and in doubt, `while-room` for all in a log that is never full [default: 2; above L3, and at L3
-    /// on chips that encrypt or program in words: 1; stock: any, 1 with weak bits; in company with stock code: 1]
-    #[arg(long, value_name = "N|any|until-full|while-room")]
-    pub(crate) cuts: Option<Depth>,
-    /// Give a scenario up as inconclusive after so many boots (200000) or so much time (30s)
-    #[arg(long, value_name = "BOOTS|SECONDSs", default_value = "2000000")]
-    pub(crate) budget: Budget,
-    /// Give a scenario up as inconclusive when what is known of the starts that are explored together takes so much
-    /// memory (500MiB, 4GiB); as many are explored at a time as there are jobs
-    #[arg(long, value_name = "BYTES", default_value = "2GiB", value_parser = bytes)]
-    pub(crate) memory: u64,
-    /// With stock code: cut erases so that they leave old bits beside risen ones as well, one cut each; the hardened
-    /// policy is always swept with these
-    #[arg(long)]
-    pub(crate) risen: bool,
-    /// The chip
-    #[arg(long, value_name = "NAME", default_value = "w25q64jv", value_parser = sweep::profile)]
-    pub(crate) profile: Profile,
-    /// The commit policy: hardened, hardened-GROUPS-RESERVE for a small log, stock for ESP-IDF's, or
-    /// stock-bootloader or stock-application for a device of which that half is ESP-IDF's and the other hardened
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "hardened",
-        conflicts_with = "dump"
-    )]
-    pub(crate) policy: Policy,
-    /// Execute one in N of the pruned judgements after all, or all, or none
-    #[arg(long, value_name = "N|all|none", default_value = "1000")]
-    pub(crate) audit: Audit,
-    /// Cut no power; instead, let one read of an image be answered otherwise in each power-on, each in turn, and judge
-    /// P9 and P13
-    #[arg(
-        long,
-        conflicts_with_all = ["dump", "level", "cuts", "shard", "json", "keep", "windows", "coverage"]
-    )]
-    pub(crate) waver: bool,
-    /// Stop at the first violation that is no known window; of scenarios behind it nothing is said
-    #[arg(long, conflicts_with_all = ["dump", "shard", "waver"])]
-    pub(crate) first: bool,
-    /// Print which tears of which windows were tried, and how long each window is open
-    #[arg(long)]
-    pub(crate) coverage: bool,
-    /// Print every case of every known window that was met, and why it is one
-    #[arg(long)]
-    pub(crate) windows: bool,
-    /// Threads [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) jobs: Option<u16>,
-    /// Seeds the drawn tears and the audit
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// Sweep only one part of several, for `brownout merge`
-    #[arg(long, value_name = "I/N", requires = "json", conflicts_with = "dump")]
-    pub(crate) shard: Option<Shard>,
-    /// Write one JSON object for each scenario, one on a line; "-" for standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    /// Write a case file for each window found into this folder
-    #[arg(long, value_name = "DIR")]
-    pub(crate) keep: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct MergeArgs {
     /// What `brownout sweep --shard I/N --json FILE` wrote, for every I
     #[arg(value_name = "FILE", required = true)]
@@ -317,9 +232,26 @@ pub(crate) struct MergeArgs {
     /// Print every case of every known window that was met, and why it is one
     #[arg(long)]
     pub(crate) windows: bool,
+    /// Print the small print, and what is said of each property
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
     /// Write one JSON object for each scenario, one on a line; "-" for standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The folder [default: print the page of `brownout` itself]
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -481,85 +413,6 @@ impl TableArgs {
             }),
             ..self.csv.options()
         }
-    }
-}
-
-/// How many of the pruned judgements are executed after all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Audit {
-    /// One in this many; 0 is none.
-    pub(crate) one_in: u32,
-}
-
-impl FromStr for Audit {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let one_in = match text {
-            "all" => Some(1),
-            "none" => Some(0),
-            number => number.parse().ok().filter(|one_in| *one_in > 0),
-        };
-        one_in.map(|one_in| Self { one_in }).ok_or_else(|| {
-            format!("found \"{text}\", expected a number (one in so many), \"all\" or \"none\"")
-        })
-    }
-}
-
-/// So much memory: `4GiB`, `500MiB`, or bytes.
-fn bytes(text: &str) -> Result<u64, String> {
-    let unit = |suffix: &str, bytes: u64| Some((text.strip_suffix(suffix)?, bytes));
-    let (number, unit) = None
-        .or_else(|| unit("GiB", 1 << 30))
-        .or_else(|| unit("MiB", 1 << 20))
-        .or_else(|| unit("KiB", 1 << 10))
-        .unwrap_or((text, 1));
-    let bytes = number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
-    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| {
-        format!("found \"{text}\", expected bytes such as 500MiB or 4GiB, more than none")
-    })
-}
-
-impl FromStr for Budget {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("found \"{text}\", expected a number of boots (200000) or of seconds (30s)");
-        match text.strip_suffix('s') {
-            Some(seconds) => {
-                let seconds: u64 = seconds.parse().map_err(|_| wrong())?;
-                Ok(Self::Time(Duration::from_secs(seconds)))
-            }
-            None => Ok(Self::Boots(text.parse().map_err(|_| wrong())?)),
-        }
-    }
-}
-
-/// How many cuts in a row.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Depth {
-    pub(crate) cuts: u32,
-    /// How far they may fill a log.
-    pub(crate) filling: Filling,
-}
-
-impl FromStr for Depth {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let filling = match text {
-            "until-full" => Filling::UntilFull,
-            "while-room" => Filling::WhileRoom,
-            _ => Filling::Any,
-        };
-        let cuts = match text {
-            "any" | "until-full" | "while-room" => ANY,
-            text => text.parse().map_err(|_| {
-                format!("found \"{text}\", expected a number, any, until-full or while-room")
-            })?,
-        };
-        Ok(Self { cuts, filling })
     }
 }
 

@@ -5,14 +5,23 @@ use std::path::Path;
 use sim_flash::Profile;
 
 use super::args::{FirmwareArgs, SweepArgs};
-use super::sweep::{Bars, Json, Keep, more};
-use super::{Usage, inspect};
+use super::interrupt::INTERRUPTED;
+use super::progress::Progress;
+use super::stdout::out;
+use super::sweep::{Json, Keep, check_baseline, inputs_of, interrupted, more};
+use super::{Usage, inspect, shell};
 use crate::dump::{self, Call, DumpOptions, DumpSetup};
 use crate::input;
-use crate::sweep::SweepOptions;
+use crate::sweep::baseline::Bar;
+use crate::sweep::{Show, SweepOptions};
 
 /// Sweeps the dump in the file `path`.
-pub(super) fn run(path: &Path, args: &SweepArgs, options: &SweepOptions) -> Result<u8, Usage> {
+pub(super) fn run(
+    path: &Path,
+    args: &SweepArgs,
+    options: &SweepOptions,
+    bar: &Bar,
+) -> Result<u8, Usage> {
     let call = args.call.unwrap_or(Call::Boot);
     if args.slot.is_some() && call != Call::Select {
         return Err(Usage::new(format_args!(
@@ -25,22 +34,34 @@ pub(super) fn run(path: &Path, args: &SweepArgs, options: &SweepOptions) -> Resu
         )));
     }
     let slot = args.slot.clone();
-    let inputs = args.firmware.inputs();
+    let inputs = inputs_of(args);
     let json = Json::prepare(args.json.as_deref(), &inputs)?;
     let keep = Keep::prepare(args.keep.as_deref(), &inputs)?;
+    check_baseline(bar, options)?;
     let setup = setup(path, &args.firmware, call, slot, &options.profile)?;
-    let bars = Bars::new([call.scenario()]);
-    let report = dump::sweep(path, &setup, options, &|counts| {
-        bars.show(call.scenario(), counts);
-    });
-    bars.finish();
+    let report = {
+        let progress = Progress::new([call.scenario()]);
+        dump::sweep(path, &setup, options, &|counts| {
+            progress.show(call.scenario(), counts);
+        })
+    };
     let stdout = json.is_stdout();
-    json.write(&report, &report.json())?;
+    let replay = shell::replay_flags(&args.firmware);
+    let show = Show {
+        verbose: args.verbose,
+        replay: &replay,
+        about: "",
+    };
+    json.write(&report.shown(show), &report.json())?;
     if !stdout {
         more(&report.sweep, args.windows, args.coverage)?;
+        out!("{}", bar.said(&report.sweep))?;
     }
     keep.write(&report.sweep)?;
-    Ok(report.sweep.verdict().exit_code())
+    if interrupted(options) {
+        return Ok(INTERRUPTED);
+    }
+    Ok(bar.exit_code(&report.sweep))
 }
 
 /// Reads the dump in the file `path`.

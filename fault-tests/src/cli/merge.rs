@@ -6,7 +6,7 @@ use super::Usage;
 use super::args::MergeArgs;
 use super::stderr::errln;
 use super::sweep::{Json, more};
-use crate::sweep::{self, Verdict};
+use crate::sweep::{self, Show, Verdict};
 
 pub(super) fn run(args: &MergeArgs) -> Result<u8, Usage> {
     let inputs: Vec<_> = args.files.iter().map(PathBuf::as_path).collect();
@@ -23,7 +23,11 @@ pub(super) fn run(args: &MergeArgs) -> Result<u8, Usage> {
         }
     };
     let stdout = json.is_stdout();
-    json.write(&report, &report.json())?;
+    let show = Show {
+        verbose: args.verbose,
+        ..Show::default()
+    };
+    json.write(&report.shown(show), &report.json())?;
     if !stdout {
         more(&report, args.windows, args.coverage)?;
     }

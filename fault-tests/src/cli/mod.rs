@@ -5,10 +5,15 @@
 
 mod adversary;
 mod args;
+mod colour;
 mod dump;
 mod inspect;
+mod interrupt;
+mod list;
 mod merge;
+mod progress;
 mod replay;
+mod shell;
 mod stderr;
 mod stdout;
 mod sweep;
@@ -42,17 +47,29 @@ const USAGE: u8 = 2;
 
 /// Runs the command with the arguments of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.command {
-        None => sweep::run(&cli.sweep),
-        Some(Command::Sweep(args)) => sweep::run(&args),
-        Some(Command::Merge(args)) => merge::run(&args),
-        Some(Command::Replay(args)) => replay::run(&args),
-        Some(Command::Zoo(args)) => zoo::run(&args),
-        Some(Command::Adversary(args)) => adversary::run(&args),
-        Some(Command::Inspect(args)) => inspect::inspect(&args),
-        Some(Command::Conform(args)) => inspect::conform(&args),
-        Some(Command::Table(args)) => inspect::table(&args),
+    run(&Cli::parse())
+}
+
+/// The same; without arguments it does the main job: a quick sweep of the bundled firmware.
+pub fn demo() -> ExitCode {
+    match std::env::args_os().len() {
+        0 | 1 => run(&Cli::parse_from(["brownout", "sweep", "--effort", "quick"])),
+        _ => main(),
+    }
+}
+
+fn run(cli: &Cli) -> ExitCode {
+    let done = match &cli.command {
+        Command::Sweep(args) => sweep::run(args),
+        Command::Merge(args) => merge::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Zoo(args) => zoo::run(args),
+        Command::Adversary(args) => adversary::run(args),
+        Command::Inspect(args) => inspect::inspect(args),
+        Command::Conform(args) => inspect::conform(args),
+        Command::Table(args) => inspect::table(args),
+        Command::Completions(args) => shell::completions(args),
+        Command::Man(args) => shell::man(args),
     };
     match done {
         Ok(code) => ExitCode::from(code),

@@ -151,7 +151,9 @@ impl Device {
             }
             return of_dump(id, call, args, &profile, refuse);
         }
-        let inputs = super::sweep::inputs(&args.firmware, &profile)?;
+        let inputs = super::sweep::inputs(&args.firmware)?;
+        let end = inputs.as_ref().map_or(0, |own| own.table.end());
+        let profile = sweep::fitting(Some(profile), end);
         let setup = of_scenario(id, inputs.as_ref(), &profile).map_err(refuse)?;
         let setup = setup
             .under(policy)
@@ -220,7 +222,8 @@ fn of_dump(
 
 fn of_scenario(id: &CaseId, inputs: Option<&Inputs>, profile: &Profile) -> Result<Setup, String> {
     let scenario = ota::find(&id.scenario).ok_or_else(|| {
-        let known: Vec<_> = ota::SCENARIOS.iter().map(|s| s.name).collect();
+        let all = ota::SCENARIOS.iter().chain(ota::ON_DEMAND);
+        let known: Vec<_> = all.map(|s| s.name).collect();
         format!(
             "found the scenario \"{}\", expected one of {}",
             id.scenario,

@@ -1,82 +1,53 @@
 //! `brownout sweep`.
 
 use std::fmt;
-use std::io::IsTerminal;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sim_flash::{Contract, Level, Profile};
 
-use super::args::{FirmwareArgs, SweepArgs};
+use super::args::{Deny, FirmwareArgs, SweepArgs};
+use super::interrupt::{self, INTERRUPTED};
+use super::progress::Progress;
 use super::stderr::errln;
-use super::stdout::{out, outln};
-use super::{Usage, dump};
-use crate::explore::Counts;
+use super::stdout::{self, out, outln};
+use super::{Usage, colour, dump, list, shell};
 use crate::input;
+use crate::inspect::shown;
 use crate::ota::{self, Inputs, ON_DEMAND, Policy, SCENARIOS};
 use crate::output::{self, Output};
-use crate::partition_csv;
-use crate::sweep::{self, Filling, SweepOptions, SweepReport};
+use crate::sweep::baseline::{Bar, Baseline};
+use crate::sweep::{self, Filling, Show, SweepOptions, SweepReport};
 
 pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
-    // A dump's device has the policy of ESP-IDF.
-    let policy = match &args.firmware.dump.dump {
-        Some(_) => Policy::Stock,
-        None => args.policy,
-    };
-    let contract = args.level.unwrap_or_else(|| policy.level().into());
-    check(contract)?;
-    let mut options = SweepOptions {
-        level: contract.level,
-        cuts: args.cuts.map(|depth| depth.cuts),
-        filling: filling(args)?,
-        budget: args.budget,
-        memory: args.memory,
-        seed: args.seed,
-        profile: { args.profile.clone() }.with_reprogram_heals(contract.reprogram_heals),
-        audit_one_in: args.audit.one_in,
-        first: args.first,
-        ..SweepOptions::of(policy)
-    };
-    if args.risen && !options.risen {
-        options.risen = true;
-        // With any number of cuts there is no end to what risen bits can make.
-        options.cuts = options.cuts.or(Some(1));
+    if args.list {
+        outln!("{}", list::text())?;
+        return Ok(0);
     }
-    if let Some(jobs) = args.jobs {
-        options.jobs = usize::from(jobs);
-    }
-    if !args.scenario.is_empty() {
-        options.scenarios.clear();
-        for name in &args.scenario {
-            options.scenarios.extend(scenarios(name)?);
-        }
-    }
+    let mut options = options(args)?;
+    let bar = bar(args)?;
     if let Some(path) = &args.firmware.dump.dump {
-        return dump::run(path, args, &options);
+        return dump::run(path, args, &options, &bar);
     }
-    if options.policy == Policy::Stock && options.profile.rules().encryption.is_some() {
-        return Err(Usage::new(format_args!(
-            "--policy stock: on {}, which encrypts what it stores, the hardened policy alone is explored; expected \
-             --policy hardened",
-            options.profile.name()
-        )));
-    }
-    options.inputs = inputs(&args.firmware, &options.profile)?;
+    options.inputs = inputs(&args.firmware)?;
+    let end = options.inputs.as_ref().map_or(0, |own| own.table.end());
+    options.profile = sweep::fitting(args.profile.clone(), end)
+        .with_reprogram_heals(options.profile.rules().reprogram_heals);
+    check_profile(&options)?;
+    check_baseline(&bar, &options)?;
     if args.waver {
         let report = sweep::waver::run(&options);
         out!("{report}")?;
         return Ok(report.exit_code());
     }
-    let files = args.firmware.inputs();
+    let files = inputs_of(args);
     let json = Json::prepare(args.json.as_deref(), &files)?;
     let keep = Keep::prepare(args.keep.as_deref(), &files)?;
-    let bars = Bars::new(options.scenarios.iter().map(|scenario| scenario.name));
-    let units = sweep::run_units(&options, args.shard, &|name, counts| {
-        bars.show(name, counts);
-    });
-    bars.finish();
+    let units = {
+        let progress = Progress::new(options.scenarios.iter().map(|scenario| scenario.name));
+        let show = |name, counts: &_| progress.show(name, counts);
+        sweep::watch_units(&options, args.shard, &show, &|done| progress.finished(done))
+    };
     let lines = args
         .shard
         .map(|shard| sweep::lines(&options, shard, &units));
@@ -94,7 +65,14 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
         )));
     }
     let stdout = json.is_stdout();
-    json.write(&report, &lines.unwrap_or_else(|| report.json()))?;
+    let replay = shell::replay_flags(&args.firmware);
+    let about = about(&options);
+    let show = Show {
+        verbose: args.verbose,
+        replay: &replay,
+        about: &about,
+    };
+    json.write(&report.shown(show), &lines.unwrap_or_else(|| report.json()))?;
     if let Some(shard) = args.shard
         && !stdout
     {
@@ -102,13 +80,139 @@ pub(super) fn run(args: &SweepArgs) -> Result<u8, Usage> {
     }
     if !stdout {
         more(&report, args.windows, args.coverage)?;
+        out!("{}", bar.said(&report))?;
     }
     keep.write(&report)?;
+    if interrupted(&options) {
+        return Ok(INTERRUPTED);
+    }
     // A shard without any unit has nothing to say; merging will tell whether it had to.
     Ok(match mine {
         0 => 0,
-        _ => report.verdict().exit_code(),
+        _ => bar.exit_code(&report),
     })
+}
+
+/// Whether somebody ended it before its time.
+pub(super) fn interrupted(options: &SweepOptions) -> bool {
+    let flag = options.interrupted.as_ref();
+    flag.is_some_and(|flag| flag.load(Ordering::Relaxed))
+}
+
+/// What to sweep, and how far; the profile and the inputs are not final.
+fn options(args: &SweepArgs) -> Result<SweepOptions, Usage> {
+    let own = args.firmware.running.is_some() || args.firmware.dump.dump.is_some();
+    // One's own device has ESP-IDF's algorithm.
+    let default = if own {
+        Policy::Stock
+    } else {
+        Policy::default()
+    };
+    let policy = args.policy.unwrap_or(default);
+    let contract = args.level.unwrap_or_else(|| policy.level().into());
+    check(contract)?;
+    let profile = args.profile.clone().unwrap_or_else(Profile::w25q64jv);
+    let mut options = SweepOptions {
+        level: contract.level,
+        cuts: args.cuts.map(|depth| depth.cuts).or(args.effort.cuts()),
+        budget: args.budget.unwrap_or(args.effort.budget()),
+        interrupted: Some(interrupt::flag()),
+        memory: args.memory,
+        seed: args.seed,
+        profile: profile.with_reprogram_heals(contract.reprogram_heals),
+        audit_one_in: args.audit.one_in,
+        first: args.first,
+        ..SweepOptions::of(policy)
+    };
+    options.filling = filling(args, &options)?;
+    if args.risen && !options.risen {
+        options.risen = true;
+        // With any number of cuts there is no end to what risen bits can make.
+        options.cuts = options.cuts.or(Some(1));
+    }
+    if let Some(jobs) = args.jobs {
+        options.jobs = usize::from(jobs);
+    }
+    let asked = args.scenario.iter().map(String::as_str);
+    let names: Vec<&str> = if args.scenario.is_empty() {
+        args.effort.scenarios().into_iter().collect()
+    } else {
+        asked.collect()
+    };
+    if !names.is_empty() {
+        options.scenarios.clear();
+        for name in names {
+            for scenario in scenarios(name)? {
+                // What is asked for twice is swept once.
+                if !options.scenarios.iter().any(|s| s.name == scenario.name) {
+                    options.scenarios.push(scenario);
+                }
+            }
+        }
+    }
+    Ok(options)
+}
+
+/// What makes the sweep fail beyond its verdict.
+fn bar(args: &SweepArgs) -> Result<Bar, Usage> {
+    let baseline = args.baseline.as_deref().map(Baseline::read).transpose();
+    Ok(Bar {
+        deny: args.deny.map(|Deny(consequence)| consequence),
+        baseline: baseline.map_err(Usage::new)?,
+    })
+}
+
+/// Refuses a baseline of another sweep.
+pub(super) fn check_baseline(bar: &Bar, options: &SweepOptions) -> Result<(), Usage> {
+    let Some(baseline) = &bar.baseline else {
+        return Ok(());
+    };
+    let contract = Contract::on(options.level, &options.profile);
+    let checked = baseline.check(options.policy, contract, &options.profile);
+    checked.map_err(Usage::new)
+}
+
+fn check_profile(options: &SweepOptions) -> Result<(), Usage> {
+    let encrypts = options.profile.rules().encryption.is_some();
+    if options.policy == Policy::Stock && encrypts {
+        return Err(Usage::new(format_args!(
+            "--policy stock: on {}, which encrypts what it stores, the hardened policy alone is explored; expected \
+             --policy hardened",
+            options.profile.name()
+        )));
+    }
+    Ok(())
+}
+
+/// Every file that is read.
+pub(super) fn inputs_of(args: &SweepArgs) -> Vec<&Path> {
+    let mut files = args.firmware.inputs();
+    files.extend(args.baseline.as_deref());
+    files
+}
+
+/// What is swept, for a report of one's own files.
+fn about(options: &SweepOptions) -> String {
+    let Some(own) = &options.inputs else {
+        return String::new();
+    };
+    let image = |image: &input::Firmware| {
+        let version = image.version();
+        let version = version.map_or_else(String::new, |version| format!(" ({version})"));
+        format!("{}{version}", image.file.display())
+    };
+    let slots: Vec<String> = own
+        .table
+        .slots()
+        .map(|(slot, _)| slot.to_string())
+        .collect();
+    format!(
+        "{} is updated to {}, on {}: {}",
+        image(&own.running),
+        image(&own.update),
+        own.table.file.display(),
+        slots.join(", ")
+    )
 }
 
 /// Where the JSON goes: into a file beside the report for people, or to standard output instead of it.
@@ -140,15 +244,24 @@ impl Json {
     /// Prints `report`, and writes `json`.
     pub(super) fn write(self, report: &impl fmt::Display, json: &str) -> Result<(), Usage> {
         match self {
-            Self::No => out!("{report}")?,
+            Self::No => print(report)?,
             Self::Stdout => out!("{json}")?,
             Self::File(output) => {
                 output.write(json.as_bytes()).map_err(Usage::new)?;
-                out!("{report}")?;
+                print(report)?;
             }
         }
         Ok(())
     }
+}
+
+/// Prints a report, on a terminal with its verdicts in colour.
+fn print(report: &impl fmt::Display) -> Result<(), Usage> {
+    if !colour::wanted() {
+        return out!("{report}");
+    }
+    let text = shown::lines(&report.to_string());
+    stdout::write(colour::painted(&text).as_bytes())
 }
 
 /// Prints what was asked for beyond the report.
@@ -199,22 +312,22 @@ impl<'a> Keep<'a> {
 }
 
 /// How far cuts may fill a log.
-fn filling(args: &SweepArgs) -> Result<Filling, Usage> {
+fn filling(args: &SweepArgs, options: &SweepOptions) -> Result<Filling, Usage> {
     let filling = args.cuts.map(|depth| depth.filling).unwrap_or_default();
     let name = match filling {
         Filling::Any => return Ok(filling),
         Filling::UntilFull => "until-full",
         Filling::WhileRoom => "while-room",
     };
-    if args.policy == Policy::Stock {
+    if options.policy == Policy::Stock {
         return Err(Usage::new(format_args!(
             "--cuts {name}: the stock policy keeps no log that could be full, expected a number or any",
         )));
     }
-    if args.profile.rules().encryption.is_some() {
+    if options.profile.rules().encryption.is_some() {
         return Err(Usage::new(format_args!(
             "--cuts {name}: {} encrypts, and there a full log is left without a trace, expected a number or any",
-            args.profile.name()
+            options.profile.name()
         )));
     }
     Ok(filling)
@@ -249,14 +362,12 @@ fn scenarios(name: &str) -> Result<Vec<&'static ota::Scenario>, Usage> {
 }
 
 /// The user's own files, read and checked; `None` if there are none.
-pub(super) fn inputs(args: &FirmwareArgs, profile: &Profile) -> Result<Option<Inputs>, Usage> {
+pub(super) fn inputs(args: &FirmwareArgs) -> Result<Option<Inputs>, Usage> {
     let (Some(running), Some(update)) = (&args.running, &args.update) else {
         return Ok(None);
     };
-    let options = partition_csv::Options {
-        flash_size: Some(profile.size()),
-        ..args.csv.options()
-    };
+    // The chip follows from the table, so no size of one limits it.
+    let options = args.csv.options();
     let table = match &args.table {
         Some(path) => input::partition_table(path, &options).map_err(Usage::new)?,
         None => Inputs::bundled_table().map_err(Usage::new)?,
@@ -272,60 +383,4 @@ pub(super) fn inputs(args: &FirmwareArgs, profile: &Profile) -> Result<Option<In
     };
     inputs.check().map_err(Usage::new)?;
     Ok(Some(inputs))
-}
-
-/// One line for each scenario under way, on a terminal; nothing in a pipe.
-pub(super) struct Bars {
-    bars: Vec<(&'static str, ProgressBar)>,
-}
-
-impl Bars {
-    pub(super) fn new(names: impl IntoIterator<Item = &'static str>) -> Self {
-        if !std::io::stderr().is_terminal() {
-            return Self { bars: Vec::new() };
-        }
-        let all = MultiProgress::new();
-        let style = ProgressStyle::with_template("{spinner} {prefix:<16} {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = |name| {
-            let bar = all.add(
-                ProgressBar::new_spinner()
-                    .with_style(style.clone())
-                    .with_prefix(name),
-            );
-            bar.set_message("waiting");
-            bar.enable_steady_tick(Duration::from_millis(200));
-            (name, bar)
-        };
-        Self {
-            bars: names.into_iter().map(bar).collect(),
-        }
-    }
-
-    pub(super) fn show(&self, name: &str, counts: &Counts) {
-        let Counts {
-            crash_states,
-            distinct_states,
-            waiting,
-            violations,
-            passes,
-            ..
-        } = counts;
-        let found = match violations {
-            0 => String::new(),
-            1 => ", 1 violation so far".into(),
-            violations => format!(", {violations} violations so far"),
-        };
-        if let Some((_, bar)) = self.bars.iter().find(|(known, _)| *known == name) {
-            bar.set_message(format!(
-                "{crash_states} crash states judged{found}; {distinct_states} states explored, {waiting} to go (pass {passes})"
-            ));
-        }
-    }
-
-    pub(super) fn finish(&self) {
-        for (_, bar) in &self.bars {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -12,7 +12,7 @@ use crate::case::{CaseId, Timeline};
 use crate::explore::{Counts, Reached};
 use crate::ota::Policy;
 use crate::partition_csv::size_text;
-use crate::sweep::{Exhibit, SweepOptions, SweepReport, thousands};
+use crate::sweep::{Exhibit, Show, SweepOptions, SweepReport, thousands};
 
 /// What a boot after a cut comes to.
 #[derive(Clone, Debug)]
@@ -200,9 +200,30 @@ impl DumpReport {
 
 impl fmt::Display for DumpReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.holdings(f)?;
-        self.twin(f)?;
-        self.outcomes(f)?;
-        write!(f, "\n{}", self.sweep)
+        self.shown(Show::default()).fmt(f)
+    }
+}
+
+impl DumpReport {
+    /// The report, shown like this.
+    pub fn shown<'r>(&'r self, show: Show<'r>) -> Shown<'r> {
+        Shown { report: self, show }
+    }
+}
+
+/// A report, to be shown.
+#[derive(Debug)]
+pub struct Shown<'r> {
+    report: &'r DumpReport,
+    show: Show<'r>,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.report;
+        report.holdings(f)?;
+        report.twin(f)?;
+        report.outcomes(f)?;
+        write!(f, "\n{}", report.sweep.shown(self.show))
     }
 }

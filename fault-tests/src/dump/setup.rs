@@ -150,8 +150,10 @@ impl DumpSetup {
         setup.boot(path)?;
         setup.aim(path, options)?;
         setup.run_twin();
-        if let Some(slot) = &options.slot {
-            setup.start.name.clone_from(slot);
+        // Whatever the user calls it.
+        let slot = setup.device.slot.and_then(|partition| partition.slot());
+        if let Some(slot) = slot.filter(|_| options.slot.is_some()) {
+            setup.start.name = slot.to_string();
         }
         Ok(setup)
     }
@@ -233,7 +235,18 @@ impl DumpSetup {
             return Ok(());
         }
         let slots = || self.device.partitions.iter().filter(|p| p.slot().is_some());
-        let is = |p: &&Partition, name: &str| p.slot().is_some_and(|slot| slot.to_string() == name);
+        let is = |p: &&Partition, name: &str| {
+            let named = p.slot().is_some_and(|slot| slot.to_string() == name);
+            named || p.label.to_string() == name
+        };
+        let called = |p: &Partition| {
+            let (slot, label) = (p.slot()?.to_string(), p.label.to_string());
+            Some(if slot == label {
+                slot
+            } else {
+                format!("{slot} ({label})")
+            })
+        };
         let slot = match &options.slot {
             None => {
                 let mut chip = self.chip(&self.start.state);
@@ -245,9 +258,7 @@ impl DumpSetup {
                 let slot = slots().find(|p| is(p, found)).copied();
                 slot.ok_or_else(|| DumpError::NoSuchSlot {
                     found: found.clone(),
-                    slots: slots()
-                        .filter_map(|p| Some(p.slot()?.to_string()))
-                        .collect(),
+                    slots: slots().filter_map(called).collect(),
                 })?
             }
         };

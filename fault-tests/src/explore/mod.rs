@@ -128,8 +128,8 @@
 //!
 //! # What bounds it
 //!
-//! Power-ons, time and memory: [`Limits::boots`], [`Limits::deadline`] and [`Limits::memory`]. An exploration that one of
-//! them ends is inconclusive, and says which ([`Exploration::stopped`]).
+//! Power-ons, time and memory: [`Limits::boots`], [`Limits::deadline`] and [`Limits::memory`]; and whoever waits for it
+//! ([`Limits::interrupted`]). An exploration that one of them ends is inconclusive, and says which ([`Exploration::stopped`]).
 
 mod audit;
 mod check;
@@ -193,6 +193,8 @@ pub enum Limit {
     Time,
     /// [`Limits::memory`].
     Memory,
+    /// [`Limits::interrupted`].
+    Interrupted,
 }
 
 impl Limit {
@@ -202,6 +204,7 @@ impl Limit {
             Self::Boots => "the budget of boots ran out (--budget 4000000 gives more)",
             Self::Time => "the budget of time ran out (--budget 600s gives more)",
             Self::Memory => "the memory it may hold ran out (--memory 4GiB gives more)",
+            Self::Interrupted => "it was interrupted",
         }
     }
 }
@@ -212,6 +215,7 @@ impl fmt::Display for Limit {
             Self::Boots => "boots",
             Self::Time => "time",
             Self::Memory => "memory",
+            Self::Interrupted => "interrupted",
         })
     }
 }
@@ -238,6 +242,8 @@ pub struct Limits {
     pub boots: u64,
     /// When to give up; beyond it the exploration is inconclusive.
     pub deadline: Option<Instant>,
+    /// Once this is true the exploration gives up, and is inconclusive.
+    pub interrupted: Option<Arc<AtomicBool>>,
     /// Bytes that the exploration itself may hold, at most; beyond it it is inconclusive. They are counted and not
     /// measured, the same on every machine, and are within a factor of two of what the system says.
     pub memory: u64,
@@ -272,6 +278,7 @@ impl Default for Limits {
             every_row: true,
             boots: 2_000_000,
             deadline: None,
+            interrupted: None,
             memory: MEMORY,
             audit_one_in: 1000,
             seed: 0,
@@ -300,6 +307,10 @@ impl Limits {
     /// The limit that is reached when so many power-ons were executed.
     fn reached(&self, boots: u64) -> Option<Limit> {
         let late = |deadline| Instant::now() >= deadline;
+        let interrupted = |flag: &Arc<AtomicBool>| flag.load(Ordering::Relaxed);
+        if self.interrupted.as_ref().is_some_and(interrupted) {
+            return Some(Limit::Interrupted);
+        }
         if boots >= self.boots {
             return Some(Limit::Boots);
         }

@@ -137,6 +137,7 @@ pub(super) fn limits(level: Level, cuts: u32) -> Limits {
         every_row: false,
         boots: u64::MAX,
         deadline: None,
+        interrupted: None,
         memory: MEMORY,
         audit_one_in: 10,
         seed: 1,

@@ -34,8 +34,8 @@ pub struct InputError {
     pub problem: Problem,
 }
 
-/// The largest flash that a dump is swept of, in bytes: what 24 bits of address reach.
-pub const MAX_FLASH: u32 = 16 << 20;
+/// The largest flash that is swept, in bytes: the largest that ESP-IDF knows.
+pub const MAX_FLASH: u32 = 128 << 20;
 
 /// The most that is read of a file, in bytes, by what it is. A device or a FIFO may have no end.
 pub mod limit {
@@ -164,17 +164,17 @@ pub enum Problem {
     /// A binary partition table that the bootloader refuses.
     #[error("the bootloader refuses this partition table: {0}")]
     Table(#[from] TableError),
-    /// A table that cannot be updated.
-    #[error(
-        "expected the slots ota_0 and ota_1 to update between, found {}",
-        list(found)
-    )]
+    /// A table that cannot be updated, or not as a sweep does it.
+    #[error("{}", too_few(found))]
     TooFewSlots {
         /// The slots of the table.
         found: Vec<Slot>,
     },
     /// A table without otadata.
-    #[error("expected a partition of type data, subtype ota (otadata), found none")]
+    #[error(
+        "expected a partition of type data, subtype ota (otadata), found none: without it the bootloader boots factory or \
+        ota_0 for ever, and an update never takes effect"
+    )]
     NoOtadata,
     /// An update that is no update.
     #[error(
@@ -204,7 +204,7 @@ pub enum Problem {
         table: u32,
     },
     /// A dump of more than a flash of [`MAX_FLASH`].
-    #[error("found {length} bytes, expected a flash dump of at most {MAX_FLASH} (16 MiB)")]
+    #[error("found {length} bytes, expected a flash dump of at most {MAX_FLASH} (128 MiB)")]
     DumpTooLong {
         /// Its length in bytes.
         length: u64,
@@ -233,12 +233,44 @@ pub enum Problem {
     /// A dump that boots nothing.
     #[error("expected a slot whose image boots, found none: {0}")]
     NothingBoots(String),
+    /// A table that reaches beyond any flash.
+    #[error(
+        "the partition {partition} ends at {end:#x}, expected at most {MAX_FLASH:#x} (128 MiB), the largest flash that ESP-IDF knows"
+    )]
+    BeyondFlash {
+        /// The partition's label.
+        partition: String,
+        /// First address after it.
+        end: u64,
+    },
     /// otadata with room for one entry.
     #[error("expected otadata of 0x2000 bytes, found {size:#x}")]
     OtadataTooSmall {
         /// Its size in bytes.
         size: u32,
     },
+}
+
+/// Why there is nothing to update between.
+fn too_few(found: &[Slot]) -> String {
+    let why = match found {
+        [] => "; nothing boots from this table",
+        [Slot::Factory] => "; a device with this table cannot be updated over the air",
+        _ if !found.contains(&Slot::Ota(0))
+            || found.iter().any(|s| matches!(s, Slot::Ota(n) if *n > 1)) =>
+        {
+            "; an application counts the slots from ota_0 to the first gap, and updates none behind it"
+        }
+        _ if found.contains(&Slot::Factory) => {
+            "; a device that updates its only slot from factory can be swept from a dump of its flash: brownout \
+             sweep --dump dump.bin --do update --update v2.bin"
+        }
+        _ => "; a device with one slot writes over what it runs, or not at all",
+    };
+    format!(
+        "expected the slots ota_0 and ota_1 to update between, found {}{why}",
+        list(found)
+    )
 }
 
 fn list(slots: &[Slot]) -> String {
@@ -263,7 +295,7 @@ impl fmt::Display for Chips {
 }
 
 /// The text of an error in a line that was read alone: its own line number, always 1, would mislead.
-fn without_line(error: &serde_json::Error) -> String {
+pub(crate) fn without_line(error: &serde_json::Error) -> String {
     error
         .to_string()
         .replace(" at line 1 column ", " at column ")

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ota_core::partition::{ROW_LEN, TABLE_LEN, TableError};
 use ota_core::{Partition, PartitionTable, Slot};
 
-use super::{InputError, Place, Problem, limit, read};
+use super::{InputError, MAX_FLASH, Place, Problem, limit, read};
 use crate::partition_csv::{self, Options, Output, Warning};
 
 /// A table that the bootloader accepts.
@@ -92,6 +92,14 @@ impl TableFile {
     pub fn check_updatable(&self) -> Result<(), InputError> {
         // What is missing would stand behind the last row.
         let error = |problem| Err(InputError::new(&self.file, self.end_of_rows, problem));
+        let beyond = |row: &&Partition| row.region().end() > u64::from(MAX_FLASH);
+        if let Some(row) = self.partitions.iter().find(beyond) {
+            let problem = Problem::BeyondFlash {
+                partition: row.label.to_string(),
+                end: row.region().end(),
+            };
+            return Err(InputError::new(&self.file, Place::Whole, problem));
+        }
         let slots: Vec<Slot> = self.slots().map(|(slot, _)| slot).collect();
         if !slots.contains(&Slot::Ota(0)) || !slots.contains(&Slot::Ota(1)) {
             return error(Problem::TooFewSlots { found: slots });

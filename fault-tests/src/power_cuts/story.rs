@@ -99,6 +99,7 @@ impl Display for Tried {
         write!(f, "{stage}: {states} crash states in {:.1} s", self.seconds)?;
         if let Some(limit) = self.stopped {
             let limit = match limit {
+                Limit::Interrupted => "time, as it was interrupted",
                 Limit::Boots => "boots (.boots(n) gives more)",
                 Limit::Time => "time (.seconds(n) gives more)",
                 Limit::Memory => "memory (.memory(bytes) gives more)",

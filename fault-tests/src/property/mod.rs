@@ -22,6 +22,7 @@
 
 pub mod anti_rollback;
 pub mod completion;
+pub mod consequence;
 pub mod containment;
 pub mod error_honesty;
 pub mod no_brick;
@@ -38,6 +39,8 @@ pub mod wear;
 use std::fmt;
 
 use crate::explore::Window;
+
+pub use consequence::Consequence;
 
 /// A property of a device that updates itself, judged in every crash state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

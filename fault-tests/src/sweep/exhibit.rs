@@ -53,6 +53,7 @@ impl<W: World> Exhibit<'_, W> {
             memory: options.memory,
             ends_at_first: options.first,
             unwanted,
+            interrupted: options.interrupted.clone(),
             ..self.limits(options)
         };
         let explore =
@@ -113,7 +114,7 @@ impl<W: World> Exhibit<'_, W> {
             contract: self.contract(),
             policy: self.policy,
             risen: options.risen,
-            verdict: verdict(exploration, &windows),
+            verdict: verdict(exploration, &windows, self.cuts),
             counts: exploration.counts,
             closure: exploration.closure,
             stopped: exploration.stopped,
@@ -168,14 +169,12 @@ impl<W: World> Exhibit<'_, W> {
     }
 }
 
-fn verdict(exploration: &Exploration, windows: &[WindowReport]) -> Verdict {
-    if windows.iter().any(|window| window.known.is_none()) {
-        Verdict::Violated
-    } else if exploration.disagreement.is_some() {
-        Verdict::Nondeterministic
-    } else if exploration.exhausted {
-        Verdict::Inconclusive
-    } else {
-        Verdict::Pass
+fn verdict(exploration: &Exploration, windows: &[WindowReport], cuts: u32) -> Verdict {
+    match Verdict::of(windows) {
+        Verdict::Violated => Verdict::Violated,
+        _ if exploration.disagreement.is_some() => Verdict::Nondeterministic,
+        // Without a cut nothing is shown.
+        _ if exploration.exhausted || cuts == 0 => Verdict::Inconclusive,
+        verdict => verdict,
     }
 }

@@ -8,7 +8,8 @@ use super::coverage::Row;
 use super::filling::Filling;
 use super::report::{ScenarioReport, SweepReport};
 use crate::explore::ANY;
-use crate::property::Property;
+use crate::json::SCHEMA;
+use crate::property::{Consequence, Property};
 
 impl SweepReport {
     /// One JSON object for each scenario, one on a line.
@@ -25,11 +26,14 @@ impl SweepReport {
 
 #[derive(Serialize)]
 struct JsonLine<'a> {
+    schema: u32,
     scenario: &'a str,
     profile: &'a str,
     level: String,
     policy: String,
     verdict: String,
+    /// The worst of its windows.
+    consequence: Consequence,
     operations: u64,
     crash_states: u64,
     distinct_states: u64,
@@ -68,6 +72,10 @@ struct JsonViolation {
     case: String,
     call: String,
     transition: String,
+    consequence: Consequence,
+    /// The weakness that it comes from, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
     known: bool,
 }
 
@@ -82,15 +90,19 @@ impl<'a> From<&'a ScenarioReport> for JsonLine<'a> {
                 case: window.case.to_string(),
                 call,
                 transition,
+                consequence: window.consequence(),
+                cause: window.known.map(|known| known.why.cause.name()),
                 known: window.known.is_some(),
             }
         });
         Self {
+            schema: SCHEMA,
             scenario: report.scenario,
             profile: &report.profile,
             level: report.contract.to_string(),
             policy: report.policy.to_string(),
             verdict: report.verdict.to_string(),
+            consequence: report.worst(),
             operations: report.counts.operations,
             crash_states: report.counts.crash_states,
             distinct_states: report.counts.distinct_states,

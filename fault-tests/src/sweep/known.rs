@@ -7,6 +7,7 @@
 //! Of erases that leave old bits beside risen ones [`RISEN`] says so once for all calls, and at levels with weak bits
 //! [`WEAK`] does.
 
+mod cause;
 mod company;
 mod operations;
 mod risen;
@@ -19,8 +20,9 @@ use sim_flash::Level;
 use crate::case::Window;
 use crate::explore::Path;
 use crate::ota::Policy;
-use crate::property::Property;
+use crate::property::{Consequence, Property};
 
+pub use cause::Cause;
 pub use company::{STOCK_APPLICATION, STOCK_BOOTLOADER};
 pub use operations::OPERATIONS;
 pub use risen::RISEN;
@@ -40,7 +42,27 @@ pub struct Known {
     /// The fewest cuts in a row that lead to it.
     pub cuts: u32,
     /// Why.
-    pub why: &'static str,
+    pub why: Why,
+}
+
+/// Why there is a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Why {
+    /// The weakness that it comes from.
+    pub cause: Cause,
+    /// How it comes from it, in this window.
+    pub text: &'static str,
+}
+
+const fn why(cause: Cause, text: &'static str) -> Why {
+    Why { cause, text }
+}
+
+impl Known {
+    /// What it means to the owner of the device.
+    pub const fn consequence(&self) -> Consequence {
+        self.property.consequence()
+    }
 }
 
 /// Any call of the application, or the bootloader.
@@ -51,7 +73,7 @@ const fn known(
     call: &'static str,
     transition: &'static str,
     cuts: u32,
-    why: &'static str,
+    why: Why,
 ) -> Known {
     Known {
         property,

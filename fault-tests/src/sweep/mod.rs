@@ -1,11 +1,14 @@
 //! The sweep: every scenario explored, every violation shrunk, one verdict each.
 
+pub mod baseline;
+pub mod consequences;
 pub mod coverage;
 mod exhibit;
 mod filling;
 mod gap;
 mod json;
 pub mod known;
+mod notes;
 mod print;
 mod profiles;
 mod report;
@@ -28,9 +31,9 @@ use crate::ota::{Inputs, Policy, Scenario, Setup};
 pub(crate) use exhibit::Exhibit;
 pub use filling::Filling;
 pub use gap::{Difference, Gap};
-pub use print::Windows;
 pub(crate) use print::thousands;
-pub use profiles::{NoProfile, profile, usable};
+pub use print::{Show, Windows};
+pub use profiles::{NoProfile, fitting, profile, usable};
 pub use report::{MarkReport, Says, ScenarioReport, Skipped, SweepReport, Verdict, WindowReport};
 pub use shard::{Shard, lines, merge};
 
@@ -53,6 +56,8 @@ pub struct SweepOptions {
     pub filling: Filling,
     /// When to give up.
     pub budget: Budget,
+    /// Once this is true every exploration under way is given up, and none is begun.
+    pub interrupted: Option<Arc<AtomicBool>>,
     /// Bytes that the exploration of one unit may hold: see [`Limits::memory`](crate::explore::Limits::memory).
     pub memory: u64,
     /// Whether erases are cut so that they leave old bits beside risen ones: see
@@ -95,6 +100,7 @@ impl SweepOptions {
             cuts: None,
             filling: Filling::default(),
             budget: Budget::Boots(2_000_000),
+            interrupted: None,
             memory: MEMORY,
             // With any number of cuts ESP-IDF's algorithm comes to no end with them.
             risen: matches!(policy, Policy::Hardened(_)),
@@ -132,12 +138,25 @@ pub struct Units {
     pub skipped: Vec<Skipped>,
 }
 
+/// Told the report of a scenario, all its units together, once the last of them is finished.
+pub type Finished<'a> = &'a (dyn Fn(&ScenarioReport) + Sync);
+
 /// Sweeps every unit that is the shard's, or every unit.
 ///
 /// With [`SweepOptions::first`], up to the first in their order in which something is violated, and of that one up to the
 /// first violation that is derived and can be shown. Units behind it may have been begun beside it, but are not in the
 /// report; so it is the same for any number of threads.
 pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progress<'_>) -> Units {
+    watch_units(options, shard, progress, &|_| {})
+}
+
+/// The same, telling of each scenario when it is finished, in the order in which they are.
+pub fn watch_units(
+    options: &SweepOptions,
+    shard: Option<Shard>,
+    progress: Progress<'_>,
+    finished: Finished<'_>,
+) -> Units {
     let mut skipped = Vec::new();
     let mut setups = Vec::new();
     for &scenario in &options.scenarios {
@@ -164,10 +183,14 @@ pub fn run_units(options: &SweepOptions, shard: Option<Shard>, progress: Progres
     let mine = |(unit, _): &(usize, _)| shard.is_none_or(|shard| shard.takes(*unit));
     let units: Vec<_> = units.into_iter().filter(mine).collect();
     let first = First::new(options.first, &units);
+    let tally = Tally::new(units.iter().map(|(_, unit)| unit.scenario()));
     let sweep = |(number, unit): &(usize, unit::Unit<'_>)| {
         let unwanted = first.flag(*number);
         let report = unit.sweep(options, unwanted, progress);
         first.swept(*number, &report);
+        if let Some(whole) = tally.add(*number, &report) {
+            finished(&whole);
+        }
         (*number, report)
     };
     let mut reports = match rayon::ThreadPoolBuilder::new()
@@ -228,6 +251,45 @@ impl First {
 
     fn found(&self) -> Option<usize> {
         *self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which units of each scenario are finished.
+struct Tally(Mutex<Vec<Pending>>);
+
+struct Pending {
+    scenario: &'static str,
+    units: usize,
+    reports: Vec<(usize, ScenarioReport)>,
+}
+
+impl Tally {
+    fn new(scenarios: impl Iterator<Item = &'static str>) -> Self {
+        let mut pending: Vec<Pending> = Vec::new();
+        for scenario in scenarios {
+            match pending.iter_mut().find(|one| one.scenario == scenario) {
+                Some(one) => one.units += 1,
+                None => pending.push(Pending {
+                    scenario,
+                    units: 1,
+                    reports: Vec::new(),
+                }),
+            }
+        }
+        Self(Mutex::new(pending))
+    }
+
+    /// Adds the report of a unit: that of the scenario, if it was the last one.
+    fn add(&self, number: usize, report: &ScenarioReport) -> Option<ScenarioReport> {
+        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = { pending.iter_mut() }.find(|one| one.scenario == report.scenario)?;
+        one.reports.push((number, report.clone()));
+        if one.reports.len() < one.units {
+            return None;
+        }
+        one.reports.sort_by_key(|(number, _)| *number);
+        let reports = std::mem::take(&mut one.reports);
+        unit::together(reports.into_iter().map(|(_, report)| report)).pop()
     }
 }
 

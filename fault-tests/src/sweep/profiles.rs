@@ -44,6 +44,25 @@ pub(super) fn cut_like(name: &str) -> Vec<String> {
     others.iter().map(|other| other.name().to_owned()).collect()
 }
 
+/// The chip for a flash that is used up to `end`: the one asked for, or the first of today's NOR flashes that is large
+/// enough; where none is, the largest, grown. Its size changes nothing that a cut does.
+pub fn fitting(asked: Option<Profile>, end: u64) -> Profile {
+    let profile = asked.unwrap_or_else(|| {
+        if end <= u64::from(Profile::w25q64jv().size()) {
+            Profile::w25q64jv()
+        } else {
+            Profile::w25q128jv()
+        }
+    });
+    match u32::try_from(end)
+        .ok()
+        .and_then(u32::checked_next_power_of_two)
+    {
+        Some(size) if size > profile.size() => profile.with_size(size),
+        _ => profile,
+    }
+}
+
 /// Why there is no profile of this name for a sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoProfile {

@@ -11,13 +11,15 @@ use super::known::Known;
 use crate::case::{CaseFile, CaseId, Expected, Window};
 use crate::explore::{Counts, Limit};
 use crate::ota::Policy;
-use crate::property::{Finding, Property, recovery};
+use crate::property::{Consequence, Finding, Property, recovery};
 
 /// The verdict on one scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// Every promised property held in every state within the limits.
     Pass,
+    /// The same but for known windows, in which a cut costs the owner something.
+    Windows,
     /// A promised property is violated.
     Violated,
     /// The subject or the pruning contradicted itself.
@@ -29,10 +31,21 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The verdict of a sweep that came to its end with these windows.
+    pub fn of(windows: &[WindowReport]) -> Self {
+        if windows.iter().any(|window| window.known.is_none()) {
+            Self::Violated
+        } else if { windows.iter() }.any(|window| window.consequence() < Consequence::Nothing) {
+            Self::Windows
+        } else {
+            Self::Pass
+        }
+    }
+
     /// The exit code of a run with this verdict.
     pub const fn exit_code(self) -> u8 {
         match self {
-            Self::Pass => 0,
+            Self::Pass | Self::Windows => 0,
             Self::Violated | Self::Unmet => 1,
             Self::Nondeterministic => 5,
             Self::Inconclusive => 6,
@@ -45,10 +58,11 @@ impl Verdict {
     pub(super) const fn graveness(self) -> u8 {
         match self {
             Self::Pass => 0,
-            Self::Unmet => 1,
-            Self::Inconclusive => 2,
-            Self::Nondeterministic => 3,
-            Self::Violated => 4,
+            Self::Windows => 1,
+            Self::Unmet => 2,
+            Self::Inconclusive => 3,
+            Self::Nondeterministic => 4,
+            Self::Violated => 5,
         }
     }
 }
@@ -57,6 +71,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Pass => "PASS",
+            Self::Windows => "WINDOWS",
             Self::Violated => "VIOLATED",
             Self::Nondeterministic => "NONDETERMINISTIC",
             Self::Unmet => "UNMET",
@@ -92,6 +107,12 @@ impl WindowReport {
         }
     }
 
+    /// Its call and transition; empty if no cut is needed.
+    pub fn place(&self) -> (&str, &str) {
+        let window = self.window.as_ref();
+        window.map_or(("", ""), |window| (&window.call, &window.transition))
+    }
+
     /// The case as a file for the corpus, and a name for it.
     pub fn case_file(&self) -> (String, CaseFile) {
         let property = self.finding.property;
@@ -110,7 +131,7 @@ impl WindowReport {
                 name.push(letter);
             }
         }
-        let why = self.known.map_or("", |known| known.why);
+        let why = self.known.map_or("", |known| known.why.text);
         let cut = self.cut();
         let comment = format!("{property}, {cut}in {place}.\n\n{why}\n\n{}", self.timeline);
         let file = CaseFile {
@@ -175,6 +196,12 @@ impl ScenarioReport {
         self.windows
             .iter()
             .filter(move |window| window.known.is_some() == known)
+    }
+
+    /// The worst that a cut in it means to the owner of the device.
+    pub fn worst(&self) -> Consequence {
+        let worst = self.windows.iter().map(WindowReport::consequence).min();
+        worst.unwrap_or(Consequence::Nothing)
     }
 
     /// What this sweep says of a property.
@@ -276,7 +303,7 @@ impl SweepReport {
         let worst = verdicts.max_by_key(|verdict| verdict.graveness());
         // No scenario at all proves nothing.
         match worst {
-            Some(Verdict::Pass) if !self.unmet.is_empty() => Verdict::Unmet,
+            Some(Verdict::Pass | Verdict::Windows) if !self.unmet.is_empty() => Verdict::Unmet,
             worst => worst.unwrap_or(Verdict::Inconclusive),
         }
     }

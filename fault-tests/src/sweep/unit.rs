@@ -46,6 +46,10 @@ fn groups(starts: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 impl Unit<'_> {
+    pub(super) const fn scenario(&self) -> &'static str {
+        self.scenario.name
+    }
+
     /// How long it may take, compared with others.
     pub(super) fn size(&self) -> usize {
         let published = self.setup.device.published.iter();

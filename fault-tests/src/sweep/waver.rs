@@ -286,7 +286,7 @@ impl fmt::Display for WaverReport {
             writeln!(f)?;
             let mut told: Vec<Option<&str>> = Vec::new();
             for wavered in &scenario.findings {
-                let why = wavered.known.map(|known| known.why);
+                let why = wavered.known.map(|known| known.why.text);
                 // Once for each reason that is known; every one that is not.
                 if why.is_some() && told.contains(&why) {
                     continue;

@@ -78,6 +78,7 @@ impl<W: World> Habitat for Home<W> {
             every_row: self.every_row,
             boots: BOOTS,
             deadline: None,
+            interrupted: None,
             memory: MEMORY,
             audit_one_in: 100,
             seed: 0,

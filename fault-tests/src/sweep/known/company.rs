@@ -2,15 +2,21 @@
 //! make up for.
 
 use super::stock::{FORGED, ONE_BY_ONE};
-use super::{Known, known};
+use super::{Cause, Known, Why, known, why};
 use crate::property::Property::{
     AtomicSwitch as P2, Durability as P3, PublishOrder as P13, RollbackConvergence as P4,
 };
 
-const NUMBER_ZERO: &str = "a cut erase of a blank sector can zero its first four bytes alone: a stock bootloader takes that for \
-    an entry with sequence number 0, and starts with slot 0xffffffff mod n; nothing boots that does not verify";
-const CONFIRMED_IN_PLACE: &str = "a stock application confirms itself by rewriting its entry in place: in between the other sector \
-    says what was handed over, an image on trial that was not started yet";
+const NUMBER_ZERO: Why = why(
+    Cause::BlankIsEntry,
+    "a cut erase of a blank sector can zero its first four bytes alone: a stock bootloader takes that for \
+    an entry with sequence number 0, and starts with slot 0xffffffff mod n; nothing boots that does not verify",
+);
+const CONFIRMED_IN_PLACE: Why = why(
+    Cause::StateInPlace,
+    "a stock application confirms itself by rewriting its entry in place: in between the other sector \
+    says what was handed over, an image on trial that was not started yet",
+);
 
 /// Under ESP-IDF's bootloader.
 #[rustfmt::skip] // a table

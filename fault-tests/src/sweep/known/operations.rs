@@ -3,20 +3,40 @@
 //! Here the operation itself is what is wrong, whether or not a cut hits it (P11); which cuts do harm
 //! there is told by the other [known windows](super).
 
-use super::{Known, known};
+use super::{Cause, Known, Why, known, why};
 use crate::property::Property::Containment as P11;
 
-const NEW_IN_PLACE: &str = "the bootloader moves the new image's entry from NEW to PENDING_VERIFY in place, and after a first \
-    update, or with the old entry cleared by begin, it is the only one";
-const ACTIVE_OR_NEEDED: &str = "switching to the slot that is active already rewrites its entry in place; and while an image is on \
-    trial, the other entry, which is rewritten, is the one that a rollback goes back to";
-const SAME_SLOT: &str = "switching to the slot that is active already rewrites its entry in place";
-const BLANK_IS_FACTORY: &str =
-    "nothing but blank otadata selects factory, so switching to it erases the last entry, too";
-const CONFIRMED_IN_PLACE: &str = "confirming rewrites the active entry in place";
-const REFUSED_IN_PLACE: &str = "refusing rewrites the active entry in place";
-const ROLLBACK_TARGET: &str = "while an image is on trial, the entry that is not active is the one that a rollback goes back to; \
-    the call does not ask for the state of the active one";
+const NEW_IN_PLACE: Why = why(
+    Cause::StateInPlace,
+    "the bootloader moves the new image's entry from NEW to PENDING_VERIFY in place, and after a first \
+    update, or with the old entry cleared by begin, it is the only one",
+);
+const ACTIVE_OR_NEEDED: Why = why(
+    Cause::NeededEntry,
+    "switching to the slot that is active already rewrites its entry in place; and while an image is on \
+    trial, the other entry, which is rewritten, is the one that a rollback goes back to",
+);
+const SAME_SLOT: Why = why(
+    Cause::SameSlot,
+    "switching to the slot that is active already rewrites its entry in place",
+);
+const BLANK_IS_FACTORY: Why = why(
+    Cause::OneByOne,
+    "nothing but blank otadata selects factory, so switching to it erases the last entry, too",
+);
+const CONFIRMED_IN_PLACE: Why = why(
+    Cause::StateInPlace,
+    "confirming rewrites the active entry in place",
+);
+const REFUSED_IN_PLACE: Why = why(
+    Cause::StateInPlace,
+    "refusing rewrites the active entry in place",
+);
+const ROLLBACK_TARGET: Why = why(
+    Cause::NeededEntry,
+    "while an image is on trial, the entry that is not active is the one that a rollback goes back to; \
+    the call does not ask for the state of the active one",
+);
 
 const NEW: &str = "erase otadata (NEW -> erased)";
 const VALID: &str = "erase otadata (VALID -> erased)";

@@ -3,16 +3,22 @@
 //! There no change of otadata is safe, whatever call makes it, so that is said once for all calls. What
 //! is left to find is a brick, a panic, or harm done elsewhere.
 
-use super::{ANY_CALL, Known, known};
+use super::{ANY_CALL, Cause, Known, Why, known, why};
 use crate::property::Property::{
     AtomicSwitch as P2, Completion as P8, Containment as P11, Durability as P3,
     PublishOrder as P13, RollbackConvergence as P4, Stability as P5,
 };
 
-const ERASES_ANYTHING: &str = "from L3 on, an erase that was cut leaves anything, and what it leaves may read otherwise each time: \
-    also as a valid entry that nobody wrote, for the CRC says whether an entry is whole and not who wrote it";
-const WEAK_ENTRY: &str = "from L3 on, an entry whose program was cut may read valid now and invalid later: it is acted on when it \
-    reads valid, and never programmed again";
+const ERASES_ANYTHING: Why = why(
+    Cause::WeakBits,
+    "from L3 on, an erase that was cut leaves anything, and what it leaves may read otherwise each time: \
+    also as a valid entry that nobody wrote, for the CRC says whether an entry is whole and not who wrote it",
+);
+const WEAK_ENTRY: Why = why(
+    Cause::WeakBits,
+    "from L3 on, an entry whose program was cut may read valid now and invalid later: it is acted on when it \
+    reads valid, and never programmed again",
+);
 
 /// What holds wherever otadata is changed, at levels with weak bits: an operation on it in any call.
 /// The transition is the beginning of those meant.
