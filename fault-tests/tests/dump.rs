@@ -193,7 +193,11 @@ fn a_slot_can_be_selected_by_its_label() {
                  app0, app, ota_0, 0x10000, 0x100000\n\
                  app1, app, ota_1, 0x110000, 0x100000\n";
     let path = Path::new("t.csv");
-    let table = input::TableFile::new(path, table.as_bytes(), &Default::default());
+    let table = input::TableFile::new(
+        path,
+        table.as_bytes(),
+        &fault_tests::partition_csv::Options::default(),
+    );
     let mut dump = vec![0xFF; 4 << 20];
     put(&mut dump, 0x8000, &table.expect("a table").binary[..]);
     put(&mut dump, 0x1_0000, image("c3_4k"));

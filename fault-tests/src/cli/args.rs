@@ -148,7 +148,7 @@ differences apart.";
 #[derive(Debug, Args, Clone, Default)]
 #[command(group = ArgGroup::new("device").args(["running", "dump"]).multiple(true))]
 pub(crate) struct FirmwareArgs {
-    /// Partition table, binary or CSV [default: a bundled one with factory, ota_0 and ota_1]
+    /// Partition table, binary or CSV [default: a bundled one with factory and two slots]
     #[arg(long, value_name = "FILE", requires = "running", requires = "update")]
     #[arg(conflicts_with = "dump")]
     pub(crate) table: Option<PathBuf>,

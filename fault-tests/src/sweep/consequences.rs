@@ -22,7 +22,8 @@ pub enum Exposure {
 }
 
 /// Bytes of an entry, programmed at once.
-const ENTRY: u32 = ota_core::otadata::ENTRY_LEN as u32;
+const ENTRY: u32 = 32;
+const _: () = assert!(ota_core::otadata::ENTRY_LEN == ENTRY as usize);
 
 impl Exposure {
     /// Of a transition on flash, on this chip.
@@ -125,6 +126,9 @@ impl WindowReport {
 
 impl SweepReport {
     /// The consequences of the windows that were met, the worst first.
+    ///
+    /// # Panics
+    /// Never: what it takes up it has just added.
     pub fn classes(&self) -> Vec<Class> {
         let chip = self.chip();
         let mut places: Vec<(Property, Option<&Window>)> = Vec::new();
