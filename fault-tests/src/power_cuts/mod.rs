@@ -3,6 +3,7 @@
 mod check;
 mod course;
 mod device;
+mod drawn;
 mod effort;
 mod flash;
 mod kept;
