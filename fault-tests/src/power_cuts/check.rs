@@ -10,8 +10,10 @@ use sim_flash::{Contract, Geometry, Level, Profile};
 
 use super::course::{Ready, Way, Workshop};
 use super::device::{Device, LONGEST, Progress};
+use super::drawn::{self, Draw, DrawnBy};
 use super::effort::{Budget, Effort, Stage, stages};
 use super::kept::{self, Archive};
+use super::label;
 use super::plan::{Keep, Test};
 use super::story::{Facts, Found, Kept, Story, Tried, severity};
 use crate::case::{CaseFile, CaseId, Expected, Replay, Shrinker, replay};
@@ -37,6 +39,26 @@ impl Checked {
     /// Whether every stage came to its end.
     pub fn is_complete(&self) -> bool {
         self.left.is_empty() && self.tried.iter().all(|tried| tried.stopped.is_none())
+    }
+
+    /// Adds what another one tried.
+    fn add(&mut self, other: Self) {
+        for tried in other.tried {
+            match self.tried.iter_mut().find(|known| known.is_like(&tried)) {
+                Some(known) => known.add(&tried),
+                None => self.tried.push(tried),
+            }
+        }
+        for stage in other.left {
+            if !self.left.contains(&stage) {
+                self.left.push(stage);
+            }
+        }
+        let new = other.remarks.into_iter();
+        let new: Vec<String> = new
+            .filter(|remark| !self.remarks.contains(remark))
+            .collect();
+        self.remarks.extend(new);
     }
 
     /// Crash states that were judged, of all stages.
@@ -124,7 +146,7 @@ where
             self.operations.len()
         );
         assert!(
-            !self.operations.is_empty(),
+            self.draw.is_some() || !self.operations.is_empty(),
             "{name}: found no operation, expected some: nothing would be cut"
         );
         let folder = match &self.keep {
@@ -153,6 +175,21 @@ fn stem(caller: &Location<'_>) -> String {
     let stem = std::path::Path::new(caller.file()).file_stem();
     let stem = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     format!("{stem}-{}", caller.line())
+}
+
+/// How a finding is told.
+#[derive(Clone, Copy)]
+struct Telling<'d> {
+    by: Option<&'d DrawnBy>,
+    tells: bool,
+}
+
+impl Telling<'_> {
+    /// The name of a start, and of what was drawn.
+    fn name(self, start: &str) -> String {
+        self.by
+            .map_or_else(|| start.to_owned(), |by| format!("{start}_{by}"))
+    }
 }
 
 /// A test under way.
@@ -200,28 +237,80 @@ where
     }
 
     fn verdict(&self) -> Result<Checked, Box<Story>> {
-        let workshop = self.workshop(&self.test.operations);
-        let mut remarks = Vec::new();
-        let ready = workshop.ready(&mut remarks);
         if let Ok(asked) = std::env::var(REPLAY) {
-            return self.tell(&workshop, &ready, &asked);
+            return self.tell(&asked);
         }
+        let mut remarks = Vec::new();
         if let Some(archive) = self.archive {
             let kept = archive.cases().unwrap_or_else(|error| panic!("{error}"));
             for case in kept {
-                self.replay_kept(&workshop, &ready, &case, archive, &mut remarks)?;
+                self.replay_kept(&case, archive, &mut remarks)?;
             }
         }
-        self.explore(&workshop, &ready, remarks)
+        match &self.test.draw {
+            None => self.explore(&self.test.operations, None, true, remarks),
+            Some(draw) => self.explore_drawn(&**draw, remarks),
+        }
+    }
+
+    /// Explores one drawn sequence after the other, and makes simpler what fails.
+    fn explore_drawn(
+        &self,
+        draw: &dyn Draw<O>,
+        remarks: Vec<String>,
+    ) -> Result<Checked, Box<Story>> {
+        let draws = self.test.draws.unwrap_or(self.budget.effort.draws());
+        let mut all = Checked {
+            name: self.name.clone(),
+            tried: Vec::new(),
+            left: Vec::new(),
+            remarks,
+        };
+        for number in 0..draws {
+            if Instant::now() >= self.budget.deadline {
+                let more = draws - number;
+                all.remarks
+                    .push(format!("not drawn: {more} more sequences"));
+                all.left
+                    .extend(stages(self.budget.effort, self.test.level, self.test.cuts));
+                break;
+            }
+            let operations = self.drawn(draw, &DrawnBy::number(number));
+            let property = match self.explore(&operations, None, false, Vec::new()) {
+                Ok(checked) => {
+                    all.add(checked);
+                    continue;
+                }
+                Err(story) => story.property(),
+            };
+            let simplest = drawn::simplest(draw, number, |operations| {
+                let explored = !operations.is_empty() && operations.len() <= LONGEST;
+                explored && { self.explore(operations, None, false, Vec::new()) }
+                    .is_err_and(|story| story.property() == property)
+            });
+            let operations = self.drawn(draw, &simplest);
+            let text = label::clipped(&operations);
+            let remarks = vec![format!("drawn, and made as simple as it shows: {text}")];
+            self.explore(&operations, Some(&simplest), true, remarks)?;
+        }
+        Ok(all)
+    }
+
+    fn drawn(&self, draw: &dyn Draw<O>, by: &DrawnBy) -> Vec<O> {
+        let drawn = by.drawn(draw).map(|drawn| drawn.current());
+        let drawn =
+            drawn.unwrap_or_else(|why| panic!("{}: nothing can be drawn: {why}", self.name));
+        assert!(
+            drawn.len() <= LONGEST,
+            "{}: drew {} operations, expected at most {LONGEST}",
+            self.name,
+            drawn.len()
+        );
+        drawn
     }
 
     /// Tells the one case that is asked for.
-    fn tell(
-        &self,
-        workshop: &Workshop<'_, G, M, O, V>,
-        ready: &[Ready<V>],
-        asked: &str,
-    ) -> Result<Checked, Box<Story>> {
+    fn tell(&self, asked: &str) -> Result<Checked, Box<Story>> {
         let id: CaseId = match asked.parse() {
             Ok(id) => id,
             Err(error) => panic!("{REPLAY}: {error}"),
@@ -236,7 +325,7 @@ where
             let other = &id.scenario;
             return Ok(nothing(format!("{REPLAY} asks for a case of {other}")));
         }
-        match self.replayed(workshop, ready, &id) {
+        match self.replayed(&id) {
             Ok(replay) => match replay.finding().cloned() {
                 Some(finding) => {
                     let facts = self.facts(&id, &finding, Kept::Asked, false);
@@ -249,33 +338,40 @@ where
     }
 
     /// The case of this id, live.
-    fn replayed(
-        &self,
-        workshop: &Workshop<'_, G, M, O, V>,
-        ready: &[Ready<V>],
-        id: &CaseId,
-    ) -> Result<Replay, String> {
+    fn replayed(&self, id: &CaseId) -> Result<Replay, String> {
         if id.profile != self.profile.name() {
             let (found, own) = (&id.profile, self.profile.name());
             return Err(format!("found the chip {found}, expected {own}"));
         }
-        let way = workshop.way(ready, &id.start);
-        let way = way.ok_or_else(|| format!("there is no start {} any more", id.start))?;
-        let (device, starts) = workshop.device(ready, &[way]);
+        let gone = || format!("there is no start {} any more", id.start);
+        let (start, by) = match id.start.rsplit_once("_x") {
+            Some((start, by)) => (start, Some(format!("x{by}"))),
+            None => (&*id.start, None),
+        };
+        let drawn = match (by, &self.test.draw) {
+            (None, None) => None,
+            (Some(by), Some(draw)) => {
+                let by: DrawnBy = by.parse().map_err(|()| gone())?;
+                Some(self.drawn(&**draw, &by))
+            }
+            _ => return Err(gone()),
+        };
+        let workshop = self.workshop(drawn.as_ref().unwrap_or(&self.test.operations));
+        let ready = workshop.ready(&mut Vec::new());
+        let way = workshop.way(&ready, start).ok_or_else(gone)?;
+        let (device, starts) = workshop.device(&ready, &[way]);
         let replay = replay(&device, &self.profile, &starts[0], &id.path, true);
         replay.map_err(|unreached| unreached.to_string())
     }
 
     fn replay_kept(
         &self,
-        workshop: &Workshop<'_, G, M, O, V>,
-        ready: &[Ready<V>],
         case: &CaseFile,
         archive: &Archive,
         remarks: &mut Vec<String>,
     ) -> Result<(), Box<Story>> {
         let id = &case.id;
-        let replay = match self.replayed(workshop, ready, id) {
+        let replay = match self.replayed(id) {
             Ok(replayed) => replayed,
             Err(why) => {
                 remarks.push(format!("the kept case {id} is stale: {why}"));
@@ -357,14 +453,20 @@ where
         ways.collect()
     }
 
+    /// Explores these operations stage by stage; `by`: how they were drawn. `tells`: whether what is found is to be told,
+    /// and not only that there is something.
     fn explore(
         &self,
-        workshop: &Workshop<'_, G, M, O, V>,
-        ready: &[Ready<V>],
-        remarks: Vec<String>,
+        operations: &[O],
+        by: Option<&DrawnBy>,
+        tells: bool,
+        mut remarks: Vec<String>,
     ) -> Result<Checked, Box<Story>> {
+        let workshop = &self.workshop(operations);
+        let ready = &workshop.ready(&mut remarks);
         let ways = self.ways(ready);
         let (device, starts) = workshop.device(ready, &ways);
+        let telling = Telling { by, tells };
         let mut left = stages(self.budget.effort, self.test.level, self.test.cuts);
         left.reverse();
         let mut tried: Vec<Tried> = Vec::new();
@@ -375,7 +477,7 @@ where
             }
             let (exploration, seconds) = self.explored(&device, &starts, stage);
             tried.push(Tried::new(stage, &exploration, seconds));
-            if let Some(story) = self.story(workshop, ready, &ways, stage, &exploration) {
+            if let Some(story) = self.story(workshop, ready, &ways, stage, &exploration, telling) {
                 left.reverse();
                 return Err(Box::new(story.with(&tried, &left, remarks)));
             }
@@ -421,6 +523,7 @@ where
         ways: &[Way],
         stage: Stage,
         exploration: &Exploration,
+        telling: Telling<'_>,
     ) -> Option<Story> {
         let tolerated = |finding: &Finding| self.test.tolerated.contains(&finding.property);
         let found: Vec<Found<'_>> = { exploration.violations.iter() }
@@ -436,7 +539,7 @@ where
             return { exploration.disagreement.as_ref() }.map(|disagreement| {
                 let start = &ways[disagreement.start];
                 let id = self.id(
-                    &Self::start_name(workshop, ready, start),
+                    &telling.name(&Self::start_name(workshop, ready, start)),
                     stage,
                     &disagreement.path,
                     0,
@@ -452,6 +555,12 @@ where
             });
         };
         let violation = worst.violation;
+        if !telling.tells {
+            let start = Self::start_name(workshop, ready, &ways[violation.start]);
+            let id = self.id(&start, stage, &violation.path, 0);
+            let facts = self.facts(&id, &violation.finding, Kept::Nowhere, true);
+            return Some(Story::without_timeline(&facts));
+        }
         let mut way = ways[violation.start].clone();
         let mut path = violation.path.clone();
         let mut finding = violation.finding.clone();
@@ -469,7 +578,7 @@ where
                 (path, replay)
             }
         };
-        let id = self.id(&start.name, stage, &path, replay.trace);
+        let id = self.id(&telling.name(&start.name), stage, &path, replay.trace);
         let finding = { replay.findings().find(|shown| shown.says(&finding)) }
             .cloned()
             .unwrap_or(finding);

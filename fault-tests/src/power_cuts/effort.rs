@@ -34,6 +34,15 @@ impl Effort {
         }
     }
 
+    /// Sequences that are drawn.
+    pub(super) const fn draws(self) -> u64 {
+        match self {
+            Self::Quick => 4,
+            Self::Usual => 12,
+            Self::Full => 200,
+        }
+    }
+
     const fn seconds(self) -> u64 {
         match self {
             Self::Quick => 10,

@@ -8,6 +8,7 @@ use sim_flash::{Geometry, Level, Profile, SpiNor};
 
 use super::course::StartKind;
 use super::device::{Code, Told};
+use super::drawn::Draw;
 use super::flash::DeviceFlash;
 use crate::property::Property;
 
@@ -31,6 +32,7 @@ pub struct Stored<G, M> {
 pub struct Operated<G, M, O> {
     stored: Stored<G, M>,
     operations: Vec<O>,
+    draw: Option<Box<dyn Draw<O>>>,
 }
 
 /// The same, and how it is asked.
@@ -57,6 +59,9 @@ pub struct Test<G, M, O, V> {
     pub(super) profile: Profile<G>,
     pub(super) code: Arc<Code<G, M, O, V>>,
     pub(super) operations: Vec<O>,
+    /// Who draws them, if they are drawn.
+    pub(super) draw: Option<Box<dyn Draw<O>>>,
+    pub(super) draws: Option<u64>,
     /// What the model starts with.
     pub(super) first: V,
     pub(super) starts: Vec<StartKind<G, V>>,
@@ -103,6 +108,24 @@ impl<G: Geometry, M> Stored<G, M> {
         Operated {
             stored: self,
             operations: operations.into_iter().collect(),
+            draw: None,
+        }
+    }
+
+    /// Sequences of operations as a proptest strategy draws them: `vec(any::<Op>(), 1..6)`. What fails is made simpler, in
+    /// length and in values.
+    ///
+    /// The same sequences are drawn each time; [`Test::draws`] says how many.
+    #[cfg(feature = "proptest")]
+    pub fn operations_from<O, S>(self, strategy: S) -> Operated<G, M, O>
+    where
+        O: Clone + Debug + Send + Sync + 'static,
+        S: proptest::strategy::Strategy<Value = Vec<O>> + Send + Sync + 'static,
+    {
+        Operated {
+            stored: self,
+            operations: Vec::new(),
+            draw: Some(Box::new(strategy)),
         }
     }
 }
@@ -145,7 +168,11 @@ impl<G: Geometry, M, O, V> Seen<G, M, O, V> {
         step: impl Fn(&mut V, &O) + Send + Sync + 'static,
     ) -> Test<G, M, O, V> {
         let Applied { operated, apply } = self.applied;
-        let Operated { stored, operations } = operated;
+        let Operated {
+            stored,
+            operations,
+            draw,
+        } = operated;
         Test {
             profile: stored.profile,
             code: Arc::new(Code {
@@ -156,6 +183,8 @@ impl<G: Geometry, M, O, V> Seen<G, M, O, V> {
                 step: Box::new(step),
             }),
             operations,
+            draw,
+            draws: None,
             first,
             starts: vec![StartKind::Blank, StartKind::Aged(None), StartKind::Another],
             all_up_to: None,
@@ -191,6 +220,13 @@ impl<G, M, O, V> Test<G, M, O, V> {
     #[must_use]
     pub fn all_sequences(mut self, length: usize) -> Self {
         self.all_up_to = Some(length);
+        self
+    }
+
+    /// How many sequences are drawn, of those that a strategy gives; 12 unless told otherwise.
+    #[must_use]
+    pub fn draws(mut self, draws: u64) -> Self {
+        self.draws = Some(draws);
         self
     }
 

@@ -79,6 +79,17 @@ impl Tried {
             seconds,
         }
     }
+
+    /// Whether it is the same stage with the same end.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (self.stage, self.stopped, self.closure) == (other.stage, other.stopped, other.closure)
+    }
+
+    /// Counts another one in.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.crash_states += other.crash_states;
+        self.seconds += other.seconds;
+    }
 }
 
 impl Display for Stage {
