@@ -67,13 +67,18 @@ pub enum Problem {
     #[error("expected a folder, found {0}")]
     NoFolder(&'static str),
     /// Writing it would destroy what is read.
-    #[error("is also an input ({}); expected another file to write to", .0.display())]
+    #[error("is also an input ({}); expected another file to write to", crate::inspect::shown::path(.0))]
     AlsoInput(PathBuf),
 }
 
 impl fmt::Display for OutputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.problem)
+        write!(
+            f,
+            "{}: {}",
+            crate::inspect::shown::path(&self.path),
+            self.problem
+        )
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use fault_tests::input::{Firmware, InputError, TableFile};
 use fault_tests::partition_csv::Options;
 use ota_core::Slot;
+use ota_core::partition::{Label, Partition, SubType, Type};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -174,4 +175,26 @@ proptest! {
         bytes.truncate(length);
         let _ = firmware("changed", bytes);
     }
+}
+
+/// A line break in a name or in a label would forge a line of the message.
+#[test]
+fn a_message_about_a_file_is_one_line_whatever_its_name_and_its_labels_hold() {
+    let forged = "x\nFORGED\u{1b}[2J";
+    let error = firmware(forged, vec![0; 10]).unwrap_err().to_string();
+    assert!(error.starts_with("x\\nFORGED\\u{1b}[2J, offset"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+
+    let small = Partition {
+        kind: Type::APP,
+        subtype: SubType::ota(0),
+        offset: 0x1_0000,
+        size: 0x1000,
+        label: Label::truncated(forged),
+        flags: 0,
+    };
+    let new = firmware("new.bin", image("c3_16k")).unwrap();
+    let error = new.check_fits(&small).unwrap_err().to_string();
+    assert!(error.contains("x\\nFORGED\\u{1b}[2J"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
 }

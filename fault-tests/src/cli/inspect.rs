@@ -99,7 +99,10 @@ pub(super) fn table(args: &TableArgs) -> Result<u8, Usage> {
     let converted = partition_csv::convert(&bytes, &args.options())
         .map_err(|refused| Usage::file(&args.input, refused))?;
     for warning in &converted.warnings {
-        errln!("brownout: {}: {warning}", args.input.display());
+        errln!(
+            "brownout: {}: {warning}",
+            crate::inspect::shown::path(&args.input)
+        );
     }
     let bytes = match &converted.output {
         partition_csv::Output::Binary(table) => table.as_slice(),

@@ -38,7 +38,7 @@ impl Usage {
     }
 
     pub(crate) fn file(path: &Path, message: impl fmt::Display) -> Self {
-        Self(format!("{}: {message}", path.display()))
+        Self(format!("{}: {message}", crate::inspect::shown::path(path)))
     }
 }
 

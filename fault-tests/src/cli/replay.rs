@@ -63,7 +63,7 @@ fn file(path: &Path, args: &ReplayArgs, timeline: bool) -> Result<u8, Usage> {
     let text = input::read_text(path, "case", input::limit::CASE).map_err(Usage::new)?;
     let case = CaseFile::parse(&text).map_err(|error| Usage::file(path, error))?;
     let device = Device::of(&case.id, args, &|why| Usage::file(path, why))?;
-    let name = path.display();
+    let name = crate::inspect::shown::path(path);
     match device.play(&case.id) {
         Err(stale) => {
             outln!("STALE  {name}: {stale}")?;

@@ -199,7 +199,7 @@ fn about(options: &SweepOptions) -> String {
     let image = |image: &input::Firmware| {
         let version = image.version();
         let version = version.map_or_else(String::new, |version| format!(" ({version})"));
-        format!("{}{version}", image.file.display())
+        format!("{}{version}", crate::inspect::shown::path(&image.file))
     };
     let slots: Vec<String> = own
         .table
@@ -210,7 +210,7 @@ fn about(options: &SweepOptions) -> String {
         "{} is updated to {}, on {}: {}",
         image(&own.running),
         image(&own.update),
-        own.table.file.display(),
+        crate::inspect::shown::path(&own.table.file),
         slots.join(", ")
     )
 }
@@ -373,7 +373,10 @@ pub(super) fn inputs(args: &FirmwareArgs) -> Result<Option<Inputs>, Usage> {
         None => Inputs::bundled_table().map_err(Usage::new)?,
     };
     for warning in &table.warnings {
-        errln!("brownout: {}: {warning}", table.file.display());
+        errln!(
+            "brownout: {}: {warning}",
+            crate::inspect::shown::path(&table.file)
+        );
     }
     let inputs = Inputs {
         table,

@@ -92,7 +92,10 @@ impl Bases {
             let found = name.and_then(|name| {
                 input::read(&folder.join(name), self.what, input::limit::IMAGE).ok()
             });
-            (found, format!("in the folder {}", folder.display()))
+            (
+                found,
+                format!("in the folder {}", crate::inspect::shown::path(folder)),
+            )
         } else {
             let name = base.strip_suffix(".bin");
             let found = name.and_then(self.bundled).map(<[u8]>::to_vec);

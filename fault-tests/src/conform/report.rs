@@ -208,7 +208,12 @@ impl ConformReport {
 
 impl fmt::Display for FileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {} vectors", self.file.display(), self.vectors)?;
+        writeln!(
+            f,
+            "{}: {} vectors",
+            crate::inspect::shown::path(&self.file),
+            self.vectors
+        )?;
         writeln!(f, "  {:<28} {:>8} {:>11}", "field", "checked", "mismatched")?;
         for count in &self.fields {
             writeln!(

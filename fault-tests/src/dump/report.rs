@@ -136,7 +136,7 @@ impl DumpReport {
     fn holdings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inspection = &self.setup.inspection;
         let size = self.setup.profile.size();
-        let file = self.file.display();
+        let file = crate::inspect::shown::path(&self.file);
         write!(f, "{file}: {} bytes", inspection.length)?;
         if u64::from(size) == inspection.length {
             writeln!(f, ", the whole flash")?;

@@ -101,7 +101,7 @@ impl Firmware {
             Place::Offset(partition.size.into()),
             Problem::TooLong {
                 length: self.bytes.len() as u64,
-                partition: partition.label.to_string(),
+                partition: crate::inspect::shown::label(&partition.label),
                 size: partition.size,
             },
         ))

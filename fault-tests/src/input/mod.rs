@@ -48,7 +48,7 @@ pub mod limit {
     /// A case: a page of text.
     pub const CASE: u64 = 1 << 20;
     /// Vectors, or the lines of a sweep: thousands of them.
-    pub const LINES: u64 = 1 << 30;
+    pub const LINES: u64 = 256 << 20;
 }
 
 /// Where in a file.
@@ -127,7 +127,10 @@ pub enum Problem {
         id: u16,
     },
     /// An image for another chip than the rest.
-    #[error("the image is for {found}, expected {expected} as {} is", because.display())]
+    #[error(
+        "the image is for {found}, expected {expected} as {} is",
+        crate::inspect::shown::path(because)
+    )]
     OtherChip {
         /// The chip it is for.
         found: &'static str,
@@ -313,7 +316,7 @@ impl InputError {
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        write!(f, "{}", crate::inspect::shown::path(&self.file))?;
         match self.place {
             Place::Whole => {}
             Place::Line(line) => write!(f, ", line {line}")?,

@@ -95,7 +95,7 @@ impl TableFile {
         let beyond = |row: &&Partition| row.region().end() > u64::from(MAX_FLASH);
         if let Some(row) = self.partitions.iter().find(beyond) {
             let problem = Problem::BeyondFlash {
-                partition: row.label.to_string(),
+                partition: crate::inspect::shown::label(&row.label),
                 end: row.region().end(),
             };
             return Err(InputError::new(&self.file, Place::Whole, problem));

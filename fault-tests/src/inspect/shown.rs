@@ -33,6 +33,11 @@ pub(crate) fn text(text: &str) -> String {
     shown
 }
 
+/// The name of a file in a message.
+pub(crate) fn path(path: &std::path::Path) -> String {
+    text(&path.display().to_string())
+}
+
 /// The name of a file as an argument of a command, for a shell to take.
 pub(crate) fn argument(path: &std::path::Path) -> String {
     let name = path.display().to_string();
@@ -74,6 +79,10 @@ mod tests {
             "a\\u{1b}[2Jb\\nc\\x9b\\xff\\\\"
         );
         assert_eq!(bytes("nvs\u{202E}x ü".as_bytes()), "nvs\\u{202e}x ü");
+        assert_eq!(
+            path(std::path::Path::new("a\n\u{1b}[31m b.bin")),
+            "a\\n\\u{1b}[31m b.bin"
+        );
         let argument = |name| argument(std::path::Path::new(name));
         assert_eq!(argument("a/dump-1.bin"), "a/dump-1.bin");
         assert_eq!(argument("my dump.bin"), "'my dump.bin'");

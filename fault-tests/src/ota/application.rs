@@ -338,7 +338,8 @@ fn in_rows(image: Arc<[u8]>, row: u32) -> Arc<[u8]> {
 
 /// `ota_1`, or the label of a partition that is no slot.
 pub(crate) fn name_of(partition: &Partition) -> String {
-    partition
-        .slot()
-        .map_or_else(|| partition.label.to_string(), |slot| slot.to_string())
+    partition.slot().map_or_else(
+        || crate::inspect::shown::label(&partition.label),
+        |slot| slot.to_string(),
+    )
 }

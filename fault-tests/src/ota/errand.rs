@@ -170,14 +170,14 @@ pub(super) fn take<C: UpdateCore + ?Sized>(
                 Writing::UnknownSize => ImageSize::Unknown,
                 Writing::Sequential | Writing::Resumed => ImageSize::Sequential,
             };
-            said("begin", &next.label.to_string());
+            said("begin", &crate::inspect::shown::label(&next.label));
             let handle = ota.begin(&next, size)?;
             write(ota, handle, image, said)?;
             said("end", "");
             ota.end(handle)
         }
         Step::WriteWithOffset => {
-            said("begin", &next.label.to_string());
+            said("begin", &crate::inspect::shown::label(&next.label));
             let handle = ota.begin(&next, ImageSize::Known(size))?;
             said("write_with_offset", "the image, last chunk first");
             let chunks: Vec<_> = (0..).step_by(CHUNK).zip(image.chunks(CHUNK)).collect();
@@ -197,7 +197,7 @@ pub(super) fn take<C: UpdateCore + ?Sized>(
             ota.end(handle)
         }
         Step::Abort => {
-            said("begin", &next.label.to_string());
+            said("begin", &crate::inspect::shown::label(&next.label));
             let handle = ota.begin(&next, ImageSize::Known(size))?;
             write(ota, handle, &image[..CHUNK.min(image.len())], said)?;
             said("abort", "");
@@ -207,9 +207,12 @@ pub(super) fn take<C: UpdateCore + ?Sized>(
             let Some(destination) = destination(device, ota, &next) else {
                 return Ok(());
             };
-            said("begin", &next.label.to_string());
+            said("begin", &crate::inspect::shown::label(&next.label));
             let handle = ota.begin(&next, ImageSize::Known(size))?;
-            said("set_final_partition", &destination.label.to_string());
+            said(
+                "set_final_partition",
+                &crate::inspect::shown::label(&destination.label),
+            );
             ota.set_final_partition(handle, &destination, true)?;
             write(ota, handle, image, said)?;
             said("end", "");
@@ -225,11 +228,14 @@ pub(super) fn take<C: UpdateCore + ?Sized>(
             let Some(partition) = partition else {
                 return Ok(());
             };
-            said(name, &partition.label.to_string());
+            said(name, &crate::inspect::shown::label(&partition.label));
             ota.set_boot_partition(&partition)
         }
         Step::SkipValidate => {
-            said("set_boot_partition_skip_validate", &next.label.to_string());
+            said(
+                "set_boot_partition_skip_validate",
+                &crate::inspect::shown::label(&next.label),
+            );
             ota.skip_validate(&next)
         }
         Step::MarkValid => {

@@ -148,7 +148,7 @@ impl FlashMap<'_> {
             ),
             Some(p) => match p.slot() {
                 Some(slot) => named(slot.to_string(), "slot"),
-                None => named(p.label.to_string(), "data"),
+                None => named(crate::inspect::shown::label(&p.label), "data"),
             },
             None if Region::new(self.table_offset, SECTOR).contains(addr, 1) => {
                 named("partition table".into(), "table")

@@ -140,7 +140,7 @@ impl Inputs {
         match over {
             Some(over) => {
                 let problem = Problem::OverTheTable {
-                    partition: over.label.to_string(),
+                    partition: crate::inspect::shown::label(&over.label),
                     at: over.offset,
                     table: self.table_offset,
                 };

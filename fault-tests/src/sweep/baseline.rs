@@ -54,7 +54,10 @@ pub enum NoBaseline {
     #[error(transparent)]
     Unreadable(#[from] input::InputError),
     /// It is something else.
-    #[error("{}, line {line}: {why}, expected what `brownout sweep --json` writes", file.display())]
+    #[error(
+        "{}, line {line}: {why}, expected what `brownout sweep --json` writes",
+        crate::inspect::shown::path(file)
+    )]
     NotASweep {
         /// The file.
         file: PathBuf,
@@ -64,7 +67,10 @@ pub enum NoBaseline {
         why: String,
     },
     /// It is of another schema.
-    #[error("{}, line {line}: found schema {found}, expected {SCHEMA}", file.display())]
+    #[error(
+        "{}, line {line}: found schema {found}, expected {SCHEMA}",
+        crate::inspect::shown::path(file)
+    )]
     OtherSchema {
         /// The file.
         file: PathBuf,
@@ -74,7 +80,10 @@ pub enum NoBaseline {
         found: u32,
     },
     /// It is of another sweep.
-    #[error("{}: a baseline for {what} {found}, expected one for {expected}, which is swept", file.display())]
+    #[error(
+        "{}: a baseline for {what} {found}, expected one for {expected}, which is swept",
+        crate::inspect::shown::path(file)
+    )]
     OtherSweep {
         /// The file.
         file: PathBuf,
@@ -212,7 +221,7 @@ impl fmt::Display for Said<'_> {
         }
         let failing = bar.failing(report);
         if let Some(baseline) = &bar.baseline {
-            let file = baseline.file.display();
+            let file = crate::inspect::shown::path(&baseline.file);
             match failing.len() {
                 0 => writeln!(f, "\nnothing new since {file}")?,
                 new => writeln!(f, "\nnew since {file}: {new}")?,

@@ -13,7 +13,10 @@ pub enum Gap {
     #[error(transparent)]
     Unreadable(#[from] input::InputError),
     /// A file that is not what a shard writes.
-    #[error("{}, line {line}: {why}, expected what `brownout sweep --shard` writes", file.display())]
+    #[error(
+        "{}, line {line}: {why}, expected what `brownout sweep --shard` writes",
+        crate::inspect::shown::path(file)
+    )]
     NotAShard {
         /// The file.
         file: PathBuf,
@@ -23,7 +26,10 @@ pub enum Gap {
         why: String,
     },
     /// A file that another version of the command wrote.
-    #[error("{}: written by version {found}, expected {expected}, which this is", file.display())]
+    #[error(
+        "{}: written by version {found}, expected {expected}, which this is",
+        crate::inspect::shown::path(file)
+    )]
     OtherVersion {
         /// The file.
         file: PathBuf,
@@ -33,7 +39,10 @@ pub enum Gap {
         expected: &'static str,
     },
     /// A file whose end is missing.
-    #[error("{} (shard {shard}): found {found} units and no end, the shard failed or its file is truncated", file.display())]
+    #[error(
+        "{} (shard {shard}): found {found} units and no end, the shard failed or its file is truncated",
+        crate::inspect::shown::path(file)
+    )]
     Truncated {
         /// The file.
         file: PathBuf,
@@ -43,7 +52,11 @@ pub enum Gap {
         found: usize,
     },
     /// A shard of another sweep.
-    #[error("{} (shard {shard}): found {difference} as in {}", file.display(), like.display())]
+    #[error(
+        "{} (shard {shard}): found {difference} as in {}",
+        crate::inspect::shown::path(file),
+        crate::inspect::shown::path(like)
+    )]
     OtherSweep {
         /// The file.
         file: PathBuf,
@@ -55,7 +68,11 @@ pub enum Gap {
         like: PathBuf,
     },
     /// A shard that is there twice.
-    #[error("{}: shard {shard} is there already, in {}", file.display(), first.display())]
+    #[error(
+        "{}: shard {shard} is there already, in {}",
+        crate::inspect::shown::path(file),
+        crate::inspect::shown::path(first)
+    )]
     Duplicate {
         /// The second file.
         file: PathBuf,
@@ -68,7 +85,10 @@ pub enum Gap {
     #[error("shard {0} is missing")]
     Missing(Shard),
     /// A file with other units than its shard has.
-    #[error("{} (shard {shard}): found the units {found:?}, expected {expected:?}", file.display())]
+    #[error(
+        "{} (shard {shard}): found the units {found:?}, expected {expected:?}",
+        crate::inspect::shown::path(file)
+    )]
     OtherUnits {
         /// The file.
         file: PathBuf,
