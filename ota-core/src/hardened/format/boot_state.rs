@@ -153,6 +153,7 @@ impl Choice {
     }
 
     /// No slot is being written any more.
+    #[must_use]
     pub const fn closed(mut self) -> Self {
         self.open = None;
         self.staged = Digest::UNKNOWN;
@@ -161,6 +162,7 @@ impl Choice {
     }
 
     /// Back to `image`, which was confirmed; what was chosen is bad.
+    #[must_use]
     pub fn rolled_back(mut self, image: Image) -> Self {
         if let Some(digest) = self.current.digest.bad() {
             let [latest, _] = self.bad;
@@ -175,6 +177,7 @@ impl Choice {
     }
 
     /// The factory image; what was confirmed is what to go back to.
+    #[must_use]
     pub fn for_factory(self) -> Self {
         let previous = match self.status {
             Status::Confirmed => Some(self.current),

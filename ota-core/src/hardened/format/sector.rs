@@ -123,6 +123,7 @@ pub enum Sector {
 
 impl Sector {
     /// The sector that this one is not.
+    #[must_use]
     pub const fn other(self) -> Self {
         match self {
             Self::First => Self::Second,
