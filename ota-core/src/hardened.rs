@@ -324,24 +324,23 @@
 //! goes on where it was, whatever generation begins meanwhile.
 
 mod boot;
-mod choice;
 mod commit;
 mod decision;
+pub mod format;
 mod image;
-mod layout;
 mod ota;
 mod read;
-mod record;
 mod simplest;
 mod stock;
-mod summary;
+
+use format::{boot_state as choice, record, sector as layout, stock_entry as summary};
 
 pub use boot::{Selection, boot, load_boot_image, load_table, select_boot_partition};
-pub use choice::Status;
 pub use decision::{BootError, Chosen, Decision, Order, Reason, Source};
-pub use layout::Log;
+pub use format::boot_state::Status;
+pub use format::record::{Appearance, appearance};
+pub use format::sector::Log;
 pub use ota::Ota;
-pub use record::{Appearance, appearance};
 pub use simplest::{Room, interchangeable, simplify, simplify_torn_rows};
 pub use stock::Origin;
 

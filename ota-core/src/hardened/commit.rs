@@ -11,7 +11,8 @@ mod sector;
 use embedded_storage::nor_flash::NorFlash;
 
 use self::sector::{begin, complete_entry, forget};
-use super::choice::{self, Birth, Choice, Flags};
+use super::choice::{self, Choice, Flags};
+use super::format::generation_header::Birth;
 use super::read::{self, Book, Found, Handed, LogEnd, Site, Word, seq_above};
 use super::record::Kind;
 use super::stock::Adopted;

@@ -14,7 +14,8 @@
 
 use embedded_storage::nor_flash::{NorFlash, NorFlashError, NorFlashErrorKind};
 
-use super::choice::{self, Birth, Choice, Flags};
+use super::choice::{self, Choice, Flags};
+use super::format::generation_header::Birth;
 use super::layout::{self, BIRTH, GIVEN_UP, Log, Place, SUMMARY, Sector};
 use super::record::{self, Kind, Record, Row, Salt};
 use super::stock::{self, Adopted};

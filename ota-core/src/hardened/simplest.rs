@@ -46,7 +46,7 @@ use self::room::{Ahead, Doubtful};
 pub use self::room::{Room, interchangeable};
 use self::shift::Numbers;
 use self::survey::Survey;
-use super::choice::Birth;
+use super::format::generation_header::Birth;
 use super::layout::{
     self, BIRTH, BIRTH_ROWS, GIVEN_UP, GROUP_ROWS, LOG, Log, Place, SUMMARY, Sector,
 };

@@ -5,7 +5,7 @@ use embedded_storage::nor_flash::NorFlash;
 use super::Trouble;
 use super::program::{program, program_at, wipe};
 use crate::flash::SECTOR;
-use crate::hardened::choice::Birth;
+use crate::hardened::format::generation_header::Birth;
 use crate::hardened::layout::{
     BIRTH, BIRTH_ROWS, GIVEN_UP, Place, SUMMARY, Sector, sector_address,
 };

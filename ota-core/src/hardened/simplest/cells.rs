@@ -1,6 +1,7 @@
 //! A row with weak bits, and what it may be read as.
 
-use crate::hardened::choice::{self, Birth, Flags};
+use crate::hardened::choice::{self, Flags};
+use crate::hardened::format::generation_header::Birth;
 use crate::hardened::layout::{Log, Place};
 use crate::hardened::record::{self, Kind, LEN, Record, Row, Salt};
 

@@ -2,7 +2,7 @@
 
 use super::cells::{self, Cells, can_become};
 use super::shift::Shift;
-use crate::hardened::choice::Birth;
+use crate::hardened::format::generation_header::Birth;
 use crate::hardened::record::{self, LEN};
 use crate::hardened::summary::{self, HALF};
 use crate::otadata::{Entry, OtaState, crc};

@@ -11,7 +11,8 @@
 
 use super::cells::Cells;
 use super::room::Room;
-use crate::hardened::choice::{self, Birth};
+use crate::hardened::choice;
+use crate::hardened::format::generation_header::Birth;
 use crate::hardened::layout::{GIVEN_UP, GROUP_ROWS, LOG, Log as Length, Place};
 use crate::hardened::record::{Kind, PAYLOAD, Record, Row, Salt};
 

@@ -16,7 +16,7 @@
 //! whether anything shows.
 
 use super::cells::Cells;
-use crate::hardened::choice::Birth;
+use crate::hardened::format::generation_header::Birth;
 use crate::hardened::layout::{BIRTH, GROUP_ROWS, LOG, Log, Place, Sector};
 use crate::hardened::record::{LEN, Record, Row, Salt};
 

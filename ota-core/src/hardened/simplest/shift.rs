@@ -3,7 +3,7 @@
 use super::cells::{self, Cells, can_become};
 use super::entry::Told;
 use super::room::Ahead;
-use crate::hardened::choice::Birth;
+use crate::hardened::format::generation_header::Birth;
 use crate::hardened::layout::{GIVEN_UP, LOG, Place};
 use crate::hardened::record::{Kind, LEN, Record, Row, Salt};
 use crate::hardened::summary;

@@ -3,7 +3,8 @@
 use super::cells::Cells;
 use super::log::{Log, Simplest};
 use super::room::Room;
-use crate::hardened::choice::{self, Birth, Choice, Digest, Status};
+use crate::hardened::choice::{self, Choice, Digest, Status};
+use crate::hardened::format::generation_header::Birth;
 use crate::hardened::layout::{BIRTH, BIRTH_ROWS, LOG, Log as Length, Place, SUMMARY, Sector};
 use crate::hardened::read;
 use crate::hardened::record::{Record, Row, Salt};

@@ -1,7 +1,8 @@
 //! The ends: of the sequence numbers, of what can be trusted, of what a chip takes.
 
 use super::*;
-use crate::hardened::choice::{Birth, Choice, Image};
+use crate::hardened::choice::{Choice, Image};
+use crate::hardened::format::generation_header::Birth;
 use crate::hardened::layout::{BIRTH, Place, Sector};
 use crate::hardened::record::Record;
 use proptest::prelude::*;

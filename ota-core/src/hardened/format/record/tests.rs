@@ -3,7 +3,7 @@ extern crate std;
 
 use proptest::prelude::*;
 
-use super::super::layout::{Place, Sector};
+use super::super::sector::{Place, Sector};
 use super::*;
 
 const SALT: Salt = Salt(*b"the slot");

@@ -20,21 +20,21 @@
 //! place, and against rot.
 //!
 //! The proof holds for **one content per row**: two records programmed over each other can make a
-//! third. What keeps a row from being programmed twice is [`claims`](super#the-idea).
+//! third. What keeps a row from being programmed twice is [`claims`](super::super#the-idea).
 
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, Crc};
 
-use super::layout::Place;
+use super::sector::Place;
 use crate::wire::{self, CrcWidth};
 
 /// Length of a row, in bytes.
 pub(crate) const LEN: usize = 32;
 /// Length of the payload.
-pub(super) const PAYLOAD: usize = 15;
+pub const PAYLOAD: usize = 15;
 /// The payload of a record that says all by being there.
-pub(super) const NO_PAYLOAD: [u8; PAYLOAD] = [0xFF; PAYLOAD];
+pub const NO_PAYLOAD: [u8; PAYLOAD] = [0xFF; PAYLOAD];
 /// The format that this crate writes, and the only one that it reads.
-pub(super) const VERSION: u8 = 1;
+pub const VERSION: u8 = 1;
 
 static CRC: Crc<u32, CrcWidth> = Crc::<u32, CrcWidth>::new(&CRC_32_ISO_HDLC);
 static CRC_C: Crc<u32, CrcWidth> = Crc::<u32, CrcWidth>::new(&CRC_32_ISCSI);
@@ -54,7 +54,7 @@ mod field {
 /// What a row is for. The codes differ from each other in four bits at least, and are neither `00` nor
 /// `FF`: words of the extended Hamming code of length 8.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Kind {
+pub enum Kind {
     /// The first row of what a generation begins with: what is chosen.
     Birth = 0x0F,
     /// The digest of the chosen image.
@@ -89,7 +89,7 @@ impl Kind {
     ];
 
     /// Whether it is one of those that a generation begins with.
-    pub(super) const fn is_of_birth(self) -> bool {
+    pub const fn is_of_birth(self) -> bool {
         matches!(
             self,
             Self::Birth | Self::BirthCurrent | Self::BirthPrevious | Self::BirthBad
@@ -103,19 +103,22 @@ impl Kind {
 
 /// What a row says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Record {
-    pub(super) kind: Kind,
+pub struct Record {
+    /// What the row is for.
+    pub kind: Kind,
     /// Group (rows of a group) or row number.
-    pub(super) number: u8,
+    pub number: u8,
     /// The group of the parent in which the hand-over began; 0 where there is none.
-    pub(super) child: u8,
-    pub(super) generation: u32,
-    pub(super) payload: [u8; PAYLOAD],
+    pub child: u8,
+    /// The generation that the record belongs to, which counts up with each switch of sectors.
+    pub generation: u32,
+    /// What the record says, by its kind.
+    pub payload: [u8; PAYLOAD],
 }
 
 /// A row as it was read, once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Row {
+pub enum Row {
     /// All bits are 1. It may have been programmed all the same: a torn program can read blank.
     Blank,
     /// Neither blank nor a record of this place.
@@ -126,12 +129,12 @@ pub(super) enum Row {
 
 impl Row {
     /// Whether bytes are a record of the row at `place`.
-    pub(super) fn is_record(bytes: &[u8; LEN], place: Place, salt: Salt) -> bool {
+    pub fn is_record(bytes: &[u8; LEN], place: Place, salt: Salt) -> bool {
         matches!(Self::parse(bytes, place, salt), Self::Valid(_))
     }
 
     /// The record, if it is of this kind and generation.
-    pub(super) fn of(&self, kind: Kind, generation: u32) -> Option<&Record> {
+    pub fn of(&self, kind: Kind, generation: u32) -> Option<&Record> {
         match self {
             Self::Valid(record) if record.kind == kind && record.generation == generation => {
                 Some(record)
@@ -141,7 +144,7 @@ impl Row {
     }
 
     /// Judges the bytes of the row at `place`.
-    pub(super) fn parse(bytes: &[u8; LEN], place: Place, salt: Salt) -> Self {
+    pub fn parse(bytes: &[u8; LEN], place: Place, salt: Salt) -> Self {
         if is_blank(bytes) {
             return Self::Blank;
         }
@@ -175,12 +178,7 @@ fn plausible_kind(bytes: &[u8; LEN]) -> Option<Kind> {
 
 impl Record {
     /// A record of a group, for one of its rows; a hand-over tells its child besides.
-    pub(super) const fn in_group(
-        kind: Kind,
-        group: u8,
-        generation: u32,
-        payload: [u8; PAYLOAD],
-    ) -> Self {
+    pub const fn in_group(kind: Kind, group: u8, generation: u32, payload: [u8; PAYLOAD]) -> Self {
         Self {
             kind,
             number: group,
@@ -191,29 +189,29 @@ impl Record {
     }
 
     /// The claim of a group: all that it says follows from its place.
-    pub(super) const fn claim(group: u8, generation: u32) -> Self {
+    pub const fn claim(group: u8, generation: u32) -> Self {
         Self::in_group(Kind::Claim, group, generation, NO_PAYLOAD)
     }
 
     /// The seal of a group whose second row is `word`.
-    pub(super) fn seal(group: u8, generation: u32, word: &[u8; LEN]) -> Self {
+    pub fn seal(group: u8, generation: u32, word: &[u8; LEN]) -> Self {
         let mut seal = Self::in_group(Kind::Seal, group, generation, NO_PAYLOAD);
         seal.put_sealed(word);
         seal
     }
 
     /// Makes a seal that of `word`.
-    pub(super) fn put_sealed(&mut self, word: &[u8; LEN]) {
+    pub fn put_sealed(&mut self, word: &[u8; LEN]) {
         wire::put::<0, 4, PAYLOAD>(&mut self.payload, fingerprint(word));
     }
 
     /// Whether it is the seal of `word`.
-    pub(super) fn seals(&self, word: &[u8; LEN]) -> bool {
+    pub fn seals(&self, word: &[u8; LEN]) -> bool {
         self.kind == Kind::Seal && self.payload.starts_with(&fingerprint(word))
     }
 
     /// The bytes of the record for the row at `place`.
-    pub(super) fn emit(&self, place: Place, salt: Salt) -> [u8; LEN] {
+    pub fn emit(&self, place: Place, salt: Salt) -> [u8; LEN] {
         let mut bytes = [0xFF; LEN];
         wire::put::<{ field::KIND }, 1, LEN>(&mut bytes, [self.kind as u8]);
         wire::put::<{ field::NUMBER }, 1, LEN>(&mut bytes, [self.number]);
@@ -233,7 +231,7 @@ impl Record {
 /// What ties the records to the layout of the flash: a checksum of where the slots are. Records that
 /// were written under another partition table are refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Salt(pub(super) [u8; 8]);
+pub struct Salt(pub [u8; 8]);
 
 /// The CRC-32 of a row as emitted: what a seal remembers of the row that it seals.
 fn fingerprint(bytes: &[u8; LEN]) -> [u8; 4] {
@@ -258,7 +256,7 @@ fn zeros(bytes: &[u8; LEN]) -> u8 {
 }
 
 /// Whether all bits are 1.
-pub(super) fn is_blank(bytes: &[u8; LEN]) -> bool {
+pub fn is_blank(bytes: &[u8; LEN]) -> bool {
     *bytes == [0xFF; LEN]
 }
 

@@ -15,17 +15,14 @@
 //! The numbers are never read from a row that is not a [valid record](super::record), so no distance
 //! between them is needed.
 
-mod birth;
-
-pub(super) use self::birth::Birth;
 use super::record::PAYLOAD;
 use crate::partition::Slot;
 use crate::wire;
 
 /// Bytes of an image's SHA-256 that are kept.
-pub(super) const DIGEST: usize = 10;
+pub const DIGEST: usize = 10;
 /// Bytes of a bad image's SHA-256 that are kept.
-pub(super) const BAD_DIGEST: usize = 7;
+pub const BAD_DIGEST: usize = 7;
 
 const NONE: u8 = 0xFE;
 const FACTORY: u8 = 0x40;
@@ -34,46 +31,50 @@ const TRIAL: u8 = 0x80;
 
 /// The first bytes of the SHA-256 of an image; none that are known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Digest(pub(super) Option<[u8; DIGEST]>);
+pub struct Digest(pub Option<[u8; DIGEST]>);
 
 impl Digest {
     /// Chosen before this policy took over, or flashed over a wire: anything that verifies will do.
-    pub(super) const UNKNOWN: Self = Self(None);
+    pub const UNKNOWN: Self = Self(None);
 
     /// Of a whole SHA-256.
-    pub(super) fn of(hash: &[u8; 32]) -> Self {
+    pub fn of(hash: &[u8; 32]) -> Self {
         Self(Some(wire::bytes::<0, DIGEST, 32>(hash)))
     }
 
     /// Whether an image with this digest may be the one.
-    pub(super) fn admits(self, found: Self) -> bool {
+    pub fn admits(self, found: Self) -> bool {
         self.0.is_none() || self == found
     }
 
-    pub(super) fn bad(self) -> Option<[u8; BAD_DIGEST]> {
+    /// The first seven bytes of the digest, as a generation header lists bad images; `None` if it is unknown.
+    pub fn bad(self) -> Option<[u8; BAD_DIGEST]> {
         self.0
             .map(|digest| wire::bytes::<0, BAD_DIGEST, DIGEST>(&digest))
     }
 
     /// All zeros stand for none, as no SHA-256 that anyone meets begins so.
-    fn parse(bytes: [u8; DIGEST]) -> Self {
+    pub(super) fn parse(bytes: [u8; DIGEST]) -> Self {
         Self((bytes != [0; DIGEST]).then_some(bytes))
     }
 
-    fn emit(self) -> [u8; DIGEST] {
+    pub(super) fn emit(self) -> [u8; DIGEST] {
         self.0.unwrap_or([0; DIGEST])
     }
 }
 
 /// A slot, and what must be in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Image {
-    pub(super) slot: Slot,
-    pub(super) digest: Digest,
+pub struct Image {
+    /// The slot.
+    pub slot: Slot,
+    /// The first bytes of the SHA-256 of the image in it.
+    pub digest: Digest,
 }
 
 impl Image {
-    pub(super) const fn unknown(slot: Slot) -> Self {
+    /// A slot whose image may be any that verifies.
+    pub const fn unknown(slot: Slot) -> Self {
         Self {
             slot,
             digest: Digest::UNKNOWN,
@@ -97,7 +98,7 @@ impl Status {
     /// More starts than this are not told apart.
     const MOST: u8 = 0x3F;
 
-    fn parse(byte: u8) -> Option<Self> {
+    pub(super) fn parse(byte: u8) -> Option<Self> {
         match byte {
             CONFIRMED => Some(Self::Confirmed),
             TRIAL..NONE => Some(Self::Trial {
@@ -107,7 +108,7 @@ impl Status {
         }
     }
 
-    fn emit(self) -> u8 {
+    pub(super) fn emit(self) -> u8 {
         match self {
             Self::Confirmed => CONFIRMED,
             Self::Trial { started } => TRIAL | started.min(Self::MOST),
@@ -117,27 +118,28 @@ impl Status {
 
 /// What is chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Choice {
+pub struct Choice {
     /// What boots.
-    pub(super) current: Image,
+    pub current: Image,
     /// What boots if that comes to nothing.
-    pub(super) previous: Option<Image>,
-    pub(super) status: Status,
+    pub previous: Option<Image>,
+    /// Whether [`Self::current`] has proven itself.
+    pub status: Status,
     /// How often an image on trial is started at most.
-    pub(super) attempts: u8,
+    pub attempts: u8,
     /// The slot that is being written, or waits to be chosen.
-    pub(super) open: Option<Slot>,
+    pub open: Option<Slot>,
     /// The digest of what was written there, once `end` has verified it.
-    pub(super) staged: Digest,
+    pub staged: Digest,
     /// Parts of the open slot that were complete before this generation.
-    pub(super) base: u8,
+    pub base: u8,
     /// The last images that were found bad, the latest first.
-    pub(super) bad: [Option<[u8; BAD_DIGEST]>; 2],
+    pub bad: [Option<[u8; BAD_DIGEST]>; 2],
 }
 
 impl Choice {
     /// A confirmed image, and nothing else.
-    pub(super) const fn confirmed(current: Image) -> Self {
+    pub const fn confirmed(current: Image) -> Self {
         Self {
             current,
             previous: None,
@@ -151,7 +153,8 @@ impl Choice {
     }
 
     /// No slot is being written any more.
-    pub(super) const fn closed(mut self) -> Self {
+    #[must_use]
+    pub const fn closed(mut self) -> Self {
         self.open = None;
         self.staged = Digest::UNKNOWN;
         self.base = 0;
@@ -159,7 +162,8 @@ impl Choice {
     }
 
     /// Back to `image`, which was confirmed; what was chosen is bad.
-    pub(super) fn rolled_back(mut self, image: Image) -> Self {
+    #[must_use]
+    pub fn rolled_back(mut self, image: Image) -> Self {
         if let Some(digest) = self.current.digest.bad() {
             let [latest, _] = self.bad;
             if latest != Some(digest) {
@@ -173,7 +177,8 @@ impl Choice {
     }
 
     /// The factory image; what was confirmed is what to go back to.
-    pub(super) fn for_factory(self) -> Self {
+    #[must_use]
+    pub fn for_factory(self) -> Self {
         let previous = match self.status {
             Status::Confirmed => Some(self.current),
             Status::Trial { .. } => self.previous,
@@ -188,7 +193,7 @@ impl Choice {
     }
 
     /// Whether an image with this digest was found bad.
-    pub(super) fn is_bad(&self, digest: Digest) -> bool {
+    pub fn is_bad(&self, digest: Digest) -> bool {
         digest
             .bad()
             .is_some_and(|bad| self.bad.contains(&Some(bad)))
@@ -197,11 +202,11 @@ impl Choice {
 
 /// What comes with a choice in the log: how far the switch to it got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Flags {
+pub struct Flags {
     /// The sector's own entry for stock code is complete.
-    pub(super) summary_ok: bool,
+    pub summary_ok: bool,
     /// The other sector's entry does not win over it, and names no slot that is being written.
-    pub(super) other_ok: bool,
+    pub other_ok: bool,
 }
 
 impl Flags {
@@ -210,20 +215,20 @@ impl Flags {
     const STAGED: u8 = 4;
 
     /// Nothing is known to be done.
-    pub(super) const NOTHING: Self = Self {
+    pub const NOTHING: Self = Self {
         summary_ok: false,
         other_ok: false,
     };
 
     /// Nothing is left to do.
-    pub(super) const DONE: Self = Self {
+    pub const DONE: Self = Self {
         summary_ok: true,
         other_ok: true,
     };
 }
 
 /// The payload of a decision or hand-over.
-pub(super) fn emit(choice: &Choice, flags: Flags) -> [u8; PAYLOAD] {
+pub fn emit(choice: &Choice, flags: Flags) -> [u8; PAYLOAD] {
     let mut bits = 0xF8;
     for (bit, set) in [
         (Flags::SUMMARY, flags.summary_ok),
@@ -254,7 +259,7 @@ pub(super) fn emit(choice: &Choice, flags: Flags) -> [u8; PAYLOAD] {
 }
 
 /// The payload of a decision of which nothing is known to be done.
-pub(super) fn with_nothing_done(mut payload: [u8; PAYLOAD]) -> [u8; PAYLOAD] {
+pub fn with_nothing_done(mut payload: [u8; PAYLOAD]) -> [u8; PAYLOAD] {
     let [bits] = wire::bytes::<4, 1, PAYLOAD>(&payload);
     let bits = bits & !(Flags::SUMMARY | Flags::OTHER);
     wire::put::<4, 1, PAYLOAD>(&mut payload, [bits]);
@@ -262,7 +267,7 @@ pub(super) fn with_nothing_done(mut payload: [u8; PAYLOAD]) -> [u8; PAYLOAD] {
 }
 
 /// The choice that a payload makes of the one that the generation was born with.
-pub(super) fn parse(payload: &[u8; PAYLOAD], birth: &Choice) -> Option<(Choice, Flags)> {
+pub fn parse(payload: &[u8; PAYLOAD], birth: &Choice) -> Option<(Choice, Flags)> {
     let [current, previous, status, open, bits] = wire::bytes::<0, 5, PAYLOAD>(payload);
     let digest = Digest::parse(wire::bytes::<5, DIGEST, PAYLOAD>(payload));
     let staged = bits & Flags::STAGED != 0;
@@ -297,7 +302,7 @@ pub(super) fn parse(payload: &[u8; PAYLOAD], birth: &Choice) -> Option<(Choice, 
     Some((choice, flags))
 }
 
-fn slot_byte(slot: Option<Slot>) -> u8 {
+pub(super) fn slot_byte(slot: Option<Slot>) -> u8 {
     match slot {
         Some(Slot::Ota(n)) => n & 0x0F,
         Some(Slot::Factory) => FACTORY,
@@ -311,7 +316,7 @@ fn slot_byte(slot: Option<Slot>) -> u8 {
     clippy::option_option,
     reason = "no slot is an answer, nonsense is not"
 )]
-fn slot_of(byte: u8) -> Option<Option<Slot>> {
+pub(super) fn slot_of(byte: u8) -> Option<Option<Slot>> {
     match byte {
         0..=15 => Some(Some(Slot::Ota(byte))),
         FACTORY => Some(Some(Slot::Factory)),
@@ -322,6 +327,7 @@ fn slot_of(byte: u8) -> Option<Option<Slot>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::generation_header::Birth;
     use super::*;
 
     const A: Slot = Slot::Ota(0);

@@ -1,8 +1,8 @@
 //! The birth of a generation: all of a choice, in four rows that are programmed together.
 
-use super::{BAD_DIGEST, Choice, DIGEST, Digest, Image, Status, slot_byte, slot_of};
-use crate::hardened::layout::BIRTH_ROWS;
-use crate::hardened::record::{Kind, PAYLOAD, Record};
+use super::boot_state::{BAD_DIGEST, Choice, DIGEST, Digest, Image, Status, slot_byte, slot_of};
+use crate::hardened::format::record::{Kind, PAYLOAD, Record};
+use crate::hardened::format::sector::BIRTH_ROWS;
 use crate::wire;
 
 /// A birth keeps a third digest in the room that two others leave.
@@ -11,19 +11,20 @@ const _: () = assert!(2 * HALF == DIGEST);
 
 /// What a generation begins with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::hardened) struct Birth {
+pub struct Birth {
     /// Counts up with each generation.
-    pub(in crate::hardened) generation: u32,
+    pub generation: u32,
     /// The group of the parent in which the hand-over began; 0 without a parent.
-    pub(in crate::hardened) child: u8,
+    pub child: u8,
     /// Sequence number of the entry for stock code; 0 if it stays blank.
-    pub(in crate::hardened) seq: u32,
-    pub(in crate::hardened) choice: Choice,
+    pub seq: u32,
+    /// The choice that the generation begins with.
+    pub choice: Choice,
 }
 
 impl Birth {
     /// The records of the birth rows, in order.
-    pub(in crate::hardened) fn records(&self) -> [Record; BIRTH_ROWS] {
+    pub fn records(&self) -> [Record; BIRTH_ROWS] {
         let choice = &self.choice;
         let [s0, s1, s2, s3] = self.seq.to_le_bytes();
         let mut first = [0xFF; PAYLOAD];
@@ -77,17 +78,17 @@ impl Birth {
     }
 
     /// The sequence number in the payload of the first row.
-    pub(in crate::hardened) fn seq_of(first: &[u8; PAYLOAD]) -> u32 {
+    pub fn seq_of(first: &[u8; PAYLOAD]) -> u32 {
         wire::u32_at::<6, PAYLOAD>(first)
     }
 
     /// Replaces it.
-    pub(in crate::hardened) fn put_seq(first: &mut [u8; PAYLOAD], seq: u32) {
+    pub fn put_seq(first: &mut [u8; PAYLOAD], seq: u32) {
         wire::put::<6, 4, PAYLOAD>(first, seq.to_le_bytes());
     }
 
     /// The birth that the payloads of these rows say.
-    pub(in crate::hardened) fn parse(
+    pub fn parse(
         generation: u32,
         child: u8,
         [first, current, previous, bad]: [&[u8; PAYLOAD]; BIRTH_ROWS],

@@ -15,22 +15,22 @@ use crate::flash::{Region, SECTOR};
 use crate::partition::{PartitionTable, Slot};
 
 /// Row of the entry that stock code reads.
-pub(super) const SUMMARY: u8 = 0;
+pub const SUMMARY: u8 = 0;
 /// First row of the birth.
-pub(super) const BIRTH: u8 = 1;
+pub const BIRTH: u8 = 1;
 /// Rows of a birth.
-pub(super) const BIRTH_ROWS: usize = 4;
+pub const BIRTH_ROWS: usize = 4;
 /// First row of the log.
-pub(super) const LOG: u8 = 5;
+pub const LOG: u8 = 5;
 /// Rows of a group: claim, decision, seal.
-pub(super) const GROUP_ROWS: u8 = 3;
+pub const GROUP_ROWS: u8 = 3;
 /// First row of progress.
 const PROGRESS: u8 = 95;
 /// Rows of progress: as many parts of a slot are told apart.
-pub(super) const PROGRESS_ROWS: u8 = 32;
+pub const PROGRESS_ROWS: u8 = 32;
 
 /// The row that says that the generation is given up.
-pub(super) const GIVEN_UP: u8 = PROGRESS + PROGRESS_ROWS;
+pub const GIVEN_UP: u8 = PROGRESS + PROGRESS_ROWS;
 
 /// How much of a sector's room for groups is used, and how much of that is kept back.
 ///
@@ -73,7 +73,7 @@ impl Log {
 
     /// The same log on a flash that encrypts otadata, in rows of 16 or 32 bytes, and is read and written
     /// through the encryption: what is erased then reads as noise. See
-    /// [what is guaranteed there](super#flash-encryption).
+    /// [what is guaranteed there](super::super#flash-encryption).
     #[must_use]
     pub const fn encrypted(self) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl Log {
     }
 
     /// Whether the group may hold an ordinary decision, one that is neither recovery nor a hand-over.
-    pub(super) const fn is_ordinary(self, group: u8) -> bool {
+    pub const fn is_ordinary(self, group: u8) -> bool {
         group <= self.groups.saturating_sub(self.reserve)
     }
 }
@@ -114,13 +114,17 @@ impl Default for Log {
 
 /// One of the two sectors of otadata.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Sector {
+pub enum Sector {
+    /// Bytes 0..4096 of otadata.
     First,
+    /// Bytes 4096..8192 of otadata.
     Second,
 }
 
 impl Sector {
-    pub(super) const fn other(self) -> Self {
+    /// The sector that this one is not.
+    #[must_use]
+    pub const fn other(self) -> Self {
         match self {
             Self::First => Self::Second,
             Self::Second => Self::First,
@@ -128,37 +132,39 @@ impl Sector {
     }
 
     /// 0 or 1.
-    pub(super) const fn index(self) -> usize {
+    pub const fn index(self) -> usize {
         self as usize
     }
 }
 
 /// A row of one of the sectors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Place {
-    pub(super) sector: Sector,
+pub struct Place {
+    /// The sector that the row lies in.
+    pub sector: Sector,
     /// 0..=127.
-    pub(super) row: u8,
+    pub row: u8,
 }
 
 impl Place {
-    pub(super) const fn new(sector: Sector, row: u8) -> Self {
+    /// The row `row` (0..=127) of `sector`.
+    pub const fn new(sector: Sector, row: u8) -> Self {
         Self { sector, row }
     }
 
     /// Whether it is the row right before another one.
-    pub(super) fn is_before(self, next: Self) -> bool {
+    pub fn is_before(self, next: Self) -> bool {
         self.sector == next.sector && self.row.checked_add(1) == Some(next.row)
     }
 
     /// Row `which` (0 claim, 1 decision, 2 seal) of a group; groups count from 1.
-    pub(super) const fn in_group(sector: Sector, group: u8, which: u8) -> Self {
+    pub const fn in_group(sector: Sector, group: u8, which: u8) -> Self {
         let before = group.saturating_sub(1).saturating_mul(GROUP_ROWS);
         Self::new(sector, LOG.saturating_add(before).saturating_add(which))
     }
 
     /// The group that the row belongs to, and which of its rows it is; `None` for other rows.
-    pub(super) const fn group(self) -> Option<(u8, u8)> {
+    pub const fn group(self) -> Option<(u8, u8)> {
         if self.row < LOG || self.row >= PROGRESS {
             return None;
         }
@@ -167,29 +173,30 @@ impl Place {
     }
 
     /// The row that says that part `part` of the open slot is complete; parts count from 0.
-    pub(super) const fn progress(sector: Sector, part: u8) -> Self {
+    pub const fn progress(sector: Sector, part: u8) -> Self {
         Self::new(sector, PROGRESS.saturating_add(part))
     }
 
-    pub(super) const fn sector_number(self) -> u8 {
+    /// The number of the sector that the checksums of a record cover.
+    pub const fn sector_number(self) -> u8 {
         self.sector as u8
     }
 
     /// The flash address. An address past the end of the address space becomes the last one, which no
     /// flash accepts.
     #[expect(clippy::cast_possible_truncation, reason = "a row is 32 bytes long")]
-    pub(super) const fn address(self, otadata: Region) -> u32 {
+    pub const fn address(self, otadata: Region) -> u32 {
         sector_address(otadata, self.sector).saturating_add(self.row as u32 * LEN as u32)
     }
 }
 
 /// The flash address of a sector.
-pub(super) const fn sector_address(otadata: Region, sector: Sector) -> u32 {
+pub const fn sector_address(otadata: Region, sector: Sector) -> u32 {
     otadata.offset.saturating_add(sector as u32 * SECTOR)
 }
 
 /// A checksum of where the slots are.
-pub(super) fn salt(table: PartitionTable<'_>) -> Salt {
+pub fn salt(table: PartitionTable<'_>) -> Salt {
     let slots = [Slot::Factory, Slot::Test].into_iter();
     let slots = slots.chain((0..16).map(Slot::Ota));
     let (mut low, mut high) = (0xCBF2_9CE4_u32, 0x8422_2325_u32);

@@ -25,12 +25,12 @@ use crate::otadata::{ENTRY_LEN, Entry, OtaState};
 use crate::wire::{self, CrcWidth};
 
 /// Where the second half begins.
-pub(super) const HALF: usize = 16;
+pub const HALF: usize = 16;
 
 static CRC: Crc<u32, CrcWidth> = Crc::<u32, CrcWidth>::new(&CRC_32_ISO_HDLC);
 
 /// The entry of a generation; erased if `seq` is 0, which stands for the factory image.
-pub(super) fn entry(seq: u32, generation: u32) -> Entry {
+pub fn entry(seq: u32, generation: u32) -> Entry {
     if seq == 0 {
         return Entry::ERASED;
     }
@@ -41,7 +41,7 @@ pub(super) fn entry(seq: u32, generation: u32) -> Entry {
 }
 
 /// The two halves of an entry.
-pub(super) fn halves(entry: &Entry) -> ([u8; HALF], [u8; ENTRY_LEN - HALF]) {
+pub fn halves(entry: &Entry) -> ([u8; HALF], [u8; ENTRY_LEN - HALF]) {
     let bytes = entry.emit();
     (
         wire::bytes::<0, HALF, ENTRY_LEN>(&bytes),
@@ -50,12 +50,12 @@ pub(super) fn halves(entry: &Entry) -> ([u8; HALF], [u8; ENTRY_LEN - HALF]) {
 }
 
 /// Whether this policy wrote the entry, for some generation, and nobody rewrote it since.
-pub(super) fn is_ours(entry: &Entry) -> bool {
+pub fn is_ours(entry: &Entry) -> bool {
     entry.state == OtaState::UNDEFINED && generation(entry).is_some()
 }
 
 /// The generation that the label names, if its first half is one that this policy wrote.
-pub(super) fn generation(entry: &Entry) -> Option<u32> {
+pub fn generation(entry: &Entry) -> Option<u32> {
     let generation = u32::from_le_bytes(wire::bytes::<4, 4, 20>(&entry.label));
     (entry.label == label(entry.seq, generation)).then_some(generation)
 }
