@@ -150,7 +150,7 @@ fn an_open_descriptor_is_written_to() {
     assert!(
         lines
             .next()
-            .is_some_and(|line| line.starts_with("scenario ")),
+            .is_some_and(|line| line.starts_with("WINDOWS @ ")),
         "{both}"
     );
 }

@@ -17,9 +17,20 @@ enum Ask {
 fn the_queue_survives_power_cuts() {
     PowerCuts::on(Profile::sectors_of_256().with_size(3 * 256))
         .store(|flash: Flash| {
-            Ok::<_, ()>(Queue::new(flash, const { QueueConfig::new(0..3 * 256) }, Cache::new_uncached()))
+            Ok::<_, ()>(Queue::new(
+                flash,
+                const { QueueConfig::new(0..3 * 256) },
+                Cache::new_uncached(),
+            ))
         })
-        .operations([Ask::Push(1), Ask::Push(2), Ask::Pop, Ask::Push(3), Ask::Push(4), Ask::Pop])
+        .operations([
+            Ask::Push(1),
+            Ask::Push(2),
+            Ask::Pop,
+            Ask::Push(3),
+            Ask::Push(4),
+            Ask::Pop,
+        ])
         .apply(|queue, ask| match ask {
             Ask::Push(item) => block_on(queue.push(&[*item; 60], false)),
             Ask::Pop => block_on(queue.pop(&mut [0; 128])).map(|_| ()),
@@ -38,5 +49,6 @@ fn the_queue_survives_power_cuts() {
             Ask::Push(item) => items.push(vec![*item; 60]),
             Ask::Pop => drop(items.remove(0)),
         })
+        .not_kept()
         .check();
 }
