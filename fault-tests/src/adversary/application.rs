@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use ota_core::hardened::Ota;
 use ota_core::image::StreamVerifier;
-use ota_core::partition::{PartitionTable, Slot};
+use ota_core::partition::{Partition, PartitionTable, Slot};
 use ota_core::update::{Erasing, Handle, ImageSize, OtaError};
 
 use embedded_storage::nor_flash::NorFlashErrorKind;
@@ -64,7 +64,7 @@ impl Application<'_, '_> {
             self.call(*call, &mut ota)?;
             self.living.minimum.set(fuses.get());
             self.judge_raised(*call, before, &mut ota)?;
-            if ota.flash().done.dead || ota.flash().done.refused {
+            if ota.flash().done.is_over() {
                 break;
             }
             self.living.expand();
@@ -270,27 +270,14 @@ impl Application<'_, '_> {
             Room::Sequential => ImageSize::Sequential,
             Room::ByBlock => ImageSize::ByBlock,
         };
-        let partition = Device::partition(slot);
-        let around = self.around(ota);
         ota.flash().may_write(&[slot]);
-        let begun = match room {
-            Room::InSteps => ota.begin_in_steps(&partition, size),
-            _ => ota.begin(&partition, size),
+        let begin = |ota: &mut Core<'_, '_>, partition: &Partition| match room {
+            Room::InSteps => ota.begin_in_steps(partition, size),
+            _ => ota.begin(partition, size),
         };
-        let name = format!("begin({slot}, {room:?})");
-        self.judge_around(&name, &begun, ota, around, |state, around| {
-            state.begin(slot, around)
-        })?;
-        let Ok(handle) = begun else {
-            self.not_begun(slot, ota);
+        let Some(handle) = self.open(slot, image, &format!("{room:?}"), ota, begin)? else {
             return Ok(());
         };
-        self.living.download = Some(Download {
-            to: slot,
-            image,
-            noted: 0,
-            foreign: false,
-        });
         if room == Room::InSteps {
             while let Ok(Erasing::Erased { .. }) = ota.erase_step(handle, 0) {}
         }
@@ -318,9 +305,47 @@ impl Application<'_, '_> {
         Ok(())
     }
 
+    /// Opens a download of an image into a slot, which it may write, and judges the answer; nothing where it was not
+    /// begun.
+    pub(super) fn open(
+        &mut self,
+        slot: Slot,
+        image: usize,
+        how: &str,
+        ota: &mut Core<'_, '_>,
+        begin: impl FnOnce(&mut Core<'_, '_>, &Partition) -> Outcome<Handle>,
+    ) -> Step<Handle> {
+        let around = self.around(ota);
+        let begun = begin(ota, &Device::partition(slot));
+        let name = format!("begin({slot}, {how})");
+        self.judge_around(&name, &begun, ota, around, |state, around| {
+            state.begin(slot, around)
+        })?;
+        let Ok(handle) = begun else {
+            self.not_begun(slot, ota);
+            return Ok(None);
+        };
+        self.living.download = Some(Download::of(slot, image));
+        Ok(Some(handle))
+    }
+
+    /// The same, erased at once.
+    pub(super) fn begin(
+        &mut self,
+        slot: Slot,
+        image: usize,
+        how: &str,
+        ota: &mut Core<'_, '_>,
+    ) -> Step<Handle> {
+        let begin = |ota: &mut Core<'_, '_>, partition: &Partition| {
+            ota.begin(partition, ImageSize::Unknown)
+        };
+        self.open(slot, image, how, ota, begin)
+    }
+
     /// A download of the slot was not begun: the one before goes on, or where the power is gone, none of this slot yet.
-    pub(super) fn not_begun(&mut self, slot: Slot, ota: &mut Core<'_, '_>) {
-        let dead = ota.flash().done.dead || ota.flash().done.refused;
+    fn not_begun(&mut self, slot: Slot, ota: &mut Core<'_, '_>) {
+        let dead = ota.flash().done.is_over();
         if let Some(old) = &mut self.living.download
             && dead
             && old.to == slot
@@ -403,12 +428,10 @@ impl Application<'_, '_> {
         })?;
         if begun.is_ok() {
             self.living.download = Some(Download {
-                to: slot,
-                image,
                 noted: at,
-                foreign: false,
+                ..Download::of(slot, image)
             });
-        } else if (ota.flash().done.dead || ota.flash().done.refused)
+        } else if ota.flash().done.is_over()
             && let Some(download) = &mut self.living.download
             && download.to == slot
         {

@@ -4,7 +4,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNo
 use ota_core::boot::{self, BootConfig, BootInputs};
 use ota_core::efuse::NoSecureVersion;
 use ota_core::hardened::{Decision, Reason};
-use ota_core::image::StreamVerifier;
+use ota_core::image::UnsignedVerifier;
 use ota_core::otadata::{ENTRY_LEN, Entry, slot_of};
 use ota_core::partition::{Slot, TABLE_LEN};
 
@@ -81,7 +81,7 @@ impl Living<'_> {
         let (mut table, mut buffer) = ([0; TABLE_LEN], [0; 512]);
         let config = BootConfig::new(END);
         let inputs = BootInputs::default();
-        let boots = StreamVerifier::new(TARGET, &mut buffer)
+        let boots = UnsignedVerifier::new(TARGET, &mut buffer)
             .ok()
             .and_then(|mut verifier| {
                 let efuse = &mut NoSecureVersion;

@@ -1,7 +1,7 @@
 //! Two updates at a time, and one that is copied where it belongs.
 
 use ota_core::partition::Slot;
-use ota_core::update::{Handle, ImageSize};
+use ota_core::update::Handle;
 
 use super::application::{Application, Core, Step, error};
 use super::device::{Device, PART};
@@ -27,23 +27,9 @@ impl Application<'_, '_> {
         ota.flash().may_write(&[one, other]);
         let mut open = Vec::new();
         for (slot, image) in [(one, first), (other, second)] {
-            let around = self.around(ota);
-            let begun = ota.begin(&Device::partition(slot), ImageSize::Unknown);
-            let name = format!("begin({slot}), of two");
-            self.judge_around(&name, &begun, ota, around, |state, around| {
-                state.begin(slot, around)
-            })?;
-            let Ok(handle) = begun else {
-                self.not_begun(slot, ota);
+            let Some(handle) = self.begin(slot, image, "of two", ota)? else {
                 return Ok(());
             };
-            // Nothing that is noted of either is counted on.
-            self.living.download = Some(Download {
-                to: slot,
-                image,
-                noted: 0,
-                foreign: false,
-            });
             open.push((handle, slot, image, IMAGES[image].bytes.chunks(3000)));
         }
         loop {
@@ -68,26 +54,17 @@ impl Application<'_, '_> {
         }
         let chosen = ota.set_boot_partition(&Device::partition(one));
         let chosen = chosen.as_ref().map_err(error);
-        if !ota.flash().done.dead
-            && !ota.flash().done.refused
-            && chosen != Err("Unfinished")
-            && chosen != Err("TooOld")
-        {
+        if !ota.flash().done.is_over() && chosen != Err("Unfinished") && chosen != Err("TooOld") {
             let got = format!("{chosen:?}");
             let allowed = "set_boot_partition of a slot that is open: Unfinished";
             return Err(Violation::new(Rule::Answer, allowed, got));
         }
         for (handle, slot, image, _) in open {
             self.end(handle, slot, image, ota)?;
-            if ota.flash().done.dead || ota.flash().done.refused {
+            if ota.flash().done.is_over() {
                 return Ok(());
             }
-            self.living.download = Some(Download {
-                to: slot,
-                image,
-                noted: 0,
-                foreign: false,
-            });
+            self.living.download = Some(Download::of(slot, image));
         }
         ota.flash().may_write(&[]);
         Ok(())
@@ -96,24 +73,9 @@ impl Application<'_, '_> {
     /// Opens the next slot, all of it erased.
     fn opened(&mut self, image: usize, what: &str, ota: &mut Core<'_, '_>) -> Step<(Handle, Slot)> {
         let slot = self.aim(Aim::Next, ota);
-        let around = self.around(ota);
         ota.flash().may_write(&[slot]);
-        let begun = ota.begin(&Device::partition(slot), ImageSize::Unknown);
-        let name = format!("begin({slot}), {what}");
-        self.judge_around(&name, &begun, ota, around, |state, around| {
-            state.begin(slot, around)
-        })?;
-        let Ok(handle) = begun else {
-            self.not_begun(slot, ota);
-            return Ok(None);
-        };
-        self.living.download = Some(Download {
-            to: slot,
-            image,
-            noted: 0,
-            foreign: false,
-        });
-        Ok(Some((handle, slot)))
+        let handle = self.begin(slot, image, what, ota)?;
+        Ok(handle.map(|handle| (handle, slot)))
     }
 
     /// Writes half an image, lets otadata change, and writes the rest.
@@ -133,7 +95,7 @@ impl Application<'_, '_> {
         let forgotten = ota.invalidate_inactive_otadata_slot();
         let name = "invalidate_inactive_otadata_slot()";
         self.judge(name, &forgotten, ota, State::forget_previous)?;
-        if ota.flash().done.dead || ota.flash().done.refused {
+        if ota.flash().done.is_over() {
             return Ok(());
         }
         if let Some(handle) = self.write(handle, slot, image, half, bytes, ota)? {
@@ -154,8 +116,7 @@ impl Application<'_, '_> {
         let second = &IMAGES[IMAGE].bytes[part..2 * part];
         let there = ota.write_with_offset(handle, second, PART);
         let next = there.and_then(|()| ota.write(handle, second));
-        if !ota.flash().done.dead
-            && !ota.flash().done.refused
+        if !ota.flash().done.is_over()
             && let Err(error) = next
         {
             let got = format!("{error:?}");
@@ -177,30 +138,17 @@ impl Application<'_, '_> {
         if staged == target || target == Slot::Factory {
             return Ok(());
         }
-        let around = self.around(ota);
         ota.flash().may_write(&[staged]);
-        let begun = ota.begin(&Device::partition(staged), ImageSize::Unknown);
-        let name = format!("begin({staged}), to be copied");
-        self.judge_around(&name, &begun, ota, around, |state, around| {
-            state.begin(staged, around)
-        })?;
-        let Ok(handle) = begun else {
-            self.not_begun(staged, ota);
+        let Some(handle) = self.begin(staged, image, "to be copied", ota)? else {
             return Ok(());
         };
-        self.living.download = Some(Download {
-            to: staged,
-            image,
-            noted: 0,
-            foreign: false,
-        });
         let around = self.around(ota);
         let destined = ota.set_final_partition(handle, &Device::partition(target), true);
         let name = format!("set_final_partition({target})");
         self.judge_around(&name, &destined, ota, around, |state, around| {
             state.begin(target, around)
         })?;
-        if destined.is_err() || ota.flash().done.dead || ota.flash().done.refused {
+        if destined.is_err() || ota.flash().done.is_over() {
             // It is open still, unless the power is gone.
             let _ = ota.abort(handle);
             ota.flash().may_write(&[]);

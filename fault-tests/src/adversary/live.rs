@@ -67,6 +67,18 @@ pub(super) struct Download {
     pub(super) foreign: bool,
 }
 
+impl Download {
+    /// One that has just been opened.
+    pub(super) const fn of(to: Slot, image: usize) -> Self {
+        Self {
+            to,
+            image,
+            noted: 0,
+            foreign: false,
+        }
+    }
+}
+
 /// What a life came to.
 #[derive(Debug)]
 pub(super) struct Lived {
@@ -172,7 +184,7 @@ impl<'c> Living<'c> {
         if done.refused {
             self.cuts_since_switch += 1;
         }
-        if done.dead || done.refused {
+        if done.is_over() {
             for state in &mut self.states {
                 if let Some(of_stock) = &mut state.of_stock {
                     of_stock.torn = true;
@@ -201,7 +213,7 @@ impl<'c> Living<'c> {
                 format!("one at 0x{at:x}"),
             ));
         }
-        self.rests = !done.dead && !done.refused;
+        self.rests = !done.is_over();
         Ok(done)
     }
 

@@ -1,12 +1,12 @@
 //! What the documentation says is refused, while the next slot is open in an update.
 
+use ota_core::partition::Partition;
 use ota_core::update::{Handle, ImageSize};
 
 use super::application::{Application, Core, Outcome, error};
 use super::device::{Device, PART, SLOT_SIZE};
 use super::image::IMAGES;
 use super::life::{Aim, Misuse};
-use super::live::Download;
 use super::verdict::{Rule, Violation};
 
 /// An image of more than one part of a slot.
@@ -22,30 +22,18 @@ impl Application<'_, '_> {
         ota: &mut Core<'_, '_>,
     ) -> Result<(), Violation> {
         let slot = self.aim(Aim::Next, ota);
-        let partition = Device::partition(slot);
-        let around = self.around(ota);
         ota.flash().may_write(&[slot]);
-        let begun = match misuse {
-            Misuse::WriteBeforeErased => ota.begin_in_steps(&partition, ImageSize::Unknown),
-            Misuse::OffsetWhileSequential => ota.begin(&partition, ImageSize::Sequential),
-            _ => ota.begin(&partition, ImageSize::Unknown),
+        let begin = |ota: &mut Core<'_, '_>, partition: &Partition| match misuse {
+            Misuse::WriteBeforeErased => ota.begin_in_steps(partition, ImageSize::Unknown),
+            Misuse::OffsetWhileSequential => ota.begin(partition, ImageSize::Sequential),
+            _ => ota.begin(partition, ImageSize::Unknown),
         };
-        let name = format!("begin({slot}), for {misuse:?}");
-        self.judge_around(&name, &begun, ota, around, |state, around| {
-            state.begin(slot, around)
-        })?;
-        let Ok(handle) = begun else {
-            self.not_begun(slot, ota);
+        let how = format!("for {misuse:?}");
+        let Some(handle) = self.open(slot, written(misuse), &how, ota, begin)? else {
             return Ok(());
         };
-        self.living.download = Some(Download {
-            to: slot,
-            image: written(misuse),
-            noted: 0,
-            foreign: false,
-        });
         let (got, wanted) = provoke(misuse, handle, slot, self.running, ota);
-        if !ota.flash().done.dead && !ota.flash().done.refused {
+        if !ota.flash().done.is_over() {
             let got = got.as_ref().map_err(error);
             (self.told)(format!("  {misuse:?}: {got:?}"));
             if got != Err(wanted) {

@@ -50,6 +50,13 @@ pub(super) struct Done {
     pub(super) refused: bool,
 }
 
+impl Done {
+    /// The flash does nothing more for this application: the power is gone, or an operation was refused.
+    pub(super) const fn is_over(&self) -> bool {
+        self.dead || self.refused
+    }
+}
+
 impl<'c> Powered<'c> {
     pub(super) const fn new(
         cells: &'c mut Cells,
