@@ -1,4 +1,4 @@
-//! The judges: what is run against a mutant, and what that says of it.
+//! The judges: the programs that look for a mutant, and their answers.
 
 use std::fs;
 use std::path::Path;
@@ -11,13 +11,13 @@ use crate::plant::SWITCH;
 /// A way to look for mistakes.
 pub struct Judge {
     pub name: &'static str,
-    /// What it runs; the first word is `brownout`, or the name of a test binary.
-    pub runs: &'static [&'static str],
-    /// The mutants that it is asked about.
+    /// The command line, in words between spaces; the first word is `brownout`, or the name of a test binary.
+    runs: &'static str,
+    /// Selects the mutants for this judge.
     of: fn(&Mutant) -> bool,
-    /// Asked only with `--deep`: it takes minutes where it finds nothing.
+    /// Asked only with `--deep`: without a finding this judge takes minutes.
     pub deep: bool,
-    /// What it finds counts: it is no unit test.
+    /// Findings count for the score; findings of unit tests do not.
     pub counts: bool,
 }
 
@@ -38,97 +38,51 @@ fn tools(mutant: &Mutant) -> bool {
 pub const JUDGES: &[Judge] = &[
     judge(
         "adversary",
-        &["brownout", "adversary", "--first", "--power-ons", "200000"],
+        "brownout adversary --first --power-ons 200000",
         core,
     ),
     judge(
         "sequences",
-        &["brownout", "adversary", "--first", "--sequences", "2"],
+        "brownout adversary --first --sequences 2",
         core,
     ),
     judge(
         "updates",
-        &[
-            "brownout",
-            "sweep",
-            "--first",
-            "--scenario",
-            "updates",
-            "--cuts",
-            "1",
-        ],
+        "brownout sweep --first --scenario updates --cuts 1",
         core,
     ),
     judge(
         "calls L0",
-        &[
-            "brownout",
-            "sweep",
-            "--first",
-            "--scenario",
-            "calls",
-            "--level",
-            "L0",
-            "--cuts",
-            "1",
-        ],
+        "brownout sweep --first --scenario calls --level L0 --cuts 1",
         core,
     ),
     Judge {
         deep: true,
         ..judge(
             "calls L2",
-            &[
-                "brownout",
-                "sweep",
-                "--first",
-                "--scenario",
-                "calls",
-                "--level",
-                "L2",
-                "--cuts",
-                "1",
-            ],
+            "brownout sweep --first --scenario calls --level L2 --cuts 1",
             core,
         )
     },
     judge(
         "stock",
-        &[
-            "brownout", "sweep", "--first", "--policy", "stock", "--level", "L1", "--cuts", "1",
-        ],
+        "brownout sweep --first --policy stock --level L1 --cuts 1",
         stock,
     ),
-    judge("zoo", &["brownout", "zoo"], tools),
+    judge("zoo", "brownout zoo", tools),
     judge(
         "audit",
-        &[
-            "brownout",
-            "sweep",
-            "--first",
-            "--scenario",
-            "smallest",
-            "--level",
-            "L3",
-            "--cuts",
-            "1",
-            "--audit",
-            "all",
-        ],
+        "brownout sweep --first --scenario smallest --level L3 --cuts 1 --audit all",
         tools,
     ),
-    judge("differential", &["fault_tests", "differential"], tools),
+    judge("differential", "fault_tests differential", tools),
     Judge {
         counts: false,
-        ..judge("unit tests", &["ota_core"], core)
+        ..judge("unit tests", "ota_core", core)
     },
 ];
 
-const fn judge(
-    name: &'static str,
-    runs: &'static [&'static str],
-    of: fn(&Mutant) -> bool,
-) -> Judge {
+const fn judge(name: &'static str, runs: &'static str, of: fn(&Mutant) -> bool) -> Judge {
     Judge {
         name,
         runs,
@@ -142,18 +96,34 @@ impl Judge {
     pub fn is_asked(&self, mutant: &Mutant) -> bool {
         (self.of)(mutant)
     }
+
+    /// `brownout`, or the name of a test binary.
+    pub fn program(&self) -> &'static str {
+        self.runs.split(' ').next().unwrap_or_default()
+    }
+
+    /// The arguments of the program. Each judge runs on one thread, or as quietly as a test binary can.
+    fn arguments(&self) -> Vec<&'static str> {
+        let mut words: Vec<_> = self.runs.split(' ').skip(1).collect();
+        match (self.program(), words.first()) {
+            ("brownout", Some(&("sweep" | "adversary"))) => words.extend(["--jobs", "1"]),
+            ("brownout", _) => {}
+            _ => words.push("-q"),
+        }
+        words
+    }
 }
 
-/// What a judge says.
+/// The answer of a judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Says {
     /// Nothing is violated.
     Nothing,
-    /// Something is: the property, or what else it is called.
+    /// A property is violated, or a test fails: its name.
     Found(String),
-    /// The code under test does not repeat itself, and no more.
+    /// The code under test does not repeat itself, and no property is violated.
     Contradiction,
-    /// It came to no end in time, or to none that says anything.
+    /// The judge ran out of time, or ended inconclusive.
     NoEnd,
 }
 
@@ -181,7 +151,7 @@ impl Says {
     }
 }
 
-/// Asks a judge about the mutant of this number; 0 is none. Besides, the CPU seconds that it took.
+/// Asks a judge about the mutant with this number, 0 for the code without a mutant. Returns the answer and the CPU seconds.
 pub fn ask(
     judge: &Judge,
     program: &Path,
@@ -192,20 +162,15 @@ pub fn ask(
     let wrong = |error: std::io::Error| format!("{}: {error}", program.display());
     let out = fs::File::create(log).map_err(wrong)?;
     let err = out.try_clone().map_err(wrong)?;
-    // The shell says how much time its children took.
+    // The shell prints the CPU time of its children.
     let script = "\"$@\"; code=$?; echo; echo times; times; exit $code";
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh"]).arg(program);
-    let jobs: &[&str] = match judge.runs {
-        ["brownout", "sweep" | "adversary", ..] => &["--jobs", "1"],
-        ["brownout", ..] => &[],
-        _ => &["-q"],
-    };
-    command.args(&judge.runs[1..]).args(jobs);
+    command.args(judge.arguments());
     command.env(SWITCH, number.to_string());
     command.env("RUST_BACKTRACE", "0");
     command.stdout(out).stderr(err).stdin(Stdio::null());
-    // A process group of its own, so that what it started ends with it.
+    // In a process group of its own, the children end with the shell.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn().map_err(wrong)?;
@@ -234,7 +199,7 @@ pub fn ask(
     Ok((says, seconds))
 }
 
-/// The time of the children, from what `times` printed at the end.
+/// The CPU time of the children, from the last lines that `times` printed.
 fn cpu(text: &str) -> Option<f64> {
     let (_, times) = text.rsplit_once("\ntimes\n")?;
     let children = times.lines().nth(1)?;
@@ -245,7 +210,7 @@ fn cpu(text: &str) -> Option<f64> {
     children.split_whitespace().map(seconds).sum()
 }
 
-/// What is violated, from what a judge printed.
+/// The name of the violated property, from the output of a judge.
 fn what(text: &str) -> String {
     if let Some((_, rest)) = text.split_once("VIOLATED in ") {
         let property = rest.split_once(": ").map_or("", |(_, rest)| rest);

@@ -283,7 +283,7 @@ fn of_one<'j>(
             found |= known.found();
             continue;
         }
-        let Some(program) = programs.get(judge.runs[0]) else {
+        let Some(program) = programs.get(judge.program()) else {
             continue;
         };
         let log = file.with_extension(format!("{}.log", judge.name.replace(' ', "-")));

@@ -1,4 +1,4 @@
-//! What comes of it: scores that are kept, and the tables that show them.
+//! Scores in files, and their tables in the README.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,10 +12,10 @@ use crate::mutant::Mutant;
 const BEGIN: &str = "<!-- scores -->";
 const END: &str = "<!-- end of scores -->";
 
-/// The scores that are kept, in the order in which the table shows them.
+/// The names of the scores, in the order of the tables.
 const KEPT: [&str; 2] = ["first", "last"];
 
-/// Keeps a score, and writes the tables of all that are kept.
+/// Writes a score to its file, added to the score `onto`, and the tables of all scores to the README.
 pub fn keep(
     here: &Path,
     file: &str,
@@ -73,7 +73,7 @@ fn kept(here: &Path, file: &str) -> Result<Option<Score>, String> {
     Ok(Some(score))
 }
 
-/// Whether a judge that counts has found it, by a violation.
+/// Whether a judge whose findings count has found the mutant.
 fn is_found(mutant: &str, score: &Score) -> bool {
     let mut judges = JUDGES.iter().filter(|judge| judge.counts);
     judges.any(|judge| {
@@ -138,7 +138,7 @@ fn tables(here: &Path, mutants: &[Mutant]) -> Result<String, String> {
     Ok(out)
 }
 
-/// Says what became of the mutants asked about; true if one that was found in the last score is not found now.
+/// Prints the mutants that were not found. Returns whether the last score has one of them as found.
 pub fn say(here: &Path, chosen: &[(usize, &Mutant)], score: &Score) -> Result<bool, String> {
     let last = kept(here, "last")?.unwrap_or_default();
     let (mut found, mut lost) = (0, false);
