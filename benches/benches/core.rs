@@ -9,7 +9,7 @@ use benches::limit::PlainLoop;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fault_tests::ota::made;
 use ota_core::chip::ESP32C3;
-use ota_core::image::{StreamVerifier, Target, VerifyImage};
+use ota_core::image::{Target, UnsignedVerifier, VerifyImage};
 use ota_core::partition::PartitionTable;
 use ota_core::{Region, partition::TABLE_LEN};
 use sha2::{Digest, Sha256};
@@ -58,7 +58,7 @@ fn verification(criterion: &mut Criterion) {
     flash.record(Recording::Off);
     flash.state_mut().load(at.offset, &image);
     let mut buffer = vec![0; CHUNK as usize];
-    let mut verifier = StreamVerifier::new(Target::new(&ESP32C3), &mut buffer).expect("4 KiB");
+    let mut verifier = UnsignedVerifier::new(Target::new(&ESP32C3), &mut buffer).expect("4 KiB");
     let mut group = criterion.benchmark_group("verification of 1 MiB");
     group.throughput(Throughput::Bytes(LEN.into()));
     group.bench_function("ota-core", |bencher| {

@@ -3,7 +3,7 @@
 use ota_core::boot::{BootConfig, BootInputs, boot};
 use ota_core::chip::ESP32C3;
 use ota_core::efuse::NoSecureVersion;
-use ota_core::image::{StreamVerifier, Target, VerifyImage};
+use ota_core::image::{Target, UnsignedVerifier, VerifyImage};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{
     Label, Partition, PartitionTable, Slot, SubType, TABLE_LEN, Type, emit_table,
@@ -158,7 +158,7 @@ impl Device {
 fn bootable(
     table: &PartitionTable<'_>,
     flash: &mut Flash,
-    verifier: &mut StreamVerifier<'_>,
+    verifier: &mut UnsignedVerifier<'_>,
 ) -> Vec<Slot> {
     let slots: Vec<Slot> = table
         .iter()
@@ -197,11 +197,11 @@ proptest! {
         let mut flash = Flash::with_state(profile.clone(), state);
         let target = Target::new(&ESP32C3);
         let (mut buffer, mut other) = ([0; 4096], [0; 4096]);
-        let mut verifier = StreamVerifier::new(target, &mut buffer).expect("the buffer is large enough");
+        let mut verifier = UnsignedVerifier::new(target, &mut buffer).expect("the buffer is large enough");
         let config = BootConfig { rollback: device.rollback, ..BootConfig::new(profile.size()) };
         let mut room = [0; TABLE_LEN];
         let first = boot(&mut flash, &mut verifier, &mut NoSecureVersion, &config, &BootInputs::default(), &mut room);
-        let mut judge = StreamVerifier::new(target, &mut other).expect("the buffer is large enough");
+        let mut judge = UnsignedVerifier::new(target, &mut other).expect("the buffer is large enough");
         match PartitionTable::for_bootloader(&bytes, profile.size()) {
             Err(_) => prop_assert!(first.is_err()),
             Ok(table) => {
@@ -228,7 +228,7 @@ proptest! {
         state.load(0x8000, &noise);
         let mut flash = Flash::with_state(profile.clone(), state.clone());
         let mut buffer = [0; 4096];
-        let mut verifier = StreamVerifier::new(Target::new(&ESP32C3), &mut buffer).expect("the buffer is large enough");
+        let mut verifier = UnsignedVerifier::new(Target::new(&ESP32C3), &mut buffer).expect("the buffer is large enough");
         let config = BootConfig { rollback, ..BootConfig::new(profile.size()) };
         let mut room = [0; TABLE_LEN];
         let result = boot(&mut flash, &mut verifier, &mut NoSecureVersion, &config, &BootInputs::default(), &mut room);

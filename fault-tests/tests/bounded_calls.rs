@@ -7,7 +7,7 @@ use ota_core::boot::{BootConfig, BootInputs};
 use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::{Done, Watched};
 use ota_core::hardened::{self, Log};
-use ota_core::image::{StreamVerifier, Target};
+use ota_core::image::{Target, UnsignedVerifier};
 use ota_core::partition::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, Slot, TABLE_LEN};
 use ota_core::update::{self, AppConfig, Erasing, ImageSize};
 use ota_core::{boot, chip};
@@ -73,7 +73,7 @@ macro_rules! life {
         reset(&mut flash, &mut longest);
         let mut buffer = [0; CHUNK];
         for running in [running, to] {
-            let verifier = StreamVerifier::new(TARGET, &mut buffer).unwrap();
+            let verifier = UnsignedVerifier::new(TARGET, &mut buffer).unwrap();
             let config = AppConfig {
                 rollback: true,
                 ..AppConfig::new(TARGET, 8 << 20)
@@ -130,7 +130,7 @@ fn hardened_life(most: u32) -> Longest {
         ),
         |flash: &mut Flash| {
             let mut buffer = [0; CHUNK];
-            let mut verifier = StreamVerifier::new(TARGET, &mut buffer).unwrap();
+            let mut verifier = UnsignedVerifier::new(TARGET, &mut buffer).unwrap();
             hardened::boot(
                 flash,
                 &mut verifier,
@@ -159,7 +159,7 @@ fn stock_life(most: u32) -> Longest {
         ),
         |flash: &mut Flash| {
             let mut buffer = [0; CHUNK];
-            let mut verifier = StreamVerifier::new(TARGET, &mut buffer).unwrap();
+            let mut verifier = UnsignedVerifier::new(TARGET, &mut buffer).unwrap();
             let config = BootConfig {
                 rollback: true,
                 ..BootConfig::new(8 << 20)
@@ -232,7 +232,7 @@ fn over_a_watched_flash_no_time_between_reports_is_longer_than_one_block_erase()
         }
     });
     let mut buffer = [0; CHUNK];
-    let verifier = StreamVerifier::new(TARGET, &mut buffer).unwrap();
+    let verifier = UnsignedVerifier::new(TARGET, &mut buffer).unwrap();
     let config = AppConfig::new(TARGET, 8 << 20);
     let mut ota: update::Ota<'_, _, _, _> = update::Ota::new(
         watched,

@@ -9,7 +9,7 @@ use ota_core::boot::{BootConfig, BootInputs};
 use ota_core::chip;
 use ota_core::efuse::NoSecureVersion;
 use ota_core::hardened::{self, Decision, Log, Order, Reason};
-use ota_core::image::{StreamVerifier, Target};
+use ota_core::image::{Target, UnsignedVerifier};
 use ota_core::partition::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, Slot, TABLE_LEN};
 use ota_core::update::{AppConfig, ImageSize, OtaError};
 use rand_chacha::ChaCha8Rng;
@@ -104,7 +104,7 @@ where
     fn boot(&mut self) -> Option<Decision> {
         hardened::boot(
             &mut self.flash,
-            &mut StreamVerifier::new(TARGET, &mut [0; 4096]).unwrap(),
+            &mut UnsignedVerifier::new(TARGET, &mut [0; 4096]).unwrap(),
             &mut NoSecureVersion,
             &BootConfig::new(FLASH_SIZE),
             Log::DEFAULT.encrypted(),
@@ -124,7 +124,7 @@ where
             return booted.map(|_| ()).ok_or(OtaError::NoOtadata);
         };
         let mut buffer = [0; 4096];
-        let verifier = StreamVerifier::new(TARGET, &mut buffer).unwrap();
+        let verifier = UnsignedVerifier::new(TARGET, &mut buffer).unwrap();
         let config = AppConfig {
             rollback: true,
             flash_encryption: true,

@@ -9,7 +9,7 @@ use fault_tests::ota::Verifier;
 use fault_tests::subject::{Dead, Journal, Rest, Subject};
 use ota_core::chip::ESP32C3;
 use ota_core::efuse::NoSecureVersion;
-use ota_core::image::{StreamVerifier, Target};
+use ota_core::image::{Target, UnsignedVerifier};
 use ota_core::otadata::{Entry, OtaState};
 use ota_core::partition::{Partition, PartitionTable, Slot};
 use ota_core::update::{AppConfig, ImageSize, Ota, OtaError};
@@ -81,7 +81,7 @@ impl Subject for Script {
         let target = Target::new(&ESP32C3);
         let mut buffer = [0; 4096];
         let verifier =
-            Verifier::new(StreamVerifier::new(target, &mut buffer).expect("a large buffer"));
+            Verifier::new(UnsignedVerifier::new(target, &mut buffer).expect("a large buffer"));
         let running = table.slot(Slot::Factory).expect("a factory partition");
         let config = AppConfig {
             rollback: true,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use embedded_storage::nor_flash::{ErrorType, NorFlashErrorKind, ReadNorFlash};
 use ota_core::image::signature::{Block, BlockRefusal, KeySlot, Scheme, TrustedKeys, block};
 use ota_core::image::signature::{SignedVerifier, block::put_crc};
-use ota_core::image::{Refusal, StreamVerifier, Target, VerifyError, VerifyImage};
+use ota_core::image::{Refusal, Target, UnsignedVerifier, VerifyError, VerifyImage};
 use ota_core::{EspErr, Region, chip};
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::ecdsa::{Signature, SigningKey};
@@ -65,7 +65,7 @@ fn key_of(bytes: &[u8], scheme: Scheme) -> [u8; 32] {
 }
 
 fn verifier(scheme: Scheme, keys: TrustedKeys, buffer: &mut [u8]) -> SignedVerifier<'_> {
-    let image = StreamVerifier::new(Target::new(&chip::ESP32C3), buffer).unwrap();
+    let image = UnsignedVerifier::new(Target::new(&chip::ESP32C3), buffer).unwrap();
     match scheme {
         Scheme::Rsa3072 => SignedVerifier::rsa3072(image, keys),
         Scheme::EcdsaP256 => SignedVerifier::ecdsa_p256(image, keys),
@@ -413,7 +413,7 @@ fn as_many_blocks_count_as_the_chip_looks_at() {
         let (bytes, keys) = three_blocks_for(chip);
         for (number, key) in (0..).zip(keys) {
             let mut buffer = [0; 1216];
-            let image = StreamVerifier::new(Target::new(chip), &mut buffer).unwrap();
+            let image = UnsignedVerifier::new(Target::new(chip), &mut buffer).unwrap();
             let mut signed = SignedVerifier::ecdsa_p256(image, TrustedKeys::only(key)).unwrap();
             let region = Region::new(SLOT, 0x10_0000);
             let verified = signed.verify(&mut Slot(bytes.clone()), region);
@@ -474,7 +474,7 @@ fn without_secure_boot_the_key_of_the_running_image_counts_and_the_first_block_a
 #[test]
 fn the_buffer_must_hold_a_block() {
     let mut buffer = [0; 1215];
-    let image = StreamVerifier::new(Target::new(&chip::ESP32C3), &mut buffer).unwrap();
+    let image = UnsignedVerifier::new(Target::new(&chip::ESP32C3), &mut buffer).unwrap();
     let refused = SignedVerifier::rsa3072(image, TrustedKeys::default()).unwrap_err();
     assert_eq!((refused.len, refused.min), (1215, 1216));
 }

@@ -41,7 +41,7 @@ mod update;
 
 use core::fmt;
 
-use embedded_storage::nor_flash::{NorFlash, NorFlashError, NorFlashErrorKind};
+use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError};
 
 pub use ota::Ota;
 pub use update::{Ready, Update};
@@ -282,6 +282,9 @@ pub enum Error<E> {
     Refused(OtaError<E>),
 }
 
+/// A result of a call on flash `F`.
+type Outcome<T, F> = Result<T, Error<<F as ErrorType>::Error>>;
+
 impl<E> From<OtaError<E>> for Error<E> {
     fn from(error: OtaError<E>) -> Self {
         match error {
@@ -301,12 +304,7 @@ impl<E: NorFlashError> Error<E> {
     /// The value that ESP-IDF returns in this place.
     pub fn esp_err(&self) -> EspErr {
         match self {
-            Self::Flash(error) => match error.kind() {
-                NorFlashErrorKind::NotAligned | NorFlashErrorKind::OutOfBounds => {
-                    EspErr::INVALID_ARG
-                }
-                _ => EspErr::FLASH_OP_FAIL,
-            },
+            Self::Flash(error) => EspErr::of_flash(error),
             Self::Table(error) => error.esp_err(),
             Self::NotInTable(_) | Self::NoOtherSlot => EspErr::NOT_FOUND,
             Self::Refused(error) => error.esp_err(),

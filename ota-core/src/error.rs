@@ -6,6 +6,8 @@
 
 use core::fmt;
 
+use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
+
 /// A value of ESP-IDF's `esp_err_t`.
 ///
 /// The named constants are the values that the reference's over-the-air code can return
@@ -80,6 +82,16 @@ esp_errors! {
     FLASH_OP_FAIL = 0x6001, "ESP_ERR_FLASH_OP_FAIL";
     /// A flash operation did not end in time.
     FLASH_OP_TIMEOUT = 0x6002, "ESP_ERR_FLASH_OP_TIMEOUT";
+}
+
+impl EspErr {
+    /// The value of a flash operation that failed: of its arguments, or of the flash.
+    pub(crate) fn of_flash(error: &impl NorFlashError) -> Self {
+        match error.kind() {
+            NorFlashErrorKind::NotAligned | NorFlashErrorKind::OutOfBounds => Self::INVALID_ARG,
+            _ => Self::FLASH_OP_FAIL,
+        }
+    }
 }
 
 impl fmt::Display for EspErr {

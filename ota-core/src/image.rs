@@ -32,8 +32,6 @@ pub use bootloader_desc::BootloaderDesc;
 pub use header::Header;
 pub use refusal::{Refusal, VerifyError};
 pub use segment::SegmentHeader;
-#[doc(hidden)]
-pub use stream::StreamVerifier;
 pub use stream::UnsignedVerifier;
 pub use verify::{ImageMetadata, Target, VerifyImage};
 

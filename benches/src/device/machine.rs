@@ -8,7 +8,7 @@ use ota_core::boot::{self, BootConfig, BootInputs};
 use ota_core::chip::ESP32C3;
 use ota_core::efuse::NoSecureVersion;
 use ota_core::hardened::{self, Log};
-use ota_core::image::{StreamVerifier, Target};
+use ota_core::image::{Target, UnsignedVerifier};
 use ota_core::partition::{
     DEFAULT_TABLE_OFFSET, Label, Partition, PartitionTable, SubType, TABLE_LEN, Type, emit_table,
 };
@@ -164,7 +164,8 @@ impl<G: Geometry> Device<G> {
             ..BootConfig::new(self.config.flash_size)
         };
         let mut buffer = [0; SECTOR as usize];
-        let mut verifier = StreamVerifier::new(self.config.target, &mut buffer).map_err(failed)?;
+        let mut verifier =
+            UnsignedVerifier::new(self.config.target, &mut buffer).map_err(failed)?;
         let mut flash = Driver(&mut self.flash);
         let inputs = BootInputs::default();
         let (flash, verifier, efuse) = (&mut flash, &mut verifier, &mut NoSecureVersion);
@@ -192,7 +193,7 @@ impl<G: Geometry> Device<G> {
     ) -> Result<(), NotMeasured> {
         let table = PartitionTable::for_application(&self.table, true).map_err(failed)?;
         let mut buffer = [0; SECTOR as usize];
-        let verifier = StreamVerifier::new(self.config.target, &mut buffer).map_err(failed)?;
+        let verifier = UnsignedVerifier::new(self.config.target, &mut buffer).map_err(failed)?;
         let flash = Driver(&mut self.flash);
         let (running, config) = (self.running, self.config);
         let mut core = match self.case.policy {
@@ -249,7 +250,7 @@ fn failed(error: impl fmt::Display) -> NotMeasured {
 }
 
 type Outcome<T> = Result<T, OtaError<FlashError>>;
-type Verifier<'b> = StreamVerifier<'b>;
+type Verifier<'b> = UnsignedVerifier<'b>;
 
 /// The update core of either policy: the same calls.
 enum Core<'f, 'b, 't, G> {

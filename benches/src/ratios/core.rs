@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use fault_tests::ota::made;
 use ota_core::chip::ESP32C3;
-use ota_core::image::{StreamVerifier, Target, VerifyImage};
+use ota_core::image::{Target, UnsignedVerifier, VerifyImage};
 use ota_core::partition::PartitionTable;
 use sha2::{Digest, Sha256};
 use sim_flash::{Flash, Profile, Recording};
@@ -113,7 +113,7 @@ fn parts(rounds: u32, image: &[u8]) -> Vec<Line> {
     flash.record(Recording::Off);
     flash.state_mut().load(SLOT, image);
     let mut buffer = vec![0; CHUNK as usize];
-    let mut verifier = StreamVerifier::new(Target::new(&ESP32C3), &mut buffer).expect("4 KiB");
+    let mut verifier = UnsignedVerifier::new(Target::new(&ESP32C3), &mut buffer).expect("4 KiB");
     let region = ota_core::Region::new(SLOT, LEN);
     let (ours, hash) = side_by_side(
         rounds,

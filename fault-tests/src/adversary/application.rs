@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use ota_core::hardened::Ota;
-use ota_core::image::StreamVerifier;
+use ota_core::image::UnsignedVerifier;
 use ota_core::partition::{Partition, PartitionTable, Slot};
 use ota_core::update::{Erasing, Handle, ImageSize, OtaError};
 
@@ -18,7 +18,7 @@ use super::model::{Around, Ends, State};
 use super::powered::Powered;
 use super::verdict::{Rule, Violation, list};
 
-pub(super) type Core<'a, 'c> = Ota<'a, &'a mut Powered<'c>, StreamVerifier<'a>, Fuses<'a>, 2>;
+pub(super) type Core<'a, 'c> = Ota<'a, &'a mut Powered<'c>, UnsignedVerifier<'a>, Fuses<'a>, 2>;
 pub(super) type Outcome<T> = Result<T, OtaError<NorFlashErrorKind>>;
 
 /// An application that runs.
@@ -40,7 +40,7 @@ impl Application<'_, '_> {
         calls: &[Call],
         table: PartitionTable<'a>,
         flash: &'a mut Powered<'p>,
-        verifier: StreamVerifier<'a>,
+        verifier: UnsignedVerifier<'a>,
         fuses: &'a Cell<u32>,
     ) -> Result<(), Violation>
     where

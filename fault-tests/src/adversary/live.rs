@@ -8,7 +8,7 @@ use embedded_storage::nor_flash::NorFlashErrorKind;
 use ota_core::boot::{BootInputs, Wipe};
 use ota_core::efuse::SecureVersion;
 use ota_core::hardened::{self, BootError, Decision, Log, Order, Reason, Source};
-use ota_core::image::StreamVerifier;
+use ota_core::image::UnsignedVerifier;
 use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
 
 use super::application::Application;
@@ -226,7 +226,7 @@ impl<'c> Living<'c> {
         let mut table = [0; TABLE_LEN];
         let mut buffer = [0; 512];
         // 256 bytes are the least.
-        let Ok(mut verifier) = StreamVerifier::new(TARGET, &mut buffer) else {
+        let Ok(mut verifier) = UnsignedVerifier::new(TARGET, &mut buffer) else {
             return Ok(());
         };
         let minimum = self.minimum.get();

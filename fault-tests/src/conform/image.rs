@@ -3,7 +3,7 @@
 
 use embedded_storage::nor_flash::{ErrorType, NorFlashErrorKind, ReadNorFlash};
 use ota_core::chip::{Chip, ESP32C3};
-use ota_core::image::{StreamVerifier, Target, VerifyImage};
+use ota_core::image::{Target, UnsignedVerifier, VerifyImage};
 use ota_core::{EspErr, Region};
 
 use super::report::FileReport;
@@ -46,7 +46,7 @@ pub(super) fn check(text: &str, bases: &Bases, report: &mut FileReport) -> Resul
             offset: part_offset,
             size: part_size,
         };
-        let found = match StreamVerifier::new(target, &mut buffer) {
+        let found = match UnsignedVerifier::new(target, &mut buffer) {
             Ok(mut verifier) => verifier
                 .verify(&mut flash, at)
                 .map_err(|error| error.esp_err()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use embedded_storage::nor_flash::ReadNorFlash as _;
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, FactoryReset, boot};
 use ota_core::efuse::NoSecureVersion;
-use ota_core::image::{StreamVerifier, Target};
+use ota_core::image::{Target, UnsignedVerifier};
 use ota_core::otadata::{ENTRY_LEN, Entry};
 use ota_core::partition::{Partition, PartitionTable, TABLE_LEN};
 use ota_core::update::{ImageSize, Ota, OtaError};
@@ -93,7 +93,7 @@ impl DumpDevice {
     }
 
     fn verifier<'b>(&'b self, buffer: &'b mut [u8; CHUNK]) -> Verifier<'b> {
-        let verifier = StreamVerifier::new(self.target, buffer);
+        let verifier = UnsignedVerifier::new(self.target, buffer);
         let verifier = verifier.expect("a sector is room enough for the verifier");
         Verifier::knowing(verifier, &self.accepted)
     }

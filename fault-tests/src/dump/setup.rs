@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ota_core::Chip as Kind;
 use ota_core::boot::BootInputs;
-use ota_core::image::{StreamVerifier, VerifyImage as _, read_app_desc};
+use ota_core::image::{UnsignedVerifier, VerifyImage as _, read_app_desc};
 use ota_core::partition::{Partition, TABLE_LEN};
 use sim_flash::{Profile, State};
 
@@ -165,7 +165,7 @@ impl DumpSetup {
             let mut chip = self.chip(state);
             let mut buffer = [0; 4096];
             let region = partition.region();
-            let mut verifier = StreamVerifier::new(self.device.target, &mut buffer).ok()?;
+            let mut verifier = UnsignedVerifier::new(self.device.target, &mut buffer).ok()?;
             let image = verifier.verify(&mut chip, region).ok()?;
             let mut bytes = vec![0; image.image_len as usize];
             state.read(image.region.offset, &mut bytes);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ota_core::image::{
-    AppDesc, Header, ImageMetadata, Refusal, StreamVerifier, Target, VerifyImage, header,
+    AppDesc, Header, ImageMetadata, Refusal, Target, UnsignedVerifier, VerifyImage, header,
     read_app_desc,
 };
 use ota_core::{Chip, Partition, Region};
@@ -122,7 +122,7 @@ fn verify(
     let mut flash = MemoryFlash::new(cells);
     let region = Region { offset: AT, size };
     let mut buffer = [0; 4096];
-    let mut verifier = StreamVerifier::new(Target::new(chip), &mut buffer)
+    let mut verifier = UnsignedVerifier::new(Target::new(chip), &mut buffer)
         .map_err(|_| (0, Problem::NoImageIsThatLong))?;
     let image = verifier.verify(&mut flash, region).map_err(|error| {
         let at = u64::from(error.at.saturating_sub(AT));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use ota_core::image::{
-    BootloaderDesc, Header, StreamVerifier, VerifyImage as _, bootloader_desc, header,
+    BootloaderDesc, Header, UnsignedVerifier, VerifyImage as _, bootloader_desc, header,
 };
 use ota_core::otadata::{self, ENTRY_LEN, Entry};
 use ota_core::partition::TABLE_LEN;
@@ -181,7 +181,7 @@ impl ImageAlone {
         };
         let mut flash = DumpFlash::new(Known::new(bytes, offset), u32::MAX);
         let mut buffer = [0; 4096];
-        let mut verifier = StreamVerifier::new(options.target(chip), &mut buffer)
+        let mut verifier = UnsignedVerifier::new(options.target(chip), &mut buffer)
             .map_err(|error| error.to_string())?;
         let region = Region { offset, size };
         let found = if self.bootloader {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ota_core::chip::CHIPS;
-use ota_core::image::{StreamVerifier, Target, VerifyImage as _};
+use ota_core::image::{Target, UnsignedVerifier, VerifyImage as _};
 use ota_core::{Chip, Region};
 use serde::Serialize;
 
@@ -125,7 +125,7 @@ impl BootloaderView {
         };
         let mut flash = DumpFlash::new(known, flash_size);
         let mut buffer = [0; 4096];
-        let Ok(mut verifier) = StreamVerifier::new(Target::new(chip), &mut buffer) else {
+        let Ok(mut verifier) = UnsignedVerifier::new(Target::new(chip), &mut buffer) else {
             return;
         };
         let image = verifier.verify_bootloader(&mut flash, at);

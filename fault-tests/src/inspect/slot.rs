@@ -1,7 +1,7 @@
 //! The images in the slots of a dump, as the bootloader would judge them.
 
 use ota_core::image::{
-    AppDesc, BootloaderDesc, Header, ImageMetadata, SegmentHeader, StreamVerifier,
+    AppDesc, BootloaderDesc, Header, ImageMetadata, SegmentHeader, UnsignedVerifier,
     VerifyImage as _, app_desc, bootloader_desc, header, segment,
 };
 use ota_core::{Chip, Partition, PartitionTable};
@@ -125,7 +125,7 @@ fn look_at(
         };
         let mut flash = DumpFlash::new(known, flash_size);
         let mut buffer = [0; 4096];
-        let mut verifier = StreamVerifier::new(options.target(chip), &mut buffer).ok()?;
+        let mut verifier = UnsignedVerifier::new(options.target(chip), &mut buffer).ok()?;
         let found = verifier.verify(&mut flash, row.region());
         if let Some(at) = flash.take_unknown() {
             view.cannot_tell = Some(format!("the file ends at {at:#x}, before the image does"));

@@ -7,7 +7,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use ota_core::boot::{self as stock, BootConfig, BootInputs, boot};
 use ota_core::flash::{Region, SECTOR};
 use ota_core::hardened::{Decision, Order, Origin, Reason, Source};
-use ota_core::image::{ImageMetadata, Refusal, StreamVerifier, VerifyError, VerifyImage};
+use ota_core::image::{ImageMetadata, Refusal, UnsignedVerifier, VerifyError, VerifyImage};
 use ota_core::otadata::{self, ENTRY_LEN, Entry, OtaState};
 use ota_core::partition::{Slot, TABLE_LEN};
 use xxhash_rust::xxh3::xxh3_128;
@@ -121,7 +121,7 @@ impl StockBoot {
         let mut tried = Tried::default();
         let mut booted = run(chip, &mut tried, &looking, (minimum, device.target.chip));
         if device.boot.anti_rollback && booted.as_ref().is_err_and(may_raise_minimum) {
-            let verifier = StreamVerifier::new(device.target, &mut buffer).ok()?;
+            let verifier = UnsignedVerifier::new(device.target, &mut buffer).ok()?;
             tried = Tried {
                 at: Vec::new(),
                 verifier: Some(Verifier::knowing(verifier, &device.accepted)),

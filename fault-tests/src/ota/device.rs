@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ota_core::boot::{BootConfig, BootError, BootInputs, Decision, Wipe, boot};
 use ota_core::flash::Region;
 use ota_core::hardened::{self as ours, Log, Room};
-use ota_core::image::{ImageMetadata, StreamVerifier, Target, VerifyError, VerifyImage};
+use ota_core::image::{ImageMetadata, Target, UnsignedVerifier, VerifyError, VerifyImage};
 use ota_core::otadata::Entry;
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use ota_core::update::{AppConfig, Ota};
@@ -119,13 +119,13 @@ pub struct Device {
 /// Verifies through [`Chip::checked`]: of an image nobody published the digest cannot match.
 #[derive(Debug)]
 pub struct Verifier<'b> {
-    verifier: StreamVerifier<'b>,
+    verifier: UnsignedVerifier<'b>,
     published: Option<&'b Accepted>,
 }
 
 impl<'b> Verifier<'b> {
     /// A verifier that reads through `verifier`, and remembers what it said of the same bytes.
-    pub const fn new(verifier: StreamVerifier<'b>) -> Self {
+    pub const fn new(verifier: UnsignedVerifier<'b>) -> Self {
         Self {
             verifier,
             published: None,
@@ -133,7 +133,7 @@ impl<'b> Verifier<'b> {
     }
 
     /// Besides, it knows all images that can verify.
-    pub const fn knowing(verifier: StreamVerifier<'b>, published: &'b Accepted) -> Self {
+    pub const fn knowing(verifier: UnsignedVerifier<'b>, published: &'b Accepted) -> Self {
         Self {
             verifier,
             published: Some(published),
@@ -185,7 +185,7 @@ impl Subject for Device {
         }
         let mut table = [0; TABLE_LEN];
         let mut buffer = [0; CHUNK];
-        let Ok(verifier) = StreamVerifier::new(self.target, &mut buffer) else {
+        let Ok(verifier) = UnsignedVerifier::new(self.target, &mut buffer) else {
             return Ok(Rest::Stuck);
         };
         let mut verifier = Verifier::knowing(verifier, &self.accepted);

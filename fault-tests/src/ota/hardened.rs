@@ -14,7 +14,7 @@ use ota_core::hardened::{
     Appearance, BootError, Chosen, Decision, Log, Order, Reason, Source, appearance,
     load_boot_image, load_table, select_boot_partition, simplify, simplify_torn_rows,
 };
-use ota_core::image::StreamVerifier;
+use ota_core::image::UnsignedVerifier;
 use ota_core::otadata::{self, Entry};
 use ota_core::partition::{PartitionTable, Slot, TABLE_LEN};
 use sim_flash::{Op, State, Tear};
@@ -57,7 +57,7 @@ pub(super) fn power_on<const W: usize>(
 ) -> Result<Rest, Dead> {
     let mut table = [0; TABLE_LEN];
     let mut buffer = [0; CHUNK];
-    let Ok(verifier) = StreamVerifier::new(device.target, &mut buffer) else {
+    let Ok(verifier) = UnsignedVerifier::new(device.target, &mut buffer) else {
         return Ok(Rest::Stuck);
     };
     let mut verifier = Verifier::knowing(verifier, &device.accepted);

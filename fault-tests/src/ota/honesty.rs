@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use ota_core::boot::{BootInputs, boot};
 use ota_core::efuse::NoSecureVersion;
-use ota_core::image::StreamVerifier;
+use ota_core::image::UnsignedVerifier;
 use ota_core::partition::{Partition, PartitionTable, TABLE_LEN};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use sim_flash::{Failure, Fault, Flash, FlashError, Op, OpKind, Profile, State, Tear, When};
@@ -164,7 +164,7 @@ impl<'s> Chore<'s> {
         let device = &setup.device;
         let mut flash = Flash::with_state(setup.profile.clone(), start.state.clone());
         let mut buffer = [0; CHUNK];
-        let mut verifier = StreamVerifier::new(device.target, &mut buffer).ok()?;
+        let mut verifier = UnsignedVerifier::new(device.target, &mut buffer).ok()?;
         let (inputs, mut table) = (BootInputs::default(), [0; TABLE_LEN]);
         let efuse = &mut NoSecureVersion;
         let booted = boot(
@@ -207,7 +207,7 @@ impl<'s> Chore<'s> {
     fn calls(&self, flash: &mut Counted, said: &mut dyn FnMut(&'static str)) -> Option<()> {
         let table = PartitionTable::for_application(&self.table, self.device.md5).ok()?;
         let mut buffer = [0; CHUNK];
-        let verifier = StreamVerifier::new(self.device.target, &mut buffer).ok()?;
+        let verifier = UnsignedVerifier::new(self.device.target, &mut buffer).ok()?;
         let mut ota = self
             .device
             .core(flash, verifier, NoSecureVersion, table, self.running);

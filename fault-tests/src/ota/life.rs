@@ -7,7 +7,7 @@
 use ota_core::boot::{BootInputs, boot};
 use ota_core::efuse::NoSecureVersion;
 use ota_core::hardened as ours;
-use ota_core::image::StreamVerifier;
+use ota_core::image::UnsignedVerifier;
 use ota_core::otadata::{self, ENTRY_LEN, Entry, OtaState, Pick};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use ota_core::update::ImageSize;
@@ -286,7 +286,7 @@ impl Living<'_> {
         let clock = OperationClock::default();
         let mut chip = Chip::new(self.profile, self.state.clone(), clock, Knows::Nothing);
         let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
-        let Ok(verifier) = StreamVerifier::new(self.device.target, &mut buffer) else {
+        let Ok(verifier) = UnsignedVerifier::new(self.device.target, &mut buffer) else {
             return;
         };
         let mut verifier = Verifier::new(verifier);

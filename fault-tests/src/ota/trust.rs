@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use ota_core::boot::{BootInputs, Decision, Reason, boot};
 use ota_core::efuse::Unary;
-use ota_core::image::StreamVerifier;
+use ota_core::image::UnsignedVerifier;
 use ota_core::partition::TABLE_LEN;
 use sim_flash::{Density, Level, Op, State, tears};
 
@@ -105,7 +105,7 @@ fn decide(setup: &Setup, state: &State, memo: &mut Knowledge) -> Option<Decision
     let (clock, knows) = (OperationClock::default(), Knows::Results(memo));
     let mut flash = Chip::new(&setup.profile, state.clone(), clock, knows);
     let (mut table, mut buffer) = ([0; TABLE_LEN], [0; CHUNK]);
-    let mut verifier = Verifier::new(StreamVerifier::new(setup.device.target, &mut buffer).ok()?);
+    let mut verifier = Verifier::new(UnsignedVerifier::new(setup.device.target, &mut buffer).ok()?);
     let mut efuse = Unary::of_chip(0, setup.device.target.chip);
     let inputs = BootInputs::default();
     let config = &setup.device.boot;

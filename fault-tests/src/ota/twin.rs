@@ -12,7 +12,7 @@ use ota_core::boot::{BootInputs, Decision, boot};
 use ota_core::efuse::NoSecureVersion;
 use ota_core::flash::{Region, SECTOR};
 use ota_core::hardened as ours;
-use ota_core::image::{ImageMetadata, StreamVerifier, VerifyError, VerifyImage, header};
+use ota_core::image::{ImageMetadata, UnsignedVerifier, VerifyError, VerifyImage, header};
 use ota_core::otadata::{ENTRY_LEN, Entry, slot_of};
 use ota_core::partition::{Partition, PartitionTable, Slot, TABLE_LEN};
 use sim_flash::{Profile, State};
@@ -133,7 +133,7 @@ impl VerifyImage<TwinFlash<'_, '_>> for TwinVerifier<'_> {
         flash: &mut TwinFlash<'_, '_>,
         at: Region,
     ) -> Result<ImageMetadata, VerifyError<ChipError>> {
-        let mut verifier = StreamVerifier::new(self.device.target, &mut self.buffer[..])
+        let mut verifier = UnsignedVerifier::new(self.device.target, &mut self.buffer[..])
             .expect("it is enough for a verifier");
         let accepted = &self.device.accepted;
         let region = at.offset..at.offset.saturating_add(at.size);

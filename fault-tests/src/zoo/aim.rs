@@ -3,7 +3,7 @@
 use embedded_storage::nor_flash::NorFlash;
 use ota_core::boot::BootInputs;
 use ota_core::efuse::NoSecureVersion;
-use ota_core::image::StreamVerifier;
+use ota_core::image::UnsignedVerifier;
 use ota_core::partition::{Partition, PartitionTable, TABLE_LEN};
 use sim_flash::{Level, Profile};
 
@@ -45,7 +45,7 @@ impl Updater {
     ) -> Option<()> {
         let table = PartitionTable::for_application(table, self.device.md5).ok()?;
         let mut buffer = [0; SECTOR as usize];
-        let verifier = StreamVerifier::new(self.device.target, &mut buffer).ok()?;
+        let verifier = UnsignedVerifier::new(self.device.target, &mut buffer).ok()?;
         let verifier = Verifier::knowing(verifier, &self.device.accepted);
         let efuse = NoSecureVersion;
         let mut core = self.device.core(chip, verifier, efuse, table, running);
@@ -72,7 +72,7 @@ impl Subject for Updater {
 
     fn power_on(&self, chip: &mut Chip<'_>, journal: &mut Journal<bool>) -> Result<Rest, Dead> {
         let (mut table, mut buffer) = ([0; TABLE_LEN], [0; SECTOR as usize]);
-        let verifier = StreamVerifier::new(self.device.target, &mut buffer).map_err(|_| Dead)?;
+        let verifier = UnsignedVerifier::new(self.device.target, &mut buffer).map_err(|_| Dead)?;
         let mut verifier = Verifier::knowing(verifier, &self.device.accepted);
         let fuses = std::cell::Cell::new(0);
         let (efuse, config) = (

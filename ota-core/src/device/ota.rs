@@ -2,7 +2,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::{Device, Error, Memory, Running, Update};
+use super::{Device, Error, Memory, Outcome, Running, Update};
 use crate::efuse::{NoSecureVersion, SecureVersion};
 use crate::hardened;
 use crate::image::{UnsignedVerifier, VerifyImage};
@@ -18,8 +18,6 @@ use crate::update::{ImageSize, OtaError, partition_at};
 pub struct Ota<'m, F, V = UnsignedVerifier<'m>, S = NoSecureVersion> {
     calls: hardened::Ota<'m, F, V, S>,
 }
-
-type Outcome<T, F> = Result<T, Error<<F as embedded_storage::nor_flash::ErrorType>::Error>>;
 
 impl<'m, F: NorFlash> Ota<'m, F> {
     /// The update of the application that runs from `running`. An image counts if it is whole, whoever made it: whatever
@@ -188,8 +186,8 @@ impl<'m, F: NorFlash, V: VerifyImage<F>, S: SecureVersion> Ota<'m, F, V, S> {
     /// The slot that takes the next update.
     fn target(&self) -> Outcome<Partition, F> {
         let running = self.running();
-        { self.calls.next_update_partition(None) }
-            .filter(|target| target.region() != running.region())
+        let next = self.calls.next_update_partition(None);
+        next.filter(|target| target.region() != running.region())
             .ok_or(Error::NoOtherSlot)
     }
 }

@@ -2,14 +2,12 @@
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::Error;
+use super::Outcome;
 use crate::efuse::SecureVersion;
 use crate::hardened;
 use crate::image::VerifyImage;
 use crate::partition::{Partition, Slot};
 use crate::update::Handle;
-
-type Outcome<T, F> = Result<T, Error<<F as embedded_storage::nor_flash::ErrorType>::Error>>;
 
 /// An update that is being written.
 ///

@@ -79,10 +79,6 @@ impl<'b> UnsignedVerifier<'b> {
     }
 }
 
-/// [`UnsignedVerifier`] by its former name, which did not say what it leaves out.
-#[doc(hidden)]
-pub type StreamVerifier<'b> = UnsignedVerifier<'b>;
-
 /// The buffer is shorter than the verifier needs: see [`UnsignedVerifier::MIN_BUFFER`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BufferTooShort {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
+use embedded_storage::nor_flash::NorFlashError;
 
 use crate::efuse::SecureVersionError;
 use crate::error::EspErr;
@@ -268,12 +268,7 @@ impl<E: NorFlashError> OtaError<E> {
     /// The value that the reference returns in this place.
     pub fn esp_err(&self) -> EspErr {
         match self {
-            Self::Flash(error) => match error.kind() {
-                NorFlashErrorKind::NotAligned | NorFlashErrorKind::OutOfBounds => {
-                    EspErr::INVALID_ARG
-                }
-                _ => EspErr::FLASH_OP_FAIL,
-            },
+            Self::Flash(error) => EspErr::of_flash(error),
             Self::ReadBack { .. } => EspErr::FLASH_OP_FAIL,
             Self::Range(error) => error.esp_err(),
             Self::NotInTable | Self::NoSuchHandle | Self::NoOtadata | Self::StateUnknown => {
