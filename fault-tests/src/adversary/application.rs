@@ -316,12 +316,12 @@ impl Application<'_, '_> {
         begin: impl FnOnce(&mut Core<'_, '_>, &Partition) -> Outcome<Handle>,
     ) -> Step<Handle> {
         let around = self.around(ota);
-        let begun = begin(ota, &Device::partition(slot));
+        let opened = begin(ota, &Device::partition(slot));
         let name = format!("begin({slot}, {how})");
-        self.judge_around(&name, &begun, ota, around, |state, around| {
+        self.judge_around(&name, &opened, ota, around, |state, around| {
             state.begin(slot, around)
         })?;
-        let Ok(handle) = begun else {
+        let Ok(handle) = opened else {
             self.not_begun(slot, ota);
             return Ok(None);
         };

@@ -1,6 +1,6 @@
 //! A test as it is made: kept cases first, then stage by stage, until something is found.
 
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -8,6 +8,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use sim_flash::{Contract, Geometry, Level, Profile};
 
+use super::checked::Checked;
 use super::course::{Ready, Way, Workshop};
 use super::device::{Device, LONGEST, Progress};
 use super::drawn::{self, Draw, DrawnBy};
@@ -16,80 +17,15 @@ use super::kept::{self, Archive};
 use super::label;
 use super::plan::{Keep, Test};
 use super::story::{Facts, Found, Kept, Story, Tried, severity};
-use crate::case::{CaseFile, CaseId, Expected, Replay, Shrinker, replay};
+use crate::case::{CaseFile, CaseId, Expected, Shrinker};
 use crate::explore::{Counts, Exploration, Path, Start, explore};
 use crate::property::Finding;
 
 /// The variable that asks for one case.
-const REPLAY: &str = "BROWNOUT_REPLAY";
+pub(super) const REPLAY: &str = "BROWNOUT_REPLAY";
 
 /// Held by the tests whose code has statics: those are one for all threads.
 static ALONE: Mutex<()> = Mutex::new(());
-
-/// What a test that holds has tried, and what not.
-#[derive(Clone, Debug)]
-pub struct Checked {
-    name: String,
-    tried: Vec<Tried>,
-    left: Vec<Stage>,
-    remarks: Vec<String>,
-}
-
-impl Checked {
-    /// Whether every stage came to its end.
-    pub fn is_complete(&self) -> bool {
-        self.left.is_empty() && self.tried.iter().all(|tried| tried.stopped.is_none())
-    }
-
-    /// Adds what another one tried.
-    fn add(&mut self, other: Self) {
-        for tried in other.tried {
-            match self.tried.iter_mut().find(|known| known.is_like(&tried)) {
-                Some(known) => known.add(&tried),
-                None => self.tried.push(tried),
-            }
-        }
-        for stage in other.left {
-            if !self.left.contains(&stage) {
-                self.left.push(stage);
-            }
-        }
-        let new = other.remarks.into_iter();
-        let new: Vec<String> = new
-            .filter(|remark| !self.remarks.contains(remark))
-            .collect();
-        self.remarks.extend(new);
-    }
-
-    /// Crash states that were judged, of all stages.
-    pub fn crash_states(&self) -> u64 {
-        self.tried.iter().map(|tried| tried.crash_states).sum()
-    }
-}
-
-impl fmt::Display for Checked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.tried.is_empty() {
-            return write!(f, "{}: the case is no longer shown", self.name);
-        }
-        let verdict = if self.is_complete() {
-            "holds"
-        } else {
-            "INCONCLUSIVE, nothing found so far"
-        };
-        writeln!(f, "{}: {verdict}", self.name)?;
-        for tried in &self.tried {
-            writeln!(f, "  {tried}")?;
-        }
-        for stage in &self.left {
-            writeln!(f, "  not tried: {stage}")?;
-        }
-        for remark in &self.remarks {
-            writeln!(f, "  {remark}")?;
-        }
-        Ok(())
-    }
-}
 
 impl<G, M, O, V> Test<G, M, O, V>
 where
@@ -193,13 +129,13 @@ impl Telling<'_> {
 }
 
 /// A test under way.
-struct Bench<'t, G, M, O, V> {
-    test: &'t Test<G, M, O, V>,
-    name: String,
+pub(super) struct Bench<'t, G, M, O, V> {
+    pub(super) test: &'t Test<G, M, O, V>,
+    pub(super) name: String,
     /// File and line.
     place: String,
     archive: Option<&'t Archive>,
-    profile: Profile,
+    pub(super) profile: Profile,
     budget: Budget,
 }
 
@@ -226,7 +162,7 @@ where
         }
     }
 
-    fn workshop<'b>(&'b self, operations: &'b [O]) -> Workshop<'b, G, M, O, V> {
+    pub(super) fn workshop<'b>(&'b self, operations: &'b [O]) -> Workshop<'b, G, M, O, V> {
         Workshop {
             profile: &self.profile,
             operations,
@@ -296,7 +232,7 @@ where
         Ok(all)
     }
 
-    fn drawn(&self, draw: &dyn Draw<O>, by: &DrawnBy) -> Vec<O> {
+    pub(super) fn drawn(&self, draw: &dyn Draw<O>, by: &DrawnBy) -> Vec<O> {
         let drawn = by.drawn(draw).map(|drawn| drawn.current());
         let drawn =
             drawn.unwrap_or_else(|why| panic!("{}: nothing can be drawn: {why}", self.name));
@@ -309,94 +245,7 @@ where
         drawn
     }
 
-    /// Tells the one case that is asked for.
-    fn tell(&self, asked: &str) -> Result<Checked, Box<Story>> {
-        let id: CaseId = match asked.parse() {
-            Ok(id) => id,
-            Err(error) => panic!("{REPLAY}: {error}"),
-        };
-        let nothing = |remark: String| Checked {
-            name: self.name.clone(),
-            tried: Vec::new(),
-            left: Vec::new(),
-            remarks: vec![remark],
-        };
-        if id.scenario != self.name {
-            let other = &id.scenario;
-            return Ok(nothing(format!("{REPLAY} asks for a case of {other}")));
-        }
-        match self.replayed(&id) {
-            Ok(replay) => match replay.finding().cloned() {
-                Some(finding) => {
-                    let facts = self.facts(&id, &finding, Kept::Asked, false);
-                    Err(Box::new(Story::of(&replay, &facts)))
-                }
-                None => Ok(nothing(format!("{id} shows nothing any more"))),
-            },
-            Err(why) => panic!("{REPLAY}: {id}: {why}"),
-        }
-    }
-
-    /// The case of this id, live.
-    fn replayed(&self, id: &CaseId) -> Result<Replay, String> {
-        if id.profile != self.profile.name() {
-            let (found, own) = (&id.profile, self.profile.name());
-            return Err(format!("found the chip {found}, expected {own}"));
-        }
-        let gone = || format!("there is no start {} any more", id.start);
-        let (start, by) = match id.start.rsplit_once("_x") {
-            Some((start, by)) => (start, Some(format!("x{by}"))),
-            None => (&*id.start, None),
-        };
-        let drawn = match (by, &self.test.draw) {
-            (None, None) => None,
-            (Some(by), Some(draw)) => {
-                let by: DrawnBy = by.parse().map_err(|()| gone())?;
-                Some(self.drawn(&**draw, &by))
-            }
-            _ => return Err(gone()),
-        };
-        let workshop = self.workshop(drawn.as_ref().unwrap_or(&self.test.operations));
-        let ready = workshop.ready(&mut Vec::new());
-        let way = workshop.way(&ready, start).ok_or_else(gone)?;
-        let (device, starts) = workshop.device(&ready, &[way]);
-        let replay = replay(&device, &self.profile, &starts[0], &id.path, true);
-        replay.map_err(|unreached| unreached.to_string())
-    }
-
-    fn replay_kept(
-        &self,
-        case: &CaseFile,
-        archive: &Archive,
-        remarks: &mut Vec<String>,
-    ) -> Result<(), Box<Story>> {
-        let id = &case.id;
-        let replay = match self.replayed(id) {
-            Ok(replayed) => replayed,
-            Err(why) => {
-                remarks.push(format!("the kept case {id} is stale: {why}"));
-                return Ok(());
-            }
-        };
-        let counts = |finding: &&Finding| !self.test.tolerated.contains(&finding.property);
-        let shown = match &case.expected {
-            Expected::Shown(finding) if replay.shows(finding) => Some(finding),
-            _ => replay.finding(),
-        };
-        let Some(finding) = shown.filter(counts) else {
-            remarks.push(format!("the kept case holds now: {id}"));
-            return Ok(());
-        };
-        let id = CaseId {
-            trace: replay.trace,
-            ..id.clone()
-        };
-        let kept = Kept::Before(archive.shown());
-        let facts = self.facts(&id, finding, kept, true);
-        Err(Box::new(Story::of(&replay, &facts)))
-    }
-
-    fn facts<'f>(
+    pub(super) fn facts<'f>(
         &self,
         id: &'f CaseId,
         finding: &'f Finding,

@@ -44,6 +44,7 @@
 //! shards and its `JUnit` report work as ever. Where time, boots or memory run out, [`Checked`] says what was not tried.
 
 mod check;
+mod checked;
 mod course;
 mod device;
 mod drawn;
@@ -52,10 +53,11 @@ mod flash;
 mod kept;
 mod label;
 mod plan;
+mod replayed;
 mod story;
 mod wait;
 
-pub use check::Checked;
+pub use checked::Checked;
 pub use flash::DeviceFlash;
 pub use plan::{Applied, Operated, PowerCuts, Seen, Stored, Test};
 pub use story::Story;

@@ -117,11 +117,21 @@ pub(super) fn home<S: Subject + 'static>(
     state: State,
     world: S::World,
 ) -> Box<dyn Habitat> {
+    housed(subject, profile, state, world, false)
+}
+
+fn housed<S: Subject + 'static>(
+    subject: S,
+    profile: Profile,
+    state: State,
+    world: S::World,
+    every_row: bool,
+) -> Box<dyn Habitat> {
     Box::new(Home {
         subject: Box::new(subject),
         profile,
         start: Start::only(state, world),
-        every_row: false,
+        every_row,
     })
 }
 
@@ -132,12 +142,8 @@ pub(super) fn scripted<S: Store + 'static>(
     profile: Profile,
     state: State,
 ) -> Box<dyn Habitat> {
-    home(
-        Scripted::new(store, script),
-        profile,
-        state,
-        Progress::default(),
-    )
+    let device = Scripted::new(store, script);
+    home(device, profile, state, Progress::default())
 }
 
 /// The same, where every shape that a cut erase leaves of a row is tried.
@@ -147,10 +153,6 @@ pub(super) fn by_rows<S: Store + 'static>(
     profile: Profile,
     state: State,
 ) -> Box<dyn Habitat> {
-    Box::new(Home {
-        subject: Box::new(Scripted::new(store, script)),
-        profile,
-        start: Start::only(state, Progress::default()),
-        every_row: true,
-    })
+    let device = Scripted::new(store, script);
+    housed(device, profile, state, Progress::default(), true)
 }

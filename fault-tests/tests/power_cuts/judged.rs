@@ -214,3 +214,36 @@ fn what_it_did_not_try_it_says() {
         "{text}"
     );
 }
+
+/// Erases before it writes, from the second value of at least 10 on.
+#[test]
+fn a_drawn_sequence_is_made_simple_and_found_again_by_its_id() {
+    use proptest::collection::vec;
+    let story = PowerCuts::on(Profile::sectors_of_256())
+        .store(infallible::<Flash>)
+        .operations_from(vec(0u8..100, 1..8))
+        .apply(|flash, value| {
+            let count = counted(flash)?;
+            if *value >= 10 && count > 0 {
+                flash.erase(0, 256)?;
+                flash.write(0, &vec![0; count as usize])?;
+            }
+            flash.write(count, &[0])
+        })
+        .read(counted)
+        .model(0, |count, _| *count += 1)
+        .without_usual_starts()
+        .prepared("fresh", |_| {})
+        .level(Level::L0)
+        .not_kept()
+        .verdict()
+        .unwrap_err();
+    assert!(story.id().contains(".fresh"), "{}", story.id());
+    assert!(story.id().contains("_x"), "{}", story.id());
+    assert!(
+        story
+            .to_string()
+            .contains("made as simple as it shows: [0, 10]"),
+        "{story}"
+    );
+}
