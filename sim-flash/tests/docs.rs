@@ -4,7 +4,13 @@ use sim_flash::Tear;
 
 const TABLE: &str = include_str!("../docs/faults.md");
 const TESTS: [(&str, &str); 4] = [
-    ("tears", include_str!("tears.rs")),
+    (
+        "tears",
+        concat!(
+            include_str!("tears/programs.rs"),
+            include_str!("tears/erases.rs")
+        ),
+    ),
     ("power", include_str!("power.rs")),
     ("failures", include_str!("failures.rs")),
     ("rules", include_str!("rules.rs")),
