@@ -1,5 +1,5 @@
-//! What a cut erase leaves of the old content is met, whatever that was: as old bits beside risen ones, and as bits that read
-//! old at one power-on and risen at the next.
+//! The explorer meets the old content after a cut erase, for any content: as old bits beside risen bits, and as bits that
+//! read old at the first power-on and risen at the second.
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use fault_tests::chip::Chip;
@@ -9,35 +9,35 @@ use fault_tests::subject::{Dead, Journal, Rest, Subject};
 use sim_flash::{Level, Profile};
 
 const SECTOR: u32 = 4096;
-/// Where the two copies are: in rows of their own.
+/// The addresses of two copies, in separate rows.
 const COPIES: [u32; 2] = [0, 96];
-/// What the copies held: any word will do.
+/// The words in the copies, one device each.
 const OLD: [[u8; 2]; 4] = [[0x53, 0x53], [0x00, 0x01], [0xFE, 0xFF], [0x13, 0x37]];
 
-/// How far a device is, and what it has told the world.
+/// The progress of a device, with its last answer to the world.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Told {
     /// Nothing was begun.
     Fresh,
     /// The erase was begun.
     Begun,
-    /// That the erase was never begun.
+    /// The device has answered: the erase was never begun.
     Kept,
-    /// That it is over.
+    /// The device has answered: the erase is over.
     Gone,
 }
 
-/// Erases its copies once, and goes by what it reads of them from then on.
+/// A device that erases its copies once, and derives each later answer from a read of the copies.
 struct Device {
     old: [u8; 2],
-    /// Goes by both copies: one that is gone says that the other one is going.
+    /// Reads both copies, and expects both to be erased together.
     both: bool,
-    /// Erases once more before it tells anyone anything.
+    /// Repeats the erase before its first answer.
     careful: bool,
     records: Vec<Record>,
 }
 
-/// A blank copy, or what it is.
+/// The bytes of a copy as a number, with a leading 1.
 fn learned(bytes: &[u8]) -> u128 {
     bytes
         .iter()
@@ -135,7 +135,8 @@ fn explored(device: &Device, level: Level, risen: bool) -> Exploration {
     explored
 }
 
-/// The device is caught by a tear of one of these families, whatever the copies hold. Of a window one example is listed.
+/// The explorer catches the device by a tear of one of these families, with each word in the copies, and finds nothing in
+/// the careful twin. Each window lists one example.
 fn is_caught(both: bool, level: Level, families: &[&str]) {
     for old in OLD {
         for declared in [false, true] {

@@ -1,4 +1,4 @@
-//! A stock bootloader on the same flash: it reads what it likes, and what it writes is not kept.
+//! A stock bootloader beside ours: it reads the same bits, and its writes are dropped.
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 use ota_core::boot::{self, BootConfig, BootInputs};
@@ -16,7 +16,7 @@ use super::powered::Powered;
 use super::reading::Reading;
 use super::verdict::{Rule, Violation, list};
 
-/// The flash as it is, of which nothing changes.
+/// A read-only view of the flash that acknowledges erases and programs and ignores them.
 struct Glance<'c> {
     cells: &'c Cells,
     reading: Reading,
@@ -62,7 +62,7 @@ impl NorFlash for Glance<'_> {
     }
 }
 
-/// What a stock bootloader finds.
+/// The choice of a stock bootloader.
 pub(super) struct Stock {
     boots: Option<Slot>,
     /// The slots that valid entries name.
@@ -107,8 +107,8 @@ impl Living<'_> {
         }
     }
 
-    /// It boots something wherever ours does, at rest the slot that ours boots; and no entry names a slot that is being
-    /// written.
+    /// Judges the stock bootloader: where ours boots a slot, the stock bootloader boots a slot as well; at rest both boot
+    /// the same slot, and no entry names an open slot.
     pub(super) fn judge_company(
         &self,
         stock: &Stock,
@@ -126,7 +126,7 @@ impl Living<'_> {
             Reason::Confirmed | Reason::Trial { .. } => decision.chosen.map(|chosen| chosen.slot),
             _ => None,
         };
-        // A reset that this power-on makes is none of a stock bootloader's.
+        // A stock bootloader does not see the reset pin of this power-on.
         let same = chosen.is_none_or(|slot| slot == boots) || decision.wipe.is_some();
         if !same {
             let allowed = format!("a stock bootloader boots {}", decision.slot);

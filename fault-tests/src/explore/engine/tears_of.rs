@@ -1,5 +1,4 @@
-//! The tears of one operation, one after the other: those by themselves, at each byte position, of each row, and those
-//! that were solved for.
+//! The tears of one operation, in this order: single tears, ladders over byte positions, shapes of rows, solved tears.
 
 use std::rc::Rc;
 
@@ -19,10 +18,10 @@ use crate::chip::{nothing_done, span};
 use crate::subject::World;
 
 impl<W: World> Engine<'_, W> {
-    /// Meets the states that the tears of one operation leave; the walk stands before it.
+    /// Meets the states after each tear of `op`; the walk stands right before `op`.
     ///
-    /// Returns the power-on that follows a cut right after the operation, if that is known to
-    /// be the one that follows a cut right before.
+    /// Returns the leaf of the power-on after a cut right before `op`, if a cut right after `op` is known to lead to the
+    /// same leaf.
     pub(super) fn tear_one(
         &mut self,
         walk: &mut Walk,
@@ -78,7 +77,7 @@ impl<W: World> Engine<'_, W> {
             risen: before,
             zero: before,
         };
-        // An image is told by a digest: see `rows`.
+        // The subject reads images through a digest: see `rows`.
         self.look_at_interest(&state, op, &mut cut);
         let told_by_digest = cut.interest.is_none();
         for tear in tears.singles() {
