@@ -7,6 +7,7 @@ use clap::CommandFactory as _;
 use super::Usage;
 use super::args::{Cli, CompletionsArgs, FirmwareArgs, ManArgs};
 use super::stdout;
+use crate::inspect::shown::quoted;
 use crate::output::{self, Output};
 
 pub(super) fn completions(args: &CompletionsArgs) -> Result<u8, Usage> {
@@ -87,16 +88,6 @@ pub(super) fn replay_flags(args: &FirmwareArgs) -> String {
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// A word as a POSIX shell takes it for one.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./+,:=@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

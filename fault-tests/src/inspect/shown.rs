@@ -22,9 +22,14 @@ pub(crate) fn bytes(bytes: &[u8]) -> String {
 
 /// The same for text.
 pub(crate) fn text(text: &str) -> String {
+    escaped(text, |c| c == '\\' || acts(c))
+}
+
+/// Text in which these characters are escaped.
+fn escaped(text: &str, these: impl Fn(char) -> bool) -> String {
     let mut shown = String::new();
     for c in text.chars() {
-        if c == '\\' || acts(c) {
+        if these(c) {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);
@@ -38,28 +43,30 @@ pub(crate) fn path(path: &std::path::Path) -> String {
     text(&path.display().to_string())
 }
 
-/// The name of a file as an argument of a command, for a shell to take.
+/// The name of a file as an argument of a command, for a shell to take. Characters that a terminal acts on are escaped, so
+/// such a name has to be typed.
 pub(crate) fn argument(path: &std::path::Path) -> String {
-    let name = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "._-/+=@:,".contains(c);
-    if !name.is_empty() && name.chars().all(plain) && !name.starts_with('-') {
-        name
+    let name = escaped(&path.display().to_string(), acts);
+    if name.starts_with('-') {
+        format!("'{name}'")
     } else {
-        format!("'{}'", text(&name.replace('\'', "'\\''")))
+        quoted(&name)
+    }
+}
+
+/// A word as a POSIX shell takes it for one.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./+,:=@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
 /// Text of several lines in which line breaks are its author's, and the rest may come from a file.
 pub(crate) fn lines(text: &str) -> String {
-    let mut shown = String::new();
-    for c in text.chars() {
-        if acts(c) && c != '\n' && c != '\t' {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+    escaped(text, |c| acts(c) && c != '\n' && c != '\t')
 }
 
 /// Whether a terminal does something else with it than to show it: controls, and marks that turn the direction.
@@ -86,6 +93,8 @@ mod tests {
         let argument = |name| argument(std::path::Path::new(name));
         assert_eq!(argument("a/dump-1.bin"), "a/dump-1.bin");
         assert_eq!(argument("my dump.bin"), "'my dump.bin'");
+        assert_eq!(argument("it's"), r"'it'\''s'");
+        assert_eq!(argument(r"a\b"), r"'a\b'");
         assert_eq!(lines("a\nb\u{1b}[0m\tc\r"), "a\nb\\u{1b}[0m\tc\\r");
         for byte in 0..=255 {
             assert!(!bytes(&[byte]).chars().any(acts), "{byte:02x}");
